@@ -1,0 +1,92 @@
+/**
+ * The one table of everything that can go wrong with an exchange.
+ * Metrics, the log's `fault` field, local replies and docs/faults.md derive from it.
+ */
+export type FaultSource = "client" | "proxy" | "upstream" | "plugin"
+
+/** When another attempt is allowed (RFC 9110 section 9.2.2): `if-reused` = only a kept-alive connection that died unused. */
+export type RetryRule = "never" | "if-reused" | "if-idempotent" | "always"
+
+export interface Fault {
+  /** `source.what`, the word in logs, metrics and docs. */
+  readonly code: string
+  readonly source: FaultSource
+  readonly retry: RetryRule
+  /** Status of the local reply; 0 = none can be sent. */
+  readonly status: number
+  /** The client connection cannot be used after the reply. */
+  readonly close: boolean
+  readonly description: string
+}
+
+const all: Fault[] = []
+
+function fault(code: string, status: number, retry: RetryRule, close: boolean, description: string): Fault {
+  const entry: Fault = Object.freeze({ code, source: code.slice(0, code.indexOf(".")) as FaultSource, retry, status, close, description })
+  all.push(entry)
+  return entry
+}
+
+/** Faults by name. Add a line here and nowhere else. */
+export const FAULT = {
+  // client: the message or the connection of the client
+  malformed: fault("client.malformed", 400, "never", true, "The request breaks the HTTP/1.1 grammar or could be read in two ways (RFC 9112)."),
+  badTarget: fault("client.bad-target", 400, "never", true, "The request target is not one that this listener can take (RFC 9112 section 3.2)."),
+  ambiguousPath: fault("client.ambiguous-path", 400, "never", false, "The path has encoded slashes, backslashes or control octets that servers read differently (RFC 3986 section 6.2.2)."),
+  badHost: fault("client.bad-host", 400, "never", true, "Host is missing, doubled or not a host (RFC 9112 section 3.2)."),
+  versionUnsupported: fault("client.version-unsupported", 505, "never", true, "The HTTP version is not 1.0 or 1.1."),
+  methodUnsupported: fault("client.method-unsupported", 501, "never", true, "The method, or the transfer coding, is not one that this proxy implements."),
+  targetTooLong: fault("client.target-too-long", 414, "never", true, "The request target is over targetBytesMax."),
+  fieldsTooLarge: fault("client.fields-too-large", 431, "never", true, "The header section is over headBytesMax or fieldsMax."),
+  bodyTooLarge: fault("client.body-too-large", 413, "never", true, "The request body is over bodyBytesMax."),
+  expectationFailed: fault("client.expectation-failed", 417, "never", true, "Expect names something other than 100-continue."),
+  headTimeout: fault("client.head-timeout", 408, "never", true, "The head did not arrive whole within the head timeout."),
+  bodyTimeout: fault("client.body-timeout", 408, "never", true, "The request body came more slowly than the body timeout or the minimum rate allows."),
+  aborted: fault("client.aborted", 499, "never", true, "The client went away before it had its answer."),
+  writeTimeout: fault("client.write-timeout", 0, "never", true, "The client took its answer more slowly than the write timeout allows."),
+  badPreface: fault("client.bad-preface", 0, "never", true, "The PROXY protocol header is missing, malformed or from an address that is not trusted."),
+  handshakeFailed: fault("client.handshake-failed", 0, "never", true, "The TLS handshake failed or did not finish in time."),
+  certificateRequired: fault("client.certificate-required", 421, "never", true, "This name requires a client certificate that the connection does not have."),
+  misdirected: fault("client.misdirected", 421, "never", true, "The connection's TLS name does not serve the host that was asked for (RFC 9110 section 15.5.20)."),
+
+  // proxy: our own decision
+  noRoute: fault("proxy.no-route", 404, "never", false, "No route matches the request."),
+  forbidden: fault("proxy.forbidden", 403, "never", false, "A rule refuses the request."),
+  authRequired: fault("proxy.auth-required", 407, "never", false, "The proxy wants to know who asks (RFC 9110 section 15.5.8)."),
+  portForbidden: fault("proxy.port-forbidden", 403, "never", false, "The port is not in the listener's list for this kind of request."),
+  addressForbidden: fault("proxy.address-forbidden", 403, "never", false, "The name resolves to a range that is closed to forward clients."),
+  notForward: fault("proxy.not-forward", 400, "never", true, "The listener takes no forward requests."),
+  connectForbidden: fault("proxy.method-forbidden", 405, "never", false, "CONNECT is not allowed on this listener."),
+  loop: fault("proxy.loop", 508, "never", false, "The request has passed this listener before (Via), or asks for one of our own ports."),
+  connectionsMax: fault("proxy.connections-max", 503, "never", true, "The listener has reached connectionsMax or connectionsPerClientMax."),
+  draining: fault("proxy.draining", 503, "never", true, "The proxy is stopping."),
+  noPeer: fault("proxy.no-peer", 503, "never", false, "No peer of the cluster is available."),
+  requestTimeout: fault("proxy.request-timeout", 504, "never", false, "The whole exchange took longer than the request timeout."),
+  retryBudget: fault("proxy.retry-budget", 503, "never", false, "A retry was due but the budget is spent."),
+  internal: fault("proxy.internal", 500, "never", true, "An invariant was broken; this is a defect of the proxy."),
+  fileMissing: fault("proxy.file-missing", 404, "never", false, "There is no such file."),
+
+  // upstream: the peer or the way to it
+  resolveFailed: fault("upstream.resolve-failed", 502, "always", false, "The name of the peer or origin does not resolve."),
+  connectRefused: fault("upstream.connect-refused", 502, "always", false, "The peer refused the connection."),
+  connectFailed: fault("upstream.connect-failed", 502, "always", false, "The peer cannot be reached."),
+  connectTimeout: fault("upstream.connect-timeout", 504, "always", false, "The peer did not accept within the connect timeout."),
+  tlsFailed: fault("upstream.tls-failed", 502, "always", false, "The TLS handshake with the peer failed or its certificate does not verify."),
+  poolExhausted: fault("upstream.pool-exhausted", 503, "always", false, "The peer has reached its connectionsMax and nothing became free in time."),
+  reusedClosed: fault("upstream.reused-closed", 502, "if-reused", false, "A kept-alive connection was closed by the peer before it answered."),
+  closedEarly: fault("upstream.closed-early", 502, "if-idempotent", false, "The peer closed the connection before the head of its answer."),
+  headTimeoutUpstream: fault("upstream.head-timeout", 504, "if-idempotent", false, "The peer sent no answer within the head timeout."),
+  idleTimeout: fault("upstream.idle-timeout", 504, "never", true, "The peer stopped in the middle of its body for longer than the idle timeout."),
+  malformedResponse: fault("upstream.malformed-response", 502, "never", false, "The answer breaks the HTTP/1.1 grammar or could be read in two ways."),
+  responseTooLarge: fault("upstream.fields-too-large", 502, "never", false, "The header section of the answer is over headBytesMax."),
+  truncated: fault("upstream.truncated", 0, "never", true, "The peer closed in the middle of the body."),
+  unexpectedUpgrade: fault("upstream.unexpected-upgrade", 502, "never", false, "The peer answered 101 though nobody asked."),
+  retryStatus: fault("upstream.retry-status", 502, "if-idempotent", false, "The peer answered with a status that the retry rule repeats."),
+  tunnelRefused: fault("upstream.tunnel-refused", 502, "never", false, "The parent proxy refused CONNECT."),
+
+  // plugin: a filter's own failure
+  threw: fault("plugin.threw", 500, "never", false, "A plug-in threw; in the access phase that refuses the request."),
+} as const
+
+/** Every fault, in the order of the table. */
+export const faults: readonly Fault[] = all

@@ -1,0 +1,143 @@
+// HOT
+import type { Fault } from "../base/index.ts"
+import { Fields } from "../http/index.ts"
+import type { Downstream, Upstream } from "./sides.ts"
+import type { Verdict } from "./verdict.ts"
+
+export type Step = (x: Exchange) => Verdict
+
+/** What a route compiled to: the steps of its requests, optional work absent. */
+export interface Plan {
+  readonly steps: readonly Step[]
+  /** Index of the first response step, where local replies enter. */
+  readonly respondAt: number
+  /** Index of the step that an attempt starts with, or -1 when nothing is ever sent upstream. */
+  readonly peerAt: number
+  /** Index of the log step. */
+  readonly logAt: number
+  readonly route: RouteInfo
+}
+
+/** What log, metrics and explain need of a route. `index` counts in config order. */
+export interface RouteInfo {
+  readonly name: string
+  readonly index: number
+  /** Name of the cluster, or "" for other destinations. */
+  readonly cluster: string
+  /** Index of this route's block of metrics. */
+  readonly metrics: number
+}
+
+/** What steps need to know of the listener. `settings` belongs to config; each room that needs a part reads its own. */
+export interface ListenerInfo {
+  readonly name: string
+  /** Position in the config, unique in a snapshot. */
+  readonly index: number
+  readonly secure: boolean
+  readonly forward: boolean
+}
+
+/** How a message's body is delimited (RFC 9112 section 6.3). */
+export const BODY_NONE = 0
+export const BODY_LENGTH = 1
+export const BODY_CHUNKED = 2
+/** Responses only: the end of the connection ends the body. */
+export const BODY_CLOSE = 3
+/** The connection becomes a tunnel after the head. */
+export const BODY_TUNNEL = 4
+
+export type BodyKind = 0 | 1 | 2 | 3 | 4
+
+const noFields = new Fields()
+
+/**
+ * One request with its response. One object shape for all of them; pooled per worker. Each field has one owner room, noted at its end.
+ */
+export class Exchange {
+  // engine
+  plan: Plan | null = null // flow
+  step = 0 // flow
+  /** True while the loop runs for this exchange; `resume` inside it only stores its verdict. */
+  running = false // flow
+  /** Counts uses of this pooled object, so that a late callback can tell that it is late. */
+  generation = 0 // flow
+  fault: Fault | null = null // whoever returns FAULT_VERDICT
+  /** The snapshot that the exchange started with; config's type. */
+  snapshot: unknown = null // config
+
+  // client side
+  listener: ListenerInfo | null = null // http
+  down: Downstream | null = null // http
+  /** Textual address of the client: the peer of the connection, or what a trusted hop said. "unix" for Unix sockets. */
+  clientAddress = "" // filter (identify)
+  /** Textual address of the connection's peer. */
+  peerAddress = "" // http
+  /** Who the client is, "" = anonymous. */
+  user = "" // filter (identify)
+
+  // request, as the codec decoded it
+  method = "" // http
+  /** "http" or "https": how the client asked. */
+  scheme = "http" // http
+  /** Host in lower case, no port, no trailing dot, no brackets; "" when there is none. */
+  host = "" // http
+  /** Authority as the client wrote it, port included: what goes out as Host. */
+  authority = "" // http
+  /** Port of the authority, or the scheme's default. */
+  port = 0 // http
+  /** Path octet for octet as it came, without the query; "" for CONNECT; "*" for asterisk-form. */
+  path = "" // http
+  /** Path in the form that rules see: dot segments resolved, unreserved octets decoded, slashes merged, parameters cut (RFC 3986 section 6.2.2). */
+  rulePath = "" // http
+  /** With the leading "?", or "". */
+  query = "" // http
+  /** 10 or 11 for HTTP/1; 20, 30. */
+  version = 11 // http
+  request: Fields = noFields // http
+  requestBody: BodyKind = BODY_NONE // http
+  /** Octets, when requestBody is BODY_LENGTH. */
+  requestLength = 0 // http
+  /** A protocol that the client asks to switch to and that the route lets through, lower case; "" = none. */
+  upgrade = "" // http
+  /** The path has an encoded slash or backslash: a route with path rules refuses it unless it says otherwise. */
+  encodedSlash = false // http
+  /** The target was absolute-form or authority-form. */
+  forwardForm = false // http
+
+  // response
+  status = 0 // http, filter
+  reason = "" // http
+  response: Fields = noFields // http
+  responseBody: BodyKind = BODY_NONE // http
+  responseLength = 0 // http
+  /** Body of a local reply. */
+  localBody: Uint8Array | null = null // flow
+
+  // upstream side
+  up: Upstream | null = null // upstream
+  /** Peer chosen for this attempt; upstream's type. */
+  peer: unknown = null // upstream
+  /** Textual `address:port` of the last peer, for log and explain. */
+  peerName = "" // upstream
+  attempts = 0 // upstream
+  /** State of the balancer and the attempt; upstream's type. */
+  attempt: unknown = null // upstream
+  /** The current attempt uses a connection that has served before. */
+  reused = false // upstream
+
+  // times in milliseconds of the monotonic clock, 0 = not reached
+  startedAt = 0 // http
+  connectedAt = 0 // upstream
+  sentAt = 0 // upstream
+  headAt = 0 // upstream
+  endedAt = 0 // flow
+
+  // octets on the wire's body level
+  requestBytes = 0 // flow
+  responseBytes = 0 // flow
+
+  // flow's own state of the pump
+  pump: unknown = null // flow
+  /** State slots of filters, by the slot number each one got at build time. */
+  slots: unknown[] = [] // filter
+}

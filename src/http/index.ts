@@ -1,0 +1,2 @@
+export { Fields } from "./fields.ts"
+export { NAME, nameId, nameOf } from "./names.ts"

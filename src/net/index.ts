@@ -1,0 +1,1 @@
+export type { Wire, WireHandler } from "./wire.ts"

@@ -1,0 +1,32 @@
+/**
+ * The bytes side of one connection, as the codecs see it. A socket of the runtime fits this shape as it is, so the hot path has no wrapper.
+ */
+export interface Wire {
+  /** Takes what the kernel takes now and returns that count (negative when closed). The rest stays the caller's until `onDrain`. */
+  write(data: string | Uint8Array, byteOffset?: number, byteLength?: number): number
+  /** Flushes what was taken and closes. */
+  end(): void
+  /** Closes the writing half; what arrives is still read. */
+  shutdown(): void
+  /** Closes at once with a reset where the system allows. */
+  terminate(): void
+  /** Stops reading; the kernel's window then holds the peer. */
+  pause(): void
+  resume(): void
+  /** Who listens to this connection. Set by the owner; swapped when the connection changes its role. */
+  data: WireHandler
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localAddress: string
+  readonly localPort: number
+}
+
+/** Callbacks of a connection. They are plain methods; none may throw. */
+export interface WireHandler {
+  onData(wire: Wire, chunk: Buffer): void
+  onDrain(wire: Wire): void
+  /** The peer closed its writing half (FIN); ours is still open. */
+  onEnd(wire: Wire): void
+  /** The last call, always made once. `error` is set when the connection broke. */
+  onClose(wire: Wire, error: Error | null): void
+}
