@@ -1,0 +1,139 @@
+/**
+ * What the control thread and the worker threads say to each other. Plain data: everything here survives `postMessage`.
+ *
+ *   control                                   worker
+ *     | ------- new Worker(workerData) -------> |
+ *     | <------------- ready ------------------ |
+ *     | ------- prepare(version, …) ----------> |   compile beside the live snapshot, bind new listeners, serve nothing from it yet
+ *     | <----- prepared | refused ------------- |
+ *     | ------- commit | discard -------------> |   swap the pointer, or forget it
+ *     | <----------- committed ---------------- |
+ *     | ------- peers, drain, reopen … -------> |   only ever about the committed snapshot
+ */
+import type { Config } from "../config/index.ts"
+import type { MetricsLayout } from "../observe/index.ts"
+
+/** One endpoint of a cluster after resolution. */
+export interface ResolvedPeer {
+  /** IP address without brackets; "" for a Unix socket. */
+  readonly address: string
+  /** 0 for a Unix socket. */
+  readonly port: number
+  /** Path of the Unix socket, else "". */
+  readonly path: string
+  /** The host that the config names (a name or an address): for TLS names and Host. "" for a Unix socket. */
+  readonly host: string
+  readonly weight: number
+  readonly backup: boolean
+  /** Index of the peer's block in `shared.peers`. Stays with `address:port` of the cluster as long as the peer is in any live snapshot. */
+  readonly slot: number
+}
+
+export type PeersByCluster = Readonly<Record<string, readonly ResolvedPeer[]>>
+
+/** Memory that all threads see. Made once at boot; its size does not change. */
+export interface SharedMemory {
+  /** Peer states: in flight, health, ejection (upstream's layout). */
+  readonly peers: SharedArrayBuffer
+  /** Counters and histograms of all workers (observe's layout). */
+  readonly metrics: SharedArrayBuffer
+  /** Counts of client connections for `connectionsMax` and `connectionsPerClientMax`. */
+  readonly connections: SharedArrayBuffer
+  /** `HEARTBEAT_WORDS` Int32 words a worker. */
+  readonly heartbeat: SharedArrayBuffer
+}
+
+/** Int32 words that a worker owns in `shared.heartbeat`, from `index * HEARTBEAT_WORDS` on. */
+export const HEARTBEAT_WORDS = 8
+/** Words within the block. */
+export const HEARTBEAT = {
+  /** Incremented every `HEARTBEAT_EVERY_MS` by the worker's event loop; wraps. */
+  beat: 0,
+  /** Version of the committed snapshot, 0 = none. */
+  version: 1,
+  /** Client connections that are open. */
+  connections: 2,
+  /** Exchanges that are running, tunnels included. */
+  exchanges: 3,
+  /** 1 while the worker drains. */
+  draining: 4,
+} as const
+
+export const HEARTBEAT_EVERY_MS = 100
+/** A worker whose beat stands still for longer is ended and replaced. */
+export const HEARTBEAT_STALL_MS = 3000
+
+/** What a worker finds in `workerData`. */
+export interface WorkerSetup {
+  /** 0 to workers - 1. A replacement has the index of the worker it replaces. */
+  readonly index: number
+  /** How many workers there are. */
+  readonly count: number
+  readonly shared: SharedMemory
+  /** Names this process in Via and in loop detection. */
+  readonly instanceId: string
+  /** Switches for tests, empty in production. */
+  readonly testing: Readonly<Record<string, string | number | boolean>>
+}
+
+/** One thing that is wrong with a config, as the loader reports it. */
+export interface ReloadProblem {
+  readonly message: string
+  /** `file:line:column`, or a path in the config such as `listeners.web.bind`; "" when there is none. */
+  readonly where: string
+  /** What would be right, or "". */
+  readonly expected: string
+}
+
+export type ToWorker =
+  | {
+    readonly type: "prepare"
+    /** Rises by one with each attempt to reload. */
+    readonly version: number
+    readonly config: Config
+    /** A TypeScript config's path: the worker loads it again because functions cannot be posted. null for everything else. */
+    readonly file: string | null
+    /** Directory against which paths in the config are resolved. */
+    readonly baseDir: string
+    readonly peers: PeersByCluster
+    readonly layout: MetricsLayout
+  }
+  | { readonly type: "commit"; readonly version: number }
+  | { readonly type: "discard"; readonly version: number }
+  /** A cluster's addresses changed; the whole list. */
+  | { readonly type: "peers"; readonly cluster: string; readonly peers: readonly ResolvedPeer[] }
+  /** Stop accepting, finish what runs, cut the rest after `timeoutMs`, then answer `drained`. Sent again with a smaller limit it shortens the wait. */
+  | { readonly type: "drain"; readonly timeoutMs: number }
+  /** Open the log files again. */
+  | { readonly type: "reopen" }
+  /** Read certificate files now. */
+  | { readonly type: "certificates" }
+  | { readonly type: "inspect"; readonly id: number }
+
+export type FromWorker =
+  /** The worker listens to messages. */
+  | { readonly type: "ready" }
+  | { readonly type: "prepared"; readonly version: number }
+  | { readonly type: "refused"; readonly version: number; readonly problems: readonly ReloadProblem[] }
+  | { readonly type: "committed"; readonly version: number }
+  /** `cut` exchanges were still running when the limit came. */
+  | { readonly type: "drained"; readonly cut: number }
+  /** A peer that the config names by name refused the connection: resolve it again now. */
+  | { readonly type: "refreshPeers"; readonly cluster: string }
+  | ({ readonly type: "inspected"; readonly id: number } & WorkerInspection)
+  /** The worker cannot go on; it is ended and replaced. */
+  | { readonly type: "fatal"; readonly error: string }
+
+/** What /status shows of one worker. */
+export interface WorkerInspection {
+  /** Client connections by listener name. */
+  readonly connections: Readonly<Record<string, number>>
+  readonly exchanges: number
+  readonly tunnels: number
+  /** Connections to peers by cluster name: in use and idle. */
+  readonly pools: Readonly<Record<string, { readonly busy: number; readonly idle: number }>>
+  /** Octets of this thread's heap. */
+  readonly heapBytes: number
+  /** Versions of snapshots that exchanges still use, the live one included. */
+  readonly snapshots: readonly number[]
+}
