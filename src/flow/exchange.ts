@@ -1,7 +1,6 @@
 // HOT
 import type { Fault } from "../base/index.ts"
-import { Fields } from "../http/index.ts"
-import type { Downstream, Upstream } from "./sides.ts"
+import { BODY_NONE, type BodyKind, type Downstream, Fields, type Upstream } from "../http/index.ts"
 import type { Verdict } from "./verdict.ts"
 
 export type Step = (x: Exchange) => Verdict
@@ -36,17 +35,6 @@ export interface ListenerInfo {
   readonly secure: boolean
   readonly forward: boolean
 }
-
-/** How a message's body is delimited (RFC 9112 section 6.3). */
-export const BODY_NONE = 0
-export const BODY_LENGTH = 1
-export const BODY_CHUNKED = 2
-/** Responses only: the end of the connection ends the body. */
-export const BODY_CLOSE = 3
-/** The connection becomes a tunnel after the head. */
-export const BODY_TUNNEL = 4
-
-export type BodyKind = 0 | 1 | 2 | 3 | 4
 
 const noFields = new Fields()
 

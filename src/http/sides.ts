@@ -1,40 +1,40 @@
 import type { Fault } from "../base/index.ts"
-import type { Exchange } from "./exchange.ts"
+import type { Message } from "./message.ts"
 
 /**
  * The client's side of one exchange, whatever the HTTP version. Implemented by the server codecs.
- * Head and first chunk leave in one write: calls collect until `flush`, which every caller makes at the end of its turn.
+ * Head and first chunk leave in one write: calls collect until `flush`, which every source makes at the end of its turn; `sendEnd` flushes.
  */
 export interface Downstream {
   /** Sends an interim response (1xx, not 101) with these ready-made lines. Dropped for clients that cannot take it (RFC 9110 section 15.2). */
   sendInterim(status: number, lines: string): void
-  /** Sends x.status, x.reason, x.response and frames the body by x.responseBody and x.responseLength. */
-  sendHead(x: Exchange): void
-  /** False = keep it coming but stop soon: the caller pauses its source until `x`'s pump is told to drain. */
+  /** Sends status, reason, response and frames the body by responseBody and responseLength. */
+  sendHead(m: Message): void
+  /** False = taken, but stop soon: the caller pauses its source until `onDownDrain`. */
   sendBody(chunk: Uint8Array): boolean
   /** The body is complete. `trailers` are ready-made lines or "". */
   sendEnd(trailers: string): void
   flush(): void
-  /** Reading of the request body: paused while any reason is held. */
+  /** Reading of the request body stops until `resumeBody`. */
   pauseBody(): void
   resumeBody(): void
-  /** 100-continue now, when the client waits for it and nothing has been sent. */
+  /** 100 (Continue) now, when the client waits for it and nothing has been sent. */
   continueBody(): void
-  /** Cuts the exchange in the middle: the client must notice (RFC 9112 section 8). */
+  /** Cuts the exchange in the middle so that the client notices (RFC 9112 section 8). */
   abort(fault: Fault): void
-  /** Turns the connection into raw bytes after the head has been sent: returns the half that a tunnel pumps. */
+  /** Gives the connection away as raw bytes once the head has been sent. */
   takeTunnel(): TunnelEnd
 }
 
 /** The upstream's side of one attempt. Implemented by the client codecs. */
 export interface Upstream {
-  /** False = full; wait for the drain call. */
+  /** False = taken, but stop soon: wait for `onUpDrain`. */
   sendBody(chunk: Uint8Array): boolean
   sendEnd(trailers: string): void
   flush(): void
   pauseBody(): void
   resumeBody(): void
-  /** Gives the attempt up; the connection is closed, no further calls come. */
+  /** Gives the attempt up; no further calls come. */
   abort(): void
   takeTunnel(): TunnelEnd
 }
@@ -42,8 +42,8 @@ export interface Upstream {
 /** One end of a tunnel: bytes with back-pressure and half-close. */
 export interface TunnelEnd {
   /** Starts delivery; what was read ahead comes first. */
-  start(receiver: TunnelReceiver): void
-  /** False = full; wait for onTunnelDrain. */
+  start(receiver: TunnelReceiver, idleMs: number): void
+  /** False = taken, but stop soon: wait for onTunnelDrain. */
   write(chunk: Uint8Array): boolean
   /** Closes the writing half. */
   finish(): void
@@ -53,8 +53,10 @@ export interface TunnelEnd {
 }
 
 export interface TunnelReceiver {
-  onTunnelData(chunk: Uint8Array): void
-  onTunnelDrain(): void
-  onTunnelEnd(): void
-  onTunnelClose(): void
+  onTunnelData(from: TunnelEnd, chunk: Uint8Array): void
+  onTunnelDrain(from: TunnelEnd): void
+  /** The peer closed its writing half. */
+  onTunnelEnd(from: TunnelEnd): void
+  /** Closed or broken; the last call from this end. */
+  onTunnelClose(from: TunnelEnd): void
 }
