@@ -1,1 +1,5 @@
 export type { Wire, WireHandler } from "./wire.ts"
+export { type Bind, bindText, type TcpBind, type UnixBind } from "./bind.ts"
+export { type ClientCertificate, ConnectionInfo } from "./connection-info.ts"
+export { dial, type DialFailure, type DialHandle, type DialHandler, type DialOptions, type DialTarget } from "./dial.ts"
+export { type Acceptor, listen, type Listening, type ListenOptions } from "./listen.ts"
