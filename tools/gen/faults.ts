@@ -10,7 +10,8 @@ const retryWords: Record<RetryRule, string> = {
 /** docs/faults.md, from the fault table. */
 export function renderFaults(faults: readonly Fault[]): string {
   const rows = faults.map(
-    fault => `| \`${fault.code}\` | ${fault.status || "none"} | ${retryWords[fault.retry]} | ${fault.close ? "closed" : "kept"} | ${cell(fault.description)} |`,
+    fault =>
+      `| \`${fault.code}\` | ${fault.status || "none"} | ${retryWords[fault.retry]} | ${fault.close ? "closed" : "kept"} | ${cell(fault.description)} |`,
   )
   return [
     "# Faults",
