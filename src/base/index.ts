@@ -3,3 +3,5 @@ export { FAULT, type Fault, type FaultSource, faults, type RetryRule } from "./f
 export { duration, durationMsMax, formatDuration, formatSize, parseDuration, parseRatio, parseSize, type QuantityBounds, ratio, size } from "./quantity.ts"
 export { type Clock, FakeClock, systemClock } from "./clock.ts"
 export { hashString, mix32, Random } from "./hash.ts"
+export { Timer, type TimerOwner, TimerWheel } from "./timer-wheel.ts"
+export { startWheel } from "./start-wheel.ts"
