@@ -1,0 +1,81 @@
+// HOT
+import { z } from "zod"
+import { type Balancer, type BalancerPeer, defineBalancer, type Tried } from "../../../plugin/index.ts"
+
+/**
+ * Takes peers in turn. With unequal weights: the smooth weighted round-robin that nginx documents: in each round every eligible peer gains
+ * its weight, the richest is chosen and pays the round's total, so weights 5, 1, 1 give a a b a c a a and no bursts.
+ */
+class RoundRobin implements Balancer {
+  private peers: readonly BalancerPeer[] = []
+  private credits = new Float64Array(0)
+  private even = true
+  /** Where the next turn starts: a random place, so that workers do not march in step. */
+  private cursor = 0
+  private readonly random: () => number
+
+  constructor(random: () => number) {
+    this.random = random
+  }
+
+  peersChanged(peers: readonly BalancerPeer[]): void {
+    this.peers = peers
+    this.credits = new Float64Array(peers.length)
+    this.even = hasEvenWeights(peers)
+    this.cursor = peers.length === 0 ? 0 : Math.floor(this.random() * peers.length)
+  }
+
+  select(_hash: number, tried: Tried): number {
+    return this.even ? this.selectNext(tried) : this.selectRichest(tried)
+  }
+
+  private selectNext(tried: Tried): number {
+    const peers = this.peers
+    let index = this.cursor
+    for (let step = 0; step < peers.length; step++) {
+      const at = index
+      if (++index === peers.length) index = 0
+      const peer = peers[at]!
+      if (peer.weight === 0 || tried.has(at) || !peer.isAvailable()) continue
+      this.cursor = index
+      return at
+    }
+    return -1
+  }
+
+  private selectRichest(tried: Tried): number {
+    const { peers, credits } = this
+    let total = 0
+    let richest = -1
+    let index = this.cursor
+    for (let step = 0; step < peers.length; step++) {
+      const at = index
+      if (++index === peers.length) index = 0
+      const peer = peers[at]!
+      if (peer.weight === 0 || tried.has(at) || !peer.isAvailable()) continue
+      total += peer.weight
+      credits[at]! += peer.weight
+      if (richest === -1 || credits[at]! > credits[richest]!) richest = at
+    }
+    if (richest !== -1) credits[richest]! -= total
+    return richest
+  }
+}
+
+/** Equal weights need no credits: a turn is then the same as the next index. Peers of weight 0 do not count. */
+function hasEvenWeights(peers: readonly BalancerPeer[]): boolean {
+  let first = 0
+  for (const peer of peers) {
+    if (peer.weight === 0) continue
+    if (first === 0) first = peer.weight
+    else if (peer.weight !== first) return false
+  }
+  return true
+}
+
+export default defineBalancer({
+  name: "round-robin",
+  summary: "Each peer in turn, in proportion to the weights, without bursts.",
+  options: z.strictObject({}).prefault({}),
+  build: (_options, random) => new RoundRobin(random),
+})

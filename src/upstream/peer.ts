@@ -1,0 +1,67 @@
+// HOT
+import type { BalancerPeer } from "../plugin/index.ts"
+import type { PeerStates } from "./peer-states.ts"
+
+/** What a peer is made from. Addresses are literals: names have been resolved by then. */
+export interface PeerEndpoint {
+  /** IPv4 or IPv6 literal without brackets, "" for a Unix socket. */
+  readonly address: string
+  readonly port: number
+  /** Path of a Unix socket, "" for TCP. */
+  readonly path: string
+  /** Name that the config had, for Host and the TLS server name; the address itself when it was a literal. */
+  readonly host: string
+  readonly weight: number
+  readonly backup: boolean
+}
+
+/** The stable name of an endpoint: `address:port`, `[address]:port` or `unix:/path`. */
+export function endpointName(endpoint: Pick<PeerEndpoint, "address" | "port" | "path">): string {
+  if (endpoint.path !== "") return `unix:${endpoint.path}`
+  return endpoint.address.includes(":") ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`
+}
+
+/** One endpoint of a cluster, in one worker. The state is shared by all workers; this object only knows where it is. */
+export class Peer implements BalancerPeer {
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  readonly path: string
+  readonly host: string
+  readonly weight: number
+  readonly backup: boolean
+  readonly slot: number
+  readonly states: PeerStates
+  /** Set by this worker's pool while the peer is at connectionsMax and its queue is full. */
+  saturated = false
+
+  constructor(endpoint: PeerEndpoint, slot: number, states: PeerStates) {
+    this.name = endpointName(endpoint)
+    this.address = endpoint.address
+    this.port = endpoint.port
+    this.path = endpoint.path
+    this.host = endpoint.host
+    this.weight = endpoint.weight
+    this.backup = endpoint.backup
+    this.slot = slot
+    this.states = states
+  }
+
+  isAvailable(): boolean {
+    return !this.saturated && this.states.isAvailable(this.slot)
+  }
+
+  inFlight(): number {
+    return this.states.inFlight(this.slot)
+  }
+
+  /** A request goes to this peer. */
+  begin(): void {
+    this.states.begin(this.slot)
+  }
+
+  /** The request is over. Exactly once for each `begin`. */
+  finish(): void {
+    this.states.finish(this.slot)
+  }
+}
