@@ -3,7 +3,18 @@ import fc from "fast-check"
 import { duration, formatDuration, formatSize, parseDuration, parseRatio, parseSize, ratio, size } from "./quantity.ts"
 
 describe("durations", () => {
-  test.each([["250ms", 250], ["5s", 5000], ["1m", 60_000], ["1h", 3_600_000], ["2d", 172_800_000], ["1.5s", 1500], ["0.3s", 300], ["0", 0], [0, 0], [" 5s ", 5000]])("%p is %p ms", (text, ms) => {
+  test.each([
+    ["250ms", 250],
+    ["5s", 5000],
+    ["1m", 60_000],
+    ["1h", 3_600_000],
+    ["2d", 172_800_000],
+    ["1.5s", 1500],
+    ["0.3s", 300],
+    ["0", 0],
+    [0, 0],
+    [" 5s ", 5000],
+  ])("%p is %p ms", (text, ms) => {
     expect(parseDuration(text)).toBe(ms)
   })
 
@@ -20,7 +31,16 @@ describe("durations", () => {
 })
 
 describe("sizes", () => {
-  test.each([["64KB", 65_536], ["10MB", 10_485_760], ["1GB", 1_073_741_824], ["512B", 512], ["1.5KB", 1536], [4096, 4096], ["4096", 4096], [0, 0]])("%p is %p octets", (text, octets) => {
+  test.each([
+    ["64KB", 65_536],
+    ["10MB", 10_485_760],
+    ["1GB", 1_073_741_824],
+    ["512B", 512],
+    ["1.5KB", 1536],
+    [4096, 4096],
+    ["4096", 4096],
+    [0, 0],
+  ])("%p is %p octets", (text, octets) => {
     expect(parseSize(text)).toBe(octets)
   })
 
@@ -35,7 +55,14 @@ describe("sizes", () => {
 })
 
 describe("ratios", () => {
-  test.each([["20%", 0.2], [0.2, 0.2], [0, 0], [1, 1], ["100%", 1], ["0.5%", 0.005]])("%p is %p", (text, value) => {
+  test.each([
+    ["20%", 0.2],
+    [0.2, 0.2],
+    [0, 0],
+    [1, 1],
+    ["100%", 1],
+    ["0.5%", 0.005],
+  ])("%p is %p", (text, value) => {
     expect(parseRatio(text)).toBe(value)
   })
 
@@ -49,6 +76,12 @@ describe("ratios", () => {
 })
 
 test("what is written is read back", () => {
-  fc.assert(fc.property(fc.nat(2 ** 31 - 1), ms => parseDuration(formatDuration(ms)) === ms), { seed: 11 })
-  fc.assert(fc.property(fc.nat(2 ** 31 - 1), octets => parseSize(formatSize(octets)) === octets), { seed: 12 })
+  fc.assert(
+    fc.property(fc.nat(2 ** 31 - 1), ms => parseDuration(formatDuration(ms)) === ms),
+    { seed: 11 },
+  )
+  fc.assert(
+    fc.property(fc.nat(2 ** 31 - 1), octets => parseSize(formatSize(octets)) === octets),
+    { seed: 12 },
+  )
 })

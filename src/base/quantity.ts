@@ -65,8 +65,20 @@ interface Quantity {
   format(value: number): string
 }
 
-const durations: Quantity = { title: "duration", expected: "a duration such as 250ms, 5s, 1m", max: durationMsMax, parse: parseDuration, format: formatDuration }
-const sizes: Quantity = { title: "size", expected: "a size such as 64KB, 10MB, 1GB or a number of octets", max: 2 ** 50, parse: parseSize, format: formatSize }
+const durations: Quantity = {
+  title: "duration",
+  expected: "a duration such as 250ms, 5s, 1m",
+  max: durationMsMax,
+  parse: parseDuration,
+  format: formatDuration,
+}
+const sizes: Quantity = {
+  title: "size",
+  expected: "a size such as 64KB, 10MB, 1GB or a number of octets",
+  max: 2 ** 50,
+  parse: parseSize,
+  format: formatSize,
+}
 const ratios: Quantity = { title: "ratio", expected: "a share from 0 to 1 such as 0.2 or 20%", max: 1, parse: parseRatio, format: String }
 
 /** Schema of a duration; output in milliseconds. */

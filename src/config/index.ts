@@ -1,0 +1,26 @@
+export {
+  type AccessLogConfig,
+  type AdminConfig,
+  type CacheConfig,
+  type ClusterConfig,
+  type ClusterTlsConfig,
+  type Config,
+  type ConfigInput,
+  configSchema,
+  type ForwardConfig,
+  type ListenerConfig,
+  type ListenerLimits,
+  type ListenerTimeouts,
+  type ListenerTlsConfig,
+  type ObserveConfig,
+  type PoolConfig,
+  type ResolverConfig,
+  type RetryConfig,
+  type RouteConfig,
+  type UpstreamTimeouts,
+} from "./schema.ts"
+export type { BindConfig, EndpointConfig, PortRange } from "./schema/address.ts"
+export type { PeerConfig } from "./schema/cluster.ts"
+export type { ActiveHealthConfig, HealthConfig, PassiveHealthConfig } from "./schema/health.ts"
+export type { LogTarget } from "./schema/observe.ts"
+export type { DestinationConfig, FilterUse, MatchConfig, MatcherUse } from "./schema/route.ts"

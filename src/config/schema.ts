@@ -1,0 +1,51 @@
+import { z } from "zod"
+import { duration } from "../base/index.ts"
+import { adminSchema } from "./schema/admin.ts"
+import { cacheSchema } from "./schema/cache.ts"
+import { clusterSchema } from "./schema/cluster.ts"
+import { listenerSchema } from "./schema/listener.ts"
+import { observeSchema } from "./schema/observe.ts"
+import { resolverSchema } from "./schema/resolver.ts"
+import { routeSchema } from "./schema/route.ts"
+import { count, field, nameSchema } from "./schema/section.ts"
+
+const drainSchema = z.strictObject({
+  timeout: field(duration(), "30s", "How long open exchanges may go on when the proxy stops; then they are cut."),
+})
+
+const routesSchema = z.array(routeSchema).transform(routes => routes.map((route, index) => ({ ...route, name: route.name ?? `route-${index + 1}` })))
+
+/** The whole config. Input: what operators write. Output: one shape with every default filled in; durations in milliseconds, sizes in octets. */
+export const configSchema = z.strictObject({
+  workers: field(z.union([z.literal("auto"), count(1, 1024)]), "auto", "Worker threads; auto = one for each CPU that the process may use."),
+  resolver: field(resolverSchema, {}, "How names are looked up."),
+  listeners: field(z.record(nameSchema, listenerSchema), {}, "Where clients come in, by name."),
+  clusters: field(z.record(nameSchema, clusterSchema), {}, "Groups of peers, by name."),
+  caches: field(z.record(nameSchema, cacheSchema), {}, "Caches, by name."),
+  routes: field(routesSchema, [], "What happens to requests; the first route that matches wins."),
+  observe: field(observeSchema, {}, "Access log and metrics."),
+  admin: field(adminSchema, "off", "The admin API."),
+  drain: field(drainSchema, {}, "Stopping."),
+})
+
+/** The config as the rest of the proxy sees it. Plain data, but for functions that a TypeScript config may hold. */
+export type Config = z.output<typeof configSchema>
+/** The config as it is written; what `defineConfig` takes. */
+export type ConfigInput = z.input<typeof configSchema>
+
+export type ResolverConfig = Config["resolver"]
+export type ListenerConfig = Config["listeners"][string]
+export type ListenerTlsConfig = NonNullable<ListenerConfig["tls"]>
+export type ForwardConfig = NonNullable<ListenerConfig["forward"]>
+export type ListenerLimits = ListenerConfig["limits"]
+export type ListenerTimeouts = ListenerConfig["timeouts"]
+export type ClusterConfig = Config["clusters"][string]
+export type ClusterTlsConfig = NonNullable<ClusterConfig["tls"]>
+export type PoolConfig = ClusterConfig["pool"]
+export type UpstreamTimeouts = ClusterConfig["timeouts"]
+export type RetryConfig = ClusterConfig["retry"]
+export type CacheConfig = Config["caches"][string]
+export type RouteConfig = Config["routes"][number]
+export type ObserveConfig = Config["observe"]
+export type AccessLogConfig = ObserveConfig["accessLog"]
+export type AdminConfig = NonNullable<Config["admin"]>

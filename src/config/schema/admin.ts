@@ -1,0 +1,21 @@
+import { z } from "zod"
+import { bindSchema } from "./address.ts"
+import { field, maybe, off } from "./section.ts"
+
+const adminLongSchema = z.strictObject({
+  bind: field(bindSchema, "127.0.0.1:9900", "Address of the admin API and the metrics. Off loopback a token is required."),
+  token: maybe(
+    z
+      .string({ error: "expected the token as text" })
+      .min(1, "expected the token as text, got an empty one")
+      .regex(/^[\x21-\x7e]+$/, "a token is printable ASCII without blanks"),
+    "Secret that requests carry as `Authorization: Bearer …`.",
+  ),
+  hosts: field(
+    z.array(z.string().min(1)),
+    [],
+    "Names under which the admin API may be asked for, beside loopback ones (defence against DNS rebinding).",
+  ),
+})
+
+export const adminSchema = z.union([off, adminLongSchema])

@@ -1,0 +1,14 @@
+import { z } from "zod"
+import { size } from "../../base/index.ts"
+import { field, maybe, pathSchema } from "./section.ts"
+
+export const cacheSchema = z.strictObject({
+  memory: field(size({ max: 2 ** 40 }), "64MB", "Memory of this cache, over all workers; 0 = none."),
+  disk: maybe(
+    z.strictObject({
+      path: pathSchema.describe("Directory of its own."),
+      size: size({ min: 1024 ** 2 }).describe("Room on the disk."),
+    }),
+    "Second level on a disk.",
+  ),
+})

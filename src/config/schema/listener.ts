@@ -1,0 +1,100 @@
+import { z } from "zod"
+import { duration, size } from "../../base/index.ts"
+import { bindSchema, cidrSchema, portsSchema } from "./address.ts"
+import { count, field, listOf, maybe, off, pathSchema } from "./section.ts"
+
+/** TLS versions; YAML reads a bare 1.2 as a number. */
+export const tlsVersionSchema = z
+  .union([z.enum(["1.2", "1.3"]), z.literal(1.2), z.literal(1.3)])
+  .transform((version): "1.2" | "1.3" => String(version) as "1.2" | "1.3")
+
+const certificateSchema = z.strictObject({
+  cert: pathSchema.describe("PEM file with the certificate and the chain behind it."),
+  key: pathSchema.describe("PEM file with the private key."),
+})
+
+const clientCertificatesSchema = z.strictObject({
+  mode: z.enum(["optional", "required"]).describe("Whether a client without a certificate is let in."),
+  ca: pathSchema.describe("PEM file with the authorities that sign the clients' certificates."),
+})
+
+const listenerTlsSchema = z.strictObject({
+  certificates: z
+    .array(certificateSchema)
+    .min(1)
+    .describe("One entry for each name set; the server name that the client asks for (SNI) picks one, the first is the default."),
+  minVersion: field(tlsVersionSchema, "1.2", "Lowest TLS version."),
+  ciphers: maybe(z.string().min(1), "Cipher list in OpenSSL's form, for TLS 1.2. Default: the runtime's."),
+  alpn: field(z.array(z.enum(["http/1.1"])).min(1), ["http/1.1"], "Protocols offered by ALPN (RFC 7301), best first."),
+  clientCertificates: field(z.union([off, clientCertificatesSchema]), "off", "Asks clients for a certificate."),
+})
+
+const forwardAuthSchema = z.strictObject({
+  htpasswd: pathSchema.describe("File with `user:hash` lines."),
+  realm: field(
+    z
+      .string()
+      .min(1)
+      .max(200)
+      .regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/, "expected printable ASCII without quotes and backslashes"),
+    "proxy",
+    "Name that the client shows when it asks for the password (RFC 9110 section 11.5).",
+  ),
+})
+
+const forwardLongSchema = z.strictObject({
+  privateRanges: field(
+    z.union([z.enum(["deny", "allow"]), z.array(cidrSchema).min(1)]),
+    "deny",
+    "Whether clients may reach loopback, private and link-local addresses: deny, allow, or the ranges that are open.",
+  ),
+  connectPorts: field(z.array(portsSchema), [443], "Ports that CONNECT may name."),
+  ports: field(z.array(portsSchema), ["80", "443", "1025-65535"], "Ports that absolute-form requests may name."),
+  auth: maybe(forwardAuthSchema, "Clients must give a user and a password."),
+  privacy: field(
+    z.enum(["transparent", "standard", "anonymous", "high"]),
+    "standard",
+    "How much of the client the origin learns: transparent adds X-Forwarded-For, standard sends Via with a pseudonym, anonymous sends neither, high also removes telling header fields.",
+  ),
+})
+
+// `true` means the long form with nothing in it.
+const forwardSchema = z.union([
+  z.literal(false).transform((): null => null),
+  z.literal(true).transform((): z.output<typeof forwardLongSchema> => forwardLongSchema.parse({})),
+  forwardLongSchema,
+])
+
+const listenerLimitsSchema = z.strictObject({
+  connectionsMax: field(count(1, 1_000_000), 65_536, "Open client connections, over all workers."),
+  connectionsPerClientMax: field(count(0, 1_000_000), 0, "Open connections of one client address; 0 = no limit."),
+  headBytesMax: field(size({ min: 1024, max: 1024 ** 2 }), "64KB", "Request line and header fields together."),
+  fieldsMax: field(count(1, 10_000), 256, "Header fields of a request."),
+  targetBytesMax: field(size({ min: 64, max: 1024 ** 2 }), "16KB", "Request target."),
+  bodyBytesMax: field(size(), 0, "Request body; 0 = no limit."),
+  requestsMax: field(count(0, 1_000_000_000), 0, "Requests on one connection; 0 = no limit."),
+})
+
+const listenerTimeoutsSchema = z.strictObject({
+  handshake: field(duration({ min: 1 }), "10s", "TLS handshake and PROXY protocol header."),
+  head: field(duration({ min: 1 }), "15s", "A request's head, from its first octet (or from the connection's start) to its last."),
+  idle: field(duration({ min: 1 }), "75s", "Kept-alive connection without a request."),
+  body: field(duration({ min: 1 }), "30s", "Silence between two parts of a request body."),
+  bodyRateMin: field(size(), 0, "Slowest request body in octets a second, on average; 0 = off."),
+  write: field(duration({ min: 1 }), "60s", "The client takes nothing of its answer."),
+  tunnelIdle: field(duration({ min: 1 }), "1h", "Silence in both directions of a tunnel."),
+})
+
+export const listenerSchema = z.strictObject({
+  bind: listOf(bindSchema).describe('Address or list of addresses: "host:port", "[::1]:80", "unix:/path"; ":8080" is every address, IPv4 and IPv6.'),
+  tls: maybe(listenerTlsSchema, "Ends TLS here."),
+  forward: field(forwardSchema, false, "Takes forward requests: absolute-form and CONNECT. true = all defaults."),
+  proxyProtocol: maybe(
+    z.strictObject({ from: listOf(cidrSchema).describe("Senders that must put the header in front of the connection.") }),
+    "Expects the PROXY protocol, version 1 or 2, from these addresses.",
+  ),
+  trustedHops: field(z.array(cidrSchema), [], "Proxies in front of us whose X-Forwarded-For and Forwarded are believed."),
+  via: field(z.boolean(), true, "Adds Via to requests and responses (RFC 9110 section 7.6.3)."),
+  limits: field(listenerLimitsSchema, {}, "Limits of this listener."),
+  timeouts: field(listenerTimeoutsSchema, {}, "Timeouts towards the client."),
+})

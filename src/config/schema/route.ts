@@ -1,0 +1,162 @@
+import { z } from "zod"
+import { size } from "../../base/index.ts"
+import type { Exchange } from "../../flow/index.ts"
+import type { Filter } from "../../plugin/index.ts"
+import { filters, matchers } from "../features.gen.ts"
+import { choice, choices } from "./choice.ts"
+import { retrySchema, upstreamTimeoutsSchema } from "./cluster.ts"
+import { featureShape } from "./feature.ts"
+import { count, field, listOf, maybe, nameSchema, overridesOf, pathSchema } from "./section.ts"
+
+/** A matcher with its parsed options. */
+export interface MatcherUse {
+  readonly name: string
+  readonly options: unknown
+}
+
+export interface MatchConfig {
+  /** Listeners that the route is for; empty = all of them. */
+  readonly listeners: readonly string[]
+  /** All of these must hold, in this order. */
+  readonly rules: readonly MatcherUse[]
+  /** A predicate of a TypeScript config. */
+  readonly when: ((x: Exchange) => boolean) | null
+}
+
+/** A filter with its parsed options; `inline` is set when a TypeScript config gave the filter itself. */
+export interface FilterUse {
+  readonly name: string
+  readonly options: unknown
+  readonly inline: Filter | null
+}
+
+export type DestinationConfig =
+  | { readonly kind: "cluster"; readonly cluster: string }
+  | { readonly kind: "origin"; readonly via: string | null }
+  | { readonly kind: "redirect"; readonly to: string; readonly status: number }
+  | { readonly kind: "respond"; readonly status: number; readonly body: string; readonly headers: Readonly<Record<string, string>> }
+  | { readonly kind: "files"; readonly root: string; readonly strip: string; readonly index: string }
+
+const whenSchema = z.custom<(x: Exchange) => boolean>(
+  value => typeof value === "function",
+  "expected a function, which only a TypeScript config can give",
+)
+
+const matchShape = {
+  ...featureShape(matchers),
+  // These two are config's own: which listener a connection came from is no fact of the request, and a predicate has no options.
+  listener: listOf(nameSchema).describe("Name or names of listeners; without it the route is for all of them."),
+  when: whenSchema.describe("TypeScript only: a predicate over the exchange."),
+}
+
+const matchSchema = choices("matcher", matchShape as Record<string, z.ZodType>).transform(
+  (entries): MatchConfig => ({
+    listeners: (entries.find(entry => entry.name === "listener")?.options as string[] | undefined) ?? [],
+    rules: entries.filter(entry => entry.name !== "listener" && entry.name !== "when"),
+    when: (entries.find(entry => entry.name === "when")?.options as MatchConfig["when"] | undefined) ?? null,
+  }),
+)
+
+// The cache is not a filter folder (it has a room of its own) but is written among the filters, where its place in the order shows.
+const cacheUseSchema = z.strictObject({ store: nameSchema.describe("Name under `caches:`.") }).describe("Answers from a cache and fills it.")
+
+const filterShape: Record<string, z.ZodType> = { cache: cacheUseSchema, ...featureShape(filters) }
+
+const phases = ["identify", "access", "request", "upstreamRequest", "upstreamResponse", "response", "log"] as const
+
+function isFilter(value: unknown): value is Filter & { name?: string } {
+  return typeof value === "object" && value !== null && phases.some(phase => typeof (value as Record<string, unknown>)[phase] === "function")
+}
+
+const namedFilterSchema = choice("filter", filterShape, true)
+const inlineFilterSchema = z.custom<Filter & { name?: string }>(isFilter)
+
+const filterSchema = z.union([
+  inlineFilterSchema.transform((inline): FilterUse => ({ name: typeof inline.name === "string" ? inline.name : "inline", options: null, inline })),
+  namedFilterSchema.transform(({ name, options }): FilterUse => ({ name, options, inline: null })),
+])
+
+// Header fields of a local reply: what HTTP allows, and nothing that the codec sets itself (RFC 9110 section 5.5).
+const headersSchema = z.record(
+  z
+    .string()
+    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "not a header field name")
+    .refine(name => !/^(?:connection|content-length|transfer-encoding|upgrade|date)$/i.test(name), "the proxy sets this field itself"),
+  z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, "a field value cannot hold control characters"),
+)
+
+const redirectSchema = z.strictObject({
+  to: z
+    .string()
+    .min(1)
+    .regex(/^[\x21-\x7e]+$/, "expected a URL or a path, percent-encoded")
+    .describe("Location: a URL or a path."),
+  status: field(z.union([301, 302, 303, 307, 308].map(status => z.literal(status))), 308, "Status (RFC 9110 section 15.4)."),
+})
+
+const respondSchema = z.strictObject({
+  status: field(count(200, 599), 200, "Status."),
+  body: field(z.string(), "", "Body, sent as UTF-8."),
+  headers: field(headersSchema, {}, "Header fields."),
+})
+
+const filesSchema = z.strictObject({
+  root: pathSchema.describe("Directory that is served."),
+  strip: field(z.string().regex(/^(?:\/.*)?$/, "expected a path prefix that starts with /"), "", "Prefix taken off the path before it is looked up."),
+  index: field(z.string().regex(/^[^/\0]*$/, "expected a file name"), "index.html", 'File for paths that end in /; "" = none.'),
+})
+
+const originSchema = z.strictObject({ via: maybe(nameSchema, "Cluster of parent proxies. Default: straight to the origin.") })
+
+const destinationSchema = choice("destination", {
+  cluster: nameSchema.describe("To a peer of this cluster."),
+  origin: originSchema.describe("To whatever the forward request names."),
+  redirect: redirectSchema.describe("Answers with a redirection."),
+  respond: respondSchema.describe("Answers with a fixed text."),
+  files: filesSchema.describe("Answers with a file of a directory."),
+}).transform((use): DestinationConfig => {
+  switch (use.name) {
+    case "cluster":
+      return { kind: "cluster", cluster: use.options }
+    case "origin":
+      return { kind: "origin", ...use.options }
+    case "redirect":
+      return { kind: "redirect", ...use.options }
+    case "respond":
+      return { kind: "respond", ...use.options }
+    case "files":
+      return { kind: "files", ...use.options }
+  }
+})
+
+const timeoutOverridesSchema = overridesOf(upstreamTimeoutsSchema)
+const retryOverridesSchema = overridesOf(retrySchema)
+
+export const routeSchema = z
+  .strictObject({
+    name: maybe(nameSchema, "Name in logs and metrics. Default: route-N, counted from 1."),
+    match: field(matchSchema, {}, "Conditions, all of which must hold; {} matches everything."),
+    filters: field(z.array(filterSchema), [], "Filters in the order in which they run within each phase."),
+    to: destinationSchema.describe("Where matching requests go: one of cluster, origin, redirect, respond, files."),
+    upgrade: field(
+      z.array(
+        z
+          .string()
+          .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:\/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?$/, "not a protocol name")
+          .toLowerCase(),
+      ),
+      ["websocket"],
+      "Protocols that a client may switch to (RFC 9110 section 7.8).",
+    ),
+    encodedSlashes: z
+      .enum(["refuse", "allow"])
+      .optional()
+      .describe("Paths with %2F or backslashes. Default: refuse when the route has a path rule, else allow."),
+    timeouts: field(timeoutOverridesSchema, {}, "Differs from the cluster's timeouts."),
+    retry: field(retryOverridesSchema, {}, "Differs from the cluster's retry rules."),
+    bodyBytesMax: maybe(size(), "Differs from the listener's bodyBytesMax; 0 = no limit."),
+  })
+  .transform(route => ({
+    ...route,
+    encodedSlashes: route.encodedSlashes ?? (route.match.rules.some(rule => rule.name === "path") ? ("refuse" as const) : ("allow" as const)),
+  }))
