@@ -27,15 +27,17 @@ export interface ResolvedPeer {
   readonly backup: boolean
   /** Index of the peer's block in `shared.peers`. Stays with `address:port` of the cluster as long as the peer is in any live snapshot. */
   readonly slot: number
+  /** Offset of the peer's block of metrics. */
+  readonly metrics: number
 }
 
 export type PeersByCluster = Readonly<Record<string, readonly ResolvedPeer[]>>
 
 /** Memory that all threads see. Made once at boot; its size does not change. */
 export interface SharedMemory {
-  /** Peer states: in flight, health, ejection (upstream's layout). */
+  /** Peer states: in flight, health, ejection (upstream's layout). The control thread is number 0 in it, worker `index` is number `index + 1`. */
   readonly peers: SharedArrayBuffer
-  /** Counters and histograms of all workers (observe's layout). */
+  /** Counters and histograms (observe's layout). Worker `index` has region `index`, the control thread the last one. */
   readonly metrics: SharedArrayBuffer
   /** Counts of client connections for `connectionsMax` and `connectionsPerClientMax`. */
   readonly connections: SharedArrayBuffer

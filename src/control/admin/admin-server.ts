@@ -1,0 +1,121 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { Log } from "../../base/index.ts"
+import { type Bind, bindText } from "../../net/index.ts"
+import { type AdminAnswer, type AdminView, answerAdmin } from "./admin-routes.ts"
+import { isLoopback } from "./authority.ts"
+import { type GuardedRequest, type GuardRules, pathOf, refusalOf } from "./guard.ts"
+
+export interface AdminSettings {
+  readonly bind: Bind
+  readonly token: string
+  readonly hosts: readonly string[]
+}
+
+const BODY_MAX = 64 * 1024
+
+/** The admin listener. It lives in the control thread, so that it answers while the data path is busy. */
+export class AdminServer {
+  readonly settings: AdminSettings
+  readonly #server: Server
+  readonly #rules: GuardRules
+  readonly #view: AdminView
+  readonly #log: Log
+
+  private constructor(settings: AdminSettings, view: AdminView, log: Log) {
+    this.settings = settings
+    this.#view = view
+    this.#log = log
+    this.#rules = rulesOf(settings)
+    this.#server = createServer({ keepAliveTimeout: 5000, requestTimeout: 15_000, headersTimeout: 10_000 }, (request, response) => void this.#serve(request, response))
+    this.#server.on("upgrade", (request, socket) => {
+      const refusal = refusalOf(guarded(request), this.#rules)
+      const status = refusal === null ? 400 : refusal.status
+      socket.end(`HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
+    })
+  }
+
+  /** Binds; rejects when the address is taken. */
+  static async start(settings: AdminSettings, view: AdminView, log: Log): Promise<AdminServer> {
+    const admin = new AdminServer(settings, view, log)
+    const { bind } = settings
+    await new Promise<void>((resolve, reject) => {
+      admin.#server.once("error", reject)
+      const done = () => resolve()
+      if ("path" in bind) admin.#server.listen(bind.path, done)
+      else admin.#server.listen(bind.port, bind.host === "" ? "::" : bind.host, done)
+    })
+    return admin
+  }
+
+  /** `127.0.0.1:9900`, with the port that the system picked when the config says 0. */
+  get address(): string {
+    const bound = this.#server.address()
+    const { bind } = this.settings
+    return typeof bound === "object" && bound !== null && !("path" in bind) ? bindText({ host: bind.host, port: bound.port }) : bindText(bind)
+  }
+
+  close(): void {
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const refusal = refusalOf(guarded(request), this.#rules)
+      if (refusal !== null) {
+        this.#log.warn("admin request refused", { from: request.socket.remoteAddress ?? "", status: refusal.status, reason: refusal.message })
+        request.resume()
+        return send(request, response, { status: refusal.status, type: "application/json", body: { error: refusal.message } })
+      }
+      if (!(await drainBody(request))) return send(request, response, { status: 413, type: "application/json", body: { error: `the body is over ${BODY_MAX} octets` } })
+      const target = request.url ?? "/"
+      const query = new URLSearchParams(target.includes("?") ? target.slice(target.indexOf("?") + 1) : "")
+      send(request, response, await answerAdmin(this.#view, request.method ?? "GET", pathOf(target)!, query))
+    } catch (error) {
+      this.#log.error("admin request failed", { error: String((error as Error).stack ?? error) })
+      if (!response.headersSent) send(request, response, { status: 500, type: "application/json", body: { error: "internal error; see the log" } })
+    }
+  }
+}
+
+/** What the token rule says about a bind: off loopback there must be one. "" = fine. */
+export function adminBindProblem(settings: AdminSettings): string {
+  if (settings.token !== "" || "path" in settings.bind || isLoopback(settings.bind.host)) return ""
+  return `admin.bind ${bindText(settings.bind)} is not a loopback address: set admin.token (or BOTHWAYS_ADMIN_TOKEN)`
+}
+
+function rulesOf(settings: AdminSettings): GuardRules {
+  const hosts = new Set(settings.hosts.map(host => host.toLowerCase()))
+  const { bind } = settings
+  if (!("path" in bind) && !["", "0.0.0.0", "::"].includes(bind.host)) hosts.add(bind.host.toLowerCase())
+  return { hosts, token: settings.token, unix: "path" in bind }
+}
+
+function guarded(request: IncomingMessage): GuardedRequest {
+  return { method: request.method ?? "", target: request.url ?? "", rawHeaders: request.rawHeaders, localAddress: request.socket.localAddress ?? "" }
+}
+
+async function drainBody(request: IncomingMessage): Promise<boolean> {
+  let octets = 0
+  for await (const chunk of request) {
+    octets += (chunk as Buffer).length
+    if (octets > BODY_MAX) return false
+  }
+  return true
+}
+
+function send(request: IncomingMessage, response: ServerResponse, answer: AdminAnswer): void {
+  const body = typeof answer.body === "string" ? answer.body : `${JSON.stringify(answer.body, null, 2)}\n`
+  response.writeHead(answer.status, {
+    "Content-Type": answer.type,
+    "Content-Length": Buffer.byteLength(body),
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    ...(answer.status === 401 ? { "WWW-Authenticate": 'Bearer realm="bothways admin"' } : {}),
+    ...(answer.allow === undefined ? {} : { Allow: answer.allow }),
+    ...(answer.status === 413 ? { Connection: "close" } : {}),
+  })
+  response.end(request.method === "HEAD" ? undefined : body)
+}

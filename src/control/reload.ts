@@ -1,0 +1,182 @@
+import { isDeepStrictEqual } from "node:util"
+import type { Log } from "../base/index.ts"
+import type { Config } from "../config/index.ts"
+import type { PeersByCluster, ReloadProblem } from "./protocol.ts"
+import type { Prepare } from "./workers/worker-slot.ts"
+
+/** A config that was read and checked, and is not live yet. */
+export interface Candidate {
+  readonly config: Config
+  /** Path of a TypeScript config, else null. */
+  readonly file: string | null
+  /** Paths in the config are relative to it. */
+  readonly baseDir: string
+  readonly warnings: readonly ReloadProblem[]
+}
+
+export type LoadOutcome = { readonly candidate: Candidate } | { readonly problems: readonly ReloadProblem[] }
+
+/** What a candidate needs before workers can have it: ports, peers, metrics. `undo` gives it all back. */
+export interface Staged {
+  readonly problems: readonly ReloadProblem[]
+  readonly peers: PeersByCluster
+  readonly layout: Prepare["layout"]
+  /** The candidate is live: what only the old one used can go. */
+  commit(): void | Promise<void>
+  undo(): void
+}
+
+export interface ReloadParts {
+  load(): Promise<LoadOutcome>
+  stage(candidate: Candidate, version: number): Promise<Staged>
+  readonly workers: {
+    prepare(message: Prepare): Promise<readonly ReloadProblem[]>
+    commit(message: Prepare): Promise<void>
+    discard(version: number): void
+  }
+  /** The same config was loaded again: certificates and the like are read anew. */
+  refresh(): void
+  readonly log: Log
+}
+
+export type ReloadOutcome =
+  | { readonly ok: true; readonly version: number; readonly changed: boolean; readonly warnings: readonly ReloadProblem[] }
+  | { readonly ok: false; readonly version: number; readonly problems: readonly ReloadProblem[] }
+
+export interface ReloadRecord {
+  readonly trigger: string
+  /** Milliseconds of the epoch. */
+  readonly at: number
+  readonly tookMs: number
+  readonly outcome: ReloadOutcome
+}
+
+/**
+ * The two-phase reload. Either every worker serves the new config or nobody does.
+ *
+ *   load → stage → prepare on all ─ all prepared → commit on all → stage.commit
+ *     │      │          └ one refused → discard on all → stage.undo ┐
+ *     └──────┴───────────── problems ──────────────────────────────┴→ the old config stays
+ *
+ * One runs at a time. Requests that come meanwhile share the next run, which reads the config after they asked.
+ */
+export class Reloader {
+  readonly #parts: ReloadParts
+  #version = 0
+  #liveVersion = 0
+  #live: Candidate | null = null
+  #committedAt = 0
+  #last: ReloadRecord | null = null
+  #running: Promise<ReloadOutcome> | null = null
+  #next: Promise<ReloadOutcome> | null = null
+  #closed = ""
+
+  constructor(parts: ReloadParts) {
+    this.#parts = parts
+  }
+
+  get live(): Candidate | null {
+    return this.#live
+  }
+
+  /** Version of the live config, 0 = none; rises with each attempt that workers saw. */
+  get version(): number {
+    return this.#liveVersion
+  }
+
+  /** Milliseconds of the epoch, 0 = never. */
+  get committedAt(): number {
+    return this.#committedAt
+  }
+
+  get last(): ReloadRecord | null {
+    return this.#last
+  }
+
+  /** Refuses everything from now on, with this reason. */
+  close(reason: string): void {
+    this.#closed = reason
+  }
+
+  /** Never rejects. `trigger` says who asked, for the log and the status. */
+  request(trigger: string): Promise<ReloadOutcome> {
+    if (this.#next !== null) return this.#next
+    if (this.#running === null) return this.#run(trigger)
+    this.#next = this.#running.then(() => {
+      this.#next = null
+      return this.#run(trigger)
+    })
+    return this.#next
+  }
+
+  #run(trigger: string): Promise<ReloadOutcome> {
+    const at = Date.now()
+    const start = performance.now()
+    const running = this.#attempt()
+      .catch((error: unknown) => this.#refused([{ message: `the reload failed: ${(error as Error).stack ?? String(error)}`, where: "", expected: "" }]))
+      .then(outcome => {
+        this.#running = null
+        this.#last = { trigger, at, tookMs: Math.round(performance.now() - start), outcome }
+        this.#report(this.#last)
+        return outcome
+      })
+    this.#running = running
+    return running
+  }
+
+  async #attempt(): Promise<ReloadOutcome> {
+    if (this.#closed !== "") return this.#refused([{ message: this.#closed, where: "", expected: "" }])
+    const loaded = await this.#parts.load()
+    if ("problems" in loaded) return this.#refused(loaded.problems)
+    const { candidate } = loaded
+    if (this.#same(candidate)) {
+      this.#parts.refresh()
+      return { ok: true, version: this.version, changed: false, warnings: candidate.warnings }
+    }
+    const version = ++this.#version
+    const staged = await this.#parts.stage(candidate, version)
+    const problems = staged.problems.length > 0 ? staged.problems : await this.#hand(candidate, version, staged)
+    if (problems.length > 0) {
+      staged.undo()
+      return this.#refused(problems)
+    }
+    this.#live = candidate
+    this.#liveVersion = version
+    this.#committedAt = Date.now()
+    await staged.commit()
+    return { ok: true, version, changed: true, warnings: candidate.warnings }
+  }
+
+  async #hand(candidate: Candidate, version: number, staged: Staged): Promise<readonly ReloadProblem[]> {
+    const { config, file, baseDir } = candidate
+    const message: Prepare = { type: "prepare", version, config, file, baseDir, peers: staged.peers, layout: staged.layout }
+    const problems = await this.#parts.workers.prepare(message)
+    const late = problems.length === 0 && this.#closed !== "" ? [{ message: this.#closed, where: "", expected: "" }] : problems
+    if (late.length > 0) this.#parts.workers.discard(version)
+    else await this.#parts.workers.commit(message)
+    return late
+  }
+
+  /** Functions cannot be compared, so a TypeScript config always counts as changed. */
+  #same(candidate: Candidate): boolean {
+    return this.#live !== null && candidate.file === null && this.#live.baseDir === candidate.baseDir && isDeepStrictEqual(candidate.config, this.#live.config)
+  }
+
+  #refused(problems: readonly ReloadProblem[]): ReloadOutcome {
+    return { ok: false, version: this.version, problems }
+  }
+
+  #report(record: ReloadRecord): void {
+    const { log } = this.#parts
+    const { outcome, trigger, tookMs } = record
+    if (outcome.ok && outcome.changed) log.info("config is live", { version: outcome.version, trigger, tookMs })
+    else if (outcome.ok) log.info("config is unchanged; certificates were read again", { version: outcome.version, trigger })
+    else log.error(outcome.version === 0 ? "config refused" : "config refused; the old one stays", { trigger, problems: outcome.problems.map(describeProblem) })
+  }
+}
+
+/** One line: where, what, and what would be right. */
+export function describeProblem(problem: ReloadProblem): string {
+  const where = problem.where === "" ? "" : `${problem.where}: `
+  return problem.expected === "" ? where + problem.message : `${where}${problem.message}; expected ${problem.expected}`
+}
