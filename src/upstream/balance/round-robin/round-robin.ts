@@ -1,6 +1,7 @@
 // HOT
 import { z } from "zod"
 import { type Balancer, type BalancerPeer, defineBalancer, type Tried } from "../../../plugin/index.ts"
+import { hasEvenWeights } from "../even-weights.ts"
 
 /**
  * Takes peers in turn. With unequal weights: the smooth weighted round-robin that nginx documents: in each round every eligible peer gains
@@ -60,17 +61,6 @@ class RoundRobin implements Balancer {
     if (richest !== -1) credits[richest]! -= total
     return richest
   }
-}
-
-/** Equal weights need no credits: a turn is then the same as the next index. Peers of weight 0 do not count. */
-function hasEvenWeights(peers: readonly BalancerPeer[]): boolean {
-  let first = 0
-  for (const peer of peers) {
-    if (peer.weight === 0) continue
-    if (first === 0) first = peer.weight
-    else if (peer.weight !== first) return false
-  }
-  return true
 }
 
 export default defineBalancer({
