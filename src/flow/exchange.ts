@@ -1,6 +1,8 @@
 // HOT
-import type { Fault } from "../base/index.ts"
-import { BODY_NONE, type BodyKind, type Downstream, Fields, type Upstream } from "../http/index.ts"
+import { assert, type Fault } from "../base/index.ts"
+import { BODY_NONE, type BodyKind, type Downstream, Fields, type Message, type Upstream } from "../http/index.ts"
+import { clientGone, requestFaulted, responseHeadCame, upFaulted } from "./engine.ts"
+import { downDrained, interimCame, Pump, requestBodyCame, requestEndCame, responseBodyCame, responseEndCame, upDrained } from "./pump.ts"
 import type { Verdict } from "./verdict.ts"
 
 export type Step = (x: Exchange) => Verdict
@@ -14,6 +16,14 @@ export interface Plan {
   readonly peerAt: number
   /** Index of the log step. */
   readonly logAt: number
+  /** Asks whether the fault of this attempt allows another one, and prepares it. Absent when nothing is ever sent upstream. */
+  readonly retry: ((x: Exchange) => boolean) | null
+  /** Octets that a request body may have; 0 = no limit. */
+  readonly bodyBytesMax: number
+  /** Milliseconds for the whole exchange; 0 = no limit. */
+  readonly requestMs: number
+  /** Milliseconds without an octet either way after which a tunnel is cut. */
+  readonly tunnelIdleMs: number
   readonly route: RouteInfo
 }
 
@@ -36,12 +46,15 @@ export interface ListenerInfo {
   readonly forward: boolean
 }
 
-const noFields = new Fields()
+/** Whoever an exchange waits for; told when the wait is pointless. It must not resume the exchange any more. */
+export interface Waiter {
+  cancel(x: Exchange): void
+}
 
 /**
  * One request with its response. One object shape for all of them; pooled per worker. Each field has one owner room, noted at its end.
  */
-export class Exchange {
+export class Exchange implements Message {
   // engine
   plan: Plan | null = null // flow
   step = 0 // flow
@@ -50,6 +63,16 @@ export class Exchange {
   /** Counts uses of this pooled object, so that a late callback can tell that it is late. */
   generation = 0 // flow
   fault: Fault | null = null // whoever returns FAULT_VERDICT
+  /** A verdict that came while the loop ran, -1 = none. */
+  pending = -1 // flow
+  /** Who is waited for, null = nobody that needs to know. */
+  waiter: Waiter | null = null // flow
+  /** The response head has left for the client. */
+  headSent = false // flow
+  /** The client is gone. */
+  gone = false // flow
+  /** Ready-made lines for the local reply of `fault`. */
+  replyFields = "" // whoever sets the fault
   /** The snapshot that the exchange started with; config's type. */
   snapshot: unknown = null // config
 
@@ -81,7 +104,7 @@ export class Exchange {
   query = "" // http
   /** 10 or 11 for HTTP/1; 20, 30. */
   version = 11 // http
-  request: Fields = noFields // http
+  request: Fields = new Fields() // http
   requestBody: BodyKind = BODY_NONE // http
   /** Octets, when requestBody is BODY_LENGTH. */
   requestLength = 0 // http
@@ -89,13 +112,15 @@ export class Exchange {
   upgrade = "" // http
   /** The path has an encoded slash or backslash: a route with path rules refuses it unless it says otherwise. */
   encodedSlash = false // http
+  /** The client waits for 100 (Continue). */
+  expectContinue = false // http
   /** The target was absolute-form or authority-form. */
   forwardForm = false // http
 
   // response
   status = 0 // http, filter
   reason = "" // http
-  response: Fields = noFields // http
+  response: Fields = new Fields() // http
   responseBody: BodyKind = BODY_NONE // http
   responseLength = 0 // http
   /** Body of a local reply. */
@@ -124,8 +149,103 @@ export class Exchange {
   requestBytes = 0 // flow
   responseBytes = 0 // flow
 
-  // flow's own state of the pump
-  pump: unknown = null // flow
+  /** Bodies under way in both directions. */
+  readonly pump = new Pump() // flow
   /** State slots of filters, by the slot number each one got at build time. */
   slots: unknown[] = [] // filter
+
+  onRequestBody(chunk: Uint8Array): void {
+    requestBodyCame(this, chunk)
+  }
+
+  onRequestEnd(trailers: string): void {
+    requestEndCame(this, trailers)
+  }
+
+  onRequestFault(fault: Fault): void {
+    requestFaulted(this, fault)
+  }
+
+  onClientGone(fault: Fault): void {
+    clientGone(this, fault)
+  }
+
+  onDownDrain(): void {
+    downDrained(this)
+  }
+
+  onInterim(status: number, lines: string): void {
+    interimCame(this, status, lines)
+  }
+
+  onResponseHead(): void {
+    responseHeadCame(this)
+  }
+
+  onResponseBody(chunk: Uint8Array): void {
+    responseBodyCame(this, chunk)
+  }
+
+  onResponseEnd(trailers: string): void {
+    responseEndCame(this, trailers)
+  }
+
+  onUpFault(fault: Fault): void {
+    upFaulted(this, fault)
+  }
+
+  onUpDrain(): void {
+    upDrained(this)
+  }
+
+  /** Forgets all that belonged to one client before the object serves another one. */
+  release(): void {
+    assert(!this.running, "an exchange is released after its last step")
+    this.generation++
+    this.plan = null
+    this.step = 0
+    this.pending = -1
+    this.waiter = null
+    this.headSent = false
+    this.gone = false
+    this.replyFields = ""
+    this.fault = null
+    this.snapshot = null
+    this.listener = null
+    this.down = null
+    this.user = ""
+    this.clientAddress = ""
+    this.peerAddress = ""
+    this.status = 0
+    this.localBody = null
+    this.up = null
+    this.peer = null
+    this.peerName = ""
+    this.attempts = 0
+    this.reused = false
+    this.startedAt = 0
+    this.connectedAt = 0
+    this.sentAt = 0
+    this.headAt = 0
+    this.endedAt = 0
+    this.requestBytes = 0
+    this.responseBytes = 0
+    this.expectContinue = false
+    this.upgrade = ""
+    if (this.slots.length > 0) this.slots.length = 0
+    this.request.reset("")
+    this.response.reset("")
+    this.pump.reset()
+    if (free.length < KEEP_MAX && this.request.ids.length <= FIELDS_KEEP_MAX && this.response.ids.length <= FIELDS_KEEP_MAX) free.push(this)
+  }
+}
+
+const KEEP_MAX = 1024
+const FIELDS_KEEP_MAX = 64
+const free: Exchange[] = []
+
+/** An exchange with every field at its start. */
+export function acquireExchange(): Exchange {
+  const x = free.pop()
+  return x === undefined ? new Exchange() : x
 }

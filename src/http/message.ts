@@ -47,7 +47,9 @@ export interface Message {
   onRequestBody(chunk: Uint8Array): void
   /** `trailers`: ready-made lines or "". */
   onRequestEnd(trailers: string): void
-  /** The client is gone or broke the rules in mid-exchange; `down` takes nothing more. */
+  /** The request body cannot be read any further; a local reply is still possible. */
+  onRequestFault(fault: Fault): void
+  /** The client is gone; `down` takes nothing more. */
   onClientGone(fault: Fault): void
   /** What was handed to `down` has left; the source may go on. */
   onDownDrain(): void

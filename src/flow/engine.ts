@@ -1,0 +1,170 @@
+// HOT
+import { assert, type Fault, FAULT, log } from "../base/index.ts"
+import type { Exchange } from "./exchange.ts"
+import { localReply } from "./local-reply.ts"
+import { ANSWER, DONE, FAULT_VERDICT, NEXT, type Verdict, WAIT } from "./verdict.ts"
+
+/** Starts the journey at the first step of `x.plan`. */
+export function begin(x: Exchange): void {
+  assert(x.plan !== null && !x.running, "a fresh exchange with a plan")
+  x.step = 0
+  x.running = true
+  loop(x, callStep(x))
+}
+
+/**
+ * Goes on with an exchange that waits. Called exactly once for each WAIT, also from inside the step that is about to return WAIT.
+ * Late callers compare `x.generation` with what it was when they began to wait.
+ */
+export function resume(x: Exchange, verdict: Verdict): void {
+  assert(verdict !== WAIT, "resume with a decision")
+  x.waiter = null
+  if (x.running) {
+    assert(x.pending === -1, "one verdict a wait")
+    x.pending = verdict
+    return
+  }
+  loop(x, verdict)
+}
+
+/** Ends the attempt or the exchange with a fault, wherever it waits. */
+export function fail(x: Exchange, fault: Fault): void {
+  x.fault = fault
+  resume(x, FAULT_VERDICT)
+}
+
+function loop(x: Exchange, first: Verdict): void {
+  let verdict = first
+  x.running = true
+  for (;;) {
+    switch (verdict) {
+      case NEXT:
+        x.step++
+        break
+      case WAIT:
+        x.running = false
+        return
+      case ANSWER:
+        x.step = x.plan!.respondAt
+        break
+      case FAULT_VERDICT:
+        x.step = onFault(x)
+        break
+      case DONE:
+        x.running = false
+        x.release()
+        return
+    }
+    verdict = callStep(x)
+  }
+}
+
+/** Runs the current step. A verdict that came by `resume` or an interruption meanwhile counts instead of the step's own. */
+function callStep(x: Exchange): Verdict {
+  let verdict: Verdict
+  try {
+    verdict = x.plan!.steps[x.step]!(x)
+  } catch (error) {
+    verdict = threw(x, error)
+  }
+  if (x.pending === -1) return verdict
+  verdict = x.pending as Verdict
+  x.pending = -1
+  return verdict
+}
+
+/** A broken invariant ends this exchange and no other. */
+function threw(x: Exchange, error: unknown): Verdict {
+  log.error("flow", "a step threw", { route: x.plan!.route.name, step: x.step, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+  if (x.step >= x.plan!.logAt) return DONE
+  x.fault = FAULT.internal
+  return FAULT_VERDICT
+}
+
+/** Where to go on after a fault: another attempt, a local reply, or straight to the log. */
+function onFault(x: Exchange): number {
+  const plan = x.plan!
+  const fault = x.fault!
+  assert(fault !== null, "a fault verdict names its fault")
+  dropUp(x)
+  if (x.gone) return plan.logAt
+  if (x.headSent) {
+    x.down!.abort(fault)
+    return plan.logAt
+  }
+  if (plan.retry !== null && x.attempts > 0 && plan.retry(x)) {
+    x.fault = null
+    return plan.peerAt
+  }
+  if (fault.status === 0) {
+    x.down!.abort(fault)
+    x.status = 0
+    return plan.logAt
+  }
+  localReply(x, fault)
+  return plan.respondAt
+}
+
+function dropUp(x: Exchange): void {
+  const up = x.up
+  x.up = null
+  x.pump.upReady = false
+  if (up !== null) up.abort()
+}
+
+// ---- what the two sides report
+
+/** The client is gone: nothing is owed any more, and whoever works for this exchange stops at once. */
+export function clientGone(x: Exchange, fault: Fault): void {
+  if (x.gone) return
+  x.gone = true
+  x.fault = fault
+  if (!x.headSent) x.status = fault.status === 0 ? 499 : fault.status
+  interrupt(x)
+}
+
+/** The request cannot be read to its end. */
+export function requestFaulted(x: Exchange, fault: Fault): void {
+  if (x.headSent) {
+    clientGone(x, fault)
+    return
+  }
+  x.fault = fault
+  interrupt(x)
+}
+
+/** Stops what is waited for and lets the loop handle `x.fault`. */
+function interrupt(x: Exchange): void {
+  const waiter = x.waiter
+  x.waiter = null
+  dropUp(x)
+  // A wait that cannot be cancelled must find another exchange in place of this one.
+  x.generation++
+  if (x.running) {
+    x.pending = FAULT_VERDICT
+    return
+  }
+  if (waiter !== null) waiter.cancel(x)
+  loop(x, FAULT_VERDICT)
+}
+
+export function responseHeadCame(x: Exchange): void {
+  x.headAt = x.pump.now()
+  resume(x, NEXT)
+  // A response filter waits: the body must wait too.
+  if (x.up !== null && !x.headSent) x.up.pauseBody()
+}
+
+export function upFaulted(x: Exchange, fault: Fault): void {
+  x.up = null
+  x.pump.upReady = false
+  x.fault = fault
+  if (x.pump.responseDone) return
+  resume(x, FAULT_VERDICT)
+}
+
+/** Ends the exchange with a fault from outside the loop, whatever it waits for: a local reply if that is still possible. */
+export function expire(x: Exchange, fault: Fault): void {
+  x.fault = fault
+  interrupt(x)
+}

@@ -1,0 +1,95 @@
+import type { Fault } from "../base/index.ts"
+import { BODY_LENGTH, BODY_NONE, NAME } from "../http/index.ts"
+import type { Exchange } from "./exchange.ts"
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified",
+  307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+  407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone", 413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 417: "Expectation Failed",
+  421: "Misdirected Request", 426: "Upgrade Required", 429: "Too Many Requests", 431: "Request Header Fields Too Large", 451: "Unavailable For Legal Reasons",
+  499: "Client Closed Request", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+  505: "HTTP Version Not Supported", 508: "Loop Detected",
+}
+
+/** The standard reason phrase, or "Status". */
+export function reasonOf(status: number): string {
+  return REASONS[status] ?? "Status"
+}
+
+/** Date of local replies, made once a second (RFC 9110 section 6.6.1). */
+let dateText = ""
+let dateSecond = -1
+
+export function httpDate(): string {
+  const second = Math.floor(Date.now() / 1000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    dateText = new Date(second * 1000).toUTCString()
+  }
+  return dateText
+}
+
+/** Answers with these lines and this body. `lines` are ready-made and say the content type when there is a body. */
+export function setLocalResponse(x: Exchange, status: number, lines: string, body: Uint8Array | null): void {
+  x.status = status
+  x.reason = reasonOf(status)
+  x.response.reset("")
+  x.response.extra = `Date: ${httpDate()}\r\n${lines}`
+  const bodiless = status === 204 || status === 304
+  x.localBody = bodiless ? null : body
+  x.responseLength = body === null ? 0 : body.length
+  x.responseBody = x.responseLength > 0 && !bodiless ? BODY_LENGTH : BODY_NONE
+}
+
+/**
+ * Answers a fault by itself: status, code and description as text, JSON or HTML, by what Accept prefers (RFC 9110 section 12.5.1).
+ * Says nothing of peers, addresses or the rules behind the decision.
+ */
+export function localReply(x: Exchange, fault: Fault): void {
+  const accept = x.request.get(NAME.accept)
+  const kind = preferred(accept)
+  const body = Buffer.from(render(kind, fault), "latin1")
+  const type = kind === "json" ? "application/json" : kind === "html" ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"
+  setLocalResponse(x, fault.status, `Content-Type: ${type}\r\nCache-Control: no-store\r\n${x.replyFields}`, body)
+}
+
+type Kind = "text" | "json" | "html"
+
+function preferred(accept: string): Kind {
+  if (accept === "" || accept === "*/*") return "text"
+  let best: Kind = "text"
+  let bestQ = 0
+  for (const part of accept.split(",", 16)) {
+    const kind = kindOf(part)
+    const q = kind === null ? 0 : quality(part)
+    if (kind !== null && q > bestQ) {
+      best = kind
+      bestQ = q
+    }
+  }
+  return best
+}
+
+function kindOf(part: string): Kind | null {
+  const type = part.split(";", 1)[0]!.trim().toLowerCase()
+  if (type === "text/html" || type === "application/xhtml+xml") return "html"
+  if (type === "application/json" || type === "application/problem+json" || type === "application/*") return "json"
+  return type === "text/plain" || type === "text/*" || type === "*/*" ? "text" : null
+}
+
+function quality(part: string): number {
+  const match = /;\s*q=([01](?:\.[0-9]{0,3})?)/i.exec(part)
+  return match === null ? 1 : Number(match[1])
+}
+
+function render(kind: Kind, fault: Fault): string {
+  const title = `${fault.status} ${reasonOf(fault.status)}`
+  if (kind === "json") return `${JSON.stringify({ status: fault.status, error: reasonOf(fault.status), fault: fault.code, detail: fault.description })}\n`
+  if (kind === "text") return `${title}\n${fault.description}\nfault: ${fault.code}\n`
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;margin:15vh auto;max-width:36em;padding:0 1em;color:#222;background:#fff}h1{font-size:1.4em}code{color:#666}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}}</style></head>
+<body><h1>${title}</h1><p>${fault.description}</p><p><code>${fault.code}</code></p></body></html>
+`
+}

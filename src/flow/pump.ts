@@ -1,0 +1,180 @@
+// HOT
+import { assert, FAULT } from "../base/index.ts"
+import { resume } from "./engine.ts"
+import type { Exchange } from "./exchange.ts"
+import type { Deadline } from "./timers.ts"
+import { NEXT } from "./verdict.ts"
+
+/** Octets of a request body that wait for an upstream connection before the client is held back. */
+const AHEAD_BYTES_MAX = 64 * 1024
+
+let clockNow: () => number = performance.now.bind(performance)
+
+/** Lets tests and the worker decide what time it is. */
+export function setFlowClock(now: () => number): void {
+  clockNow = now
+}
+
+/**
+ * The bodies of one exchange.
+ *
+ *   client ── onRequestBody ──> [kept: until an attempt is ready, and for the next one] ──> up.sendBody
+ *   client <── down.sendBody ── [held: while response filters wait] <── onResponseBody ── upstream
+ *
+ * A side that returns "full" pauses the other one's reading; its drain resumes it. Nothing grows with the body.
+ */
+export class Pump {
+  /** Chunks of the request body that an attempt can (still) be given from the start; null = too late, they are gone. */
+  kept: Uint8Array[] | null = null
+  keptBytes = 0
+  /** Octets that are kept for another attempt. */
+  keepBytesMax = 0
+  upReady = false
+  requestEnded = false
+  requestTrailers = ""
+  held: Uint8Array[] | null = null
+  responseDone = false
+  responseTrailers = ""
+  /** Deadlines of the whole exchange and of the wait for 100 (Continue), made when first needed. */
+  requestDeadline: Deadline | null = null
+  continueDeadline: Deadline | null = null
+  continued = false
+
+  now(): number {
+    return clockNow()
+  }
+
+  reset(): void {
+    this.kept = null
+    this.keptBytes = 0
+    this.keepBytesMax = 0
+    this.upReady = false
+    this.requestEnded = false
+    this.requestTrailers = ""
+    this.held = null
+    this.responseDone = false
+    this.responseTrailers = ""
+    this.continued = false
+    if (this.requestDeadline !== null) this.requestDeadline.cancel()
+    if (this.continueDeadline !== null) this.continueDeadline.cancel()
+  }
+
+  /** True when an attempt could be given the whole request. */
+  get replayable(): boolean {
+    return this.kept !== null || this.keptBytes === 0
+  }
+}
+
+export function requestBodyCame(x: Exchange, chunk: Uint8Array): void {
+  const pump = x.pump
+  x.requestBytes += chunk.length
+  const max = x.plan!.bodyBytesMax
+  if (max > 0 && x.requestBytes > max) {
+    x.onRequestFault(FAULT.bodyTooLarge)
+    return
+  }
+  keep(pump, chunk)
+  if (pump.upReady) {
+    if (!x.up!.sendBody(chunk)) x.down!.pauseBody()
+    else x.up!.flush()
+  } else if (pump.keptBytes > AHEAD_BYTES_MAX && x.down !== null) x.down.pauseBody()
+}
+
+function keep(pump: Pump, chunk: Uint8Array): void {
+  if (pump.upReady && (pump.kept === null || pump.keptBytes + chunk.length > pump.keepBytesMax)) {
+    // Sent and not kept: from here on there is no other attempt.
+    pump.kept = null
+    pump.keptBytes += chunk.length
+    return
+  }
+  if (pump.kept === null) pump.kept = []
+  pump.kept.push(chunk)
+  pump.keptBytes += chunk.length
+}
+
+export function requestEndCame(x: Exchange, trailers: string): void {
+  const pump = x.pump
+  pump.requestEnded = true
+  pump.requestTrailers = trailers
+  if (pump.upReady) x.up!.sendEnd(trailers)
+}
+
+/** The attempt's connection has the head: give it what has come of the body. */
+export function feedUp(x: Exchange): void {
+  const pump = x.pump
+  const up = x.up!
+  assert(up !== null, "an attempt has its connection")
+  pump.upReady = true
+  let full = false
+  const kept = pump.kept
+  if (kept !== null) {
+    for (let i = 0; i < kept.length && x.up === up; i++) full = !up.sendBody(kept[i]!) || full
+    if (pump.keptBytes > pump.keepBytesMax) pump.kept = null
+  }
+  if (x.up !== up) return
+  if (pump.requestEnded || x.requestBody === 0) {
+    pump.requestEnded = true
+    up.sendEnd(pump.requestTrailers)
+    return
+  }
+  up.flush()
+  if (!full && x.down !== null) x.down.resumeBody()
+}
+
+export function upDrained(x: Exchange): void {
+  if (x.down !== null && !x.pump.requestEnded) x.down.resumeBody()
+}
+
+export function downDrained(x: Exchange): void {
+  if (x.up !== null) x.up.resumeBody()
+}
+
+export function interimCame(x: Exchange, status: number, lines: string): void {
+  if (x.down === null || x.headSent) return
+  if (status === 100) {
+    if (x.pump.continued) return
+    x.pump.continued = true
+    x.down.continueBody()
+  } else x.down.sendInterim(status, lines)
+}
+
+export function responseBodyCame(x: Exchange, chunk: Uint8Array): void {
+  if (!x.headSent) {
+    if (x.pump.held === null) x.pump.held = []
+    x.pump.held.push(chunk)
+    if (x.up !== null) x.up.pauseBody()
+    return
+  }
+  x.responseBytes += chunk.length
+  if (!x.down!.sendBody(chunk) && x.up !== null) x.up.pauseBody()
+}
+
+export function responseEndCame(x: Exchange, trailers: string): void {
+  x.up = null
+  x.pump.upReady = false
+  x.pump.responseDone = true
+  x.pump.responseTrailers = trailers
+  if (!x.headSent) return
+  x.down!.sendEnd(trailers)
+  resume(x, NEXT)
+}
+
+/** Sends what had to wait for the head; true when that was all of the response. */
+export function deliverHeld(x: Exchange): boolean {
+  const pump = x.pump
+  const held = pump.held
+  pump.held = null
+  let full = false
+  if (held !== null) {
+    for (let i = 0; i < held.length; i++) {
+      x.responseBytes += held[i]!.length
+      full = !x.down!.sendBody(held[i]!) || full
+    }
+  }
+  if (pump.responseDone) {
+    x.down!.sendEnd(pump.responseTrailers)
+    return true
+  }
+  if (held !== null && !full && x.up !== null) x.up.resumeBody()
+  return false
+}

@@ -1,0 +1,396 @@
+// HOT
+import { assert, type Fault, FAULT } from "../../base/index.ts"
+import type { Wire, WireHandler } from "../../net/index.ts"
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type BodyKind, type Message } from "../message.ts"
+import { NAME } from "../names.ts"
+import type { TunnelEnd, Upstream } from "../sides.ts"
+import { CHUNKS_BAD, CHUNKS_DONE, ChunkDecoder } from "./chunked.ts"
+import type { AttemptTimes, ClientHooks } from "./client-hooks.ts"
+import { connection as options, stripHopByHop } from "./hop-by-hop.ts"
+import { parseResponseHead, RESPONSE_REFUSED, responseHead } from "./response-head.ts"
+import { cleanTrailers } from "./trailers.ts"
+import { H1Tunnel, type TunnelOwner } from "./tunnel-end.ts"
+import { WireOut } from "./wire-out.ts"
+
+const IDLE = 0
+const HEAD = 1
+const BODY = 2
+/** The response is complete; the request is still being sent. */
+const SENDING = 3
+const CLOSED = 4
+
+const SMALL_HEAD = 4096
+const TRAILER_BYTES_MAX = 16 * 1024
+const INTERIM_MAX = 16
+
+/** One connection to a peer that speaks HTTP/1.1: one exchange at a time, kept alive between them. */
+export class ClientConnection extends WireOut implements WireHandler, Upstream, TunnelOwner {
+  private readonly hooks: ClientHooks
+  /** The pool's own notes. */
+  readonly pool: unknown
+  private state = IDLE
+  private m: Message | null = null
+  private times: AttemptTimes = { head: 0, idle: 0 }
+  private ahead: Buffer | null = null
+  private chunks: ChunkDecoder | null = null
+  private bodyKind: BodyKind = BODY_NONE
+  private remaining = 0
+  private chunkedOut = false
+  private requestDone = false
+  private keepAlive = true
+  private limitMs = 0
+  private interims = 0
+  private readPaused = false
+  /** Octets of the current answer have arrived: the peer has seen the request. */
+  private answering = false
+  /** Exchanges that this connection has finished. */
+  served = 0
+  /** Monotonic ms when it went idle. */
+  idleSince = 0
+
+  constructor(wire: Wire, hooks: ClientHooks, pool: unknown) {
+    super(wire, hooks.time)
+    this.hooks = hooks
+    this.pool = pool
+  }
+
+  get usable(): boolean {
+    return this.state === IDLE && !this.closed
+  }
+
+  // ---- sending
+
+  /**
+   * Sends the head; the body follows by `sendBody` and `sendEnd`. `target` is what goes on the request line, `host` what Host says.
+   * Nothing leaves before `flush` or `sendEnd`.
+   */
+  send(m: Message, target: string, times: AttemptTimes): void {
+    assert(this.state === IDLE && !this.closed, "the connection is free")
+    this.m = m
+    this.state = HEAD
+    this.times = times
+    this.requestDone = false
+    this.answering = false
+    this.interims = 0
+    this.keepAlive = true
+    m.up = this
+    const fields = m.request
+    let extra = ""
+    this.chunkedOut = m.requestBody === BODY_CHUNKED
+    if (this.chunkedOut && !fields.has(NAME.transferEncoding)) extra = "Transfer-Encoding: chunked\r\n"
+    if (m.upgrade !== "") extra += `Connection: upgrade\r\nUpgrade: ${m.upgrade}\r\n`
+    this.putText(`${m.method} ${target} HTTP/1.1\r\n${fields.render()}${extra}\r\n`)
+    this.arm(times.idle)
+  }
+
+  sendBody(chunk: Uint8Array): boolean {
+    if (this.closed || chunk.length === 0) return true
+    if (this.chunkedOut) {
+      this.putText(`${chunk.length.toString(16)}\r\n`)
+      this.putChunk(chunk)
+      this.putText("\r\n")
+    } else this.putChunk(chunk)
+    return !this.blocked
+  }
+
+  sendEnd(trailers: string): void {
+    if (this.closed) return
+    if (this.chunkedOut) this.putText(`0\r\n${trailers}\r\n`)
+    this.flush()
+    this.requestDone = true
+    if (this.state === HEAD && !this.answering) this.arm(this.times.head)
+    else if (this.state === SENDING) this.finish()
+  }
+
+  protected onWritable(): void {
+    if (this.m !== null && !this.requestDone) this.m.onUpDrain()
+  }
+
+  protected onProgress(): void {
+    if (!this.requestDone) this.arm(this.times.idle)
+  }
+
+  pauseBody(): void {
+    if (this.readPaused || this.closed) return
+    this.readPaused = true
+    this.disarm()
+    this.wire.pause()
+  }
+
+  resumeBody(): void {
+    if (!this.readPaused || this.closed) return
+    this.readPaused = false
+    this.arm(this.times.idle)
+    this.wire.resume()
+  }
+
+  // ---- receiving
+
+  onData(_wire: Wire, chunk: Buffer): void {
+    switch (this.state) {
+      case HEAD:
+        this.answering = true
+        this.readHead(this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk]))
+        break
+      case BODY:
+        this.readBody(chunk)
+        break
+      case IDLE:
+        // Nobody asked: whatever it is, it must not become the next client's answer.
+        this.close()
+        return
+      default:
+        return
+    }
+    if (this.m !== null && this.m.down !== null) this.m.down.flush()
+  }
+
+  private readHead(buffer: Buffer): void {
+    this.ahead = null
+    let rest: Buffer | null = buffer
+    while (rest !== null && this.state === HEAD) rest = this.readOneHead(rest)
+    if (rest !== null && this.state === BODY) this.readBody(rest)
+  }
+
+  private readOneHead(buffer: Buffer): Buffer | null {
+    const m = this.m!
+    const limit = this.hooks.limits.headBytesMax
+    let end = buffer.length
+    if (end > SMALL_HEAD) {
+      const blank = buffer.indexOf("\r\n\r\n")
+      end = blank >= 0 ? blank + 4 : Math.min(end, limit + 4)
+    }
+    let text = buffer.latin1Slice(0, end)
+    let used = parseResponseHead(text, 0, m, this.hooks.limits.fieldsMax)
+    if (used === RESPONSE_REFUSED && responseHead.fault === FAULT.malformedResponse && hasControls(text)) {
+      // Sites do send stray control characters; as spaces they harm nobody (RFC 9110 section 5.5).
+      text = withoutControls(text)
+      used = parseResponseHead(text, 0, m, this.hooks.limits.fieldsMax)
+    }
+    if (used === RESPONSE_REFUSED) {
+      this.fail(responseHead.fault)
+      return null
+    }
+    if (used < 0 || used > limit) {
+      if (text.length > limit) this.fail(FAULT.responseTooLarge)
+      else this.ahead = buffer
+      return null
+    }
+    const rest = used < buffer.length ? buffer.subarray(used) : null
+    if (m.status < 200 && m.status !== 101) return this.readInterim(m, rest)
+    return this.headRead(m, rest)
+  }
+
+  private readInterim(m: Message, rest: Buffer | null): Buffer | null {
+    if (++this.interims > INTERIM_MAX) {
+      this.fail(FAULT.malformedResponse)
+      return null
+    }
+    stripHopByHop(m.response)
+    m.response.remove(NAME.contentLength)
+    m.response.remove(NAME.transferEncoding)
+    m.onInterim(m.status, m.response.render())
+    return rest
+  }
+
+  private headRead(m: Message, rest: Buffer | null): Buffer | null {
+    if (m.status === 101 && m.upgrade === "") {
+      this.fail(FAULT.unexpectedUpgrade)
+      return null
+    }
+    this.bodyKind = m.responseBody
+    const fault = this.readConnection(m)
+    if (fault !== null) {
+      this.fail(fault)
+      return null
+    }
+    if (this.bodyKind === BODY_TUNNEL) {
+      this.disarm()
+      this.ahead = rest
+      m.onResponseHead()
+      return null
+    }
+    this.remaining = this.bodyKind === BODY_LENGTH ? m.responseLength : 0
+    if (this.bodyKind === BODY_CHUNKED) {
+      if (this.chunks === null) this.chunks = new ChunkDecoder(TRAILER_BYTES_MAX)
+      else this.chunks.reset()
+    }
+    this.state = BODY
+    this.arm(this.times.idle)
+    m.onResponseHead()
+    if (this.state !== BODY) return null
+    if (this.bodyKind === BODY_NONE) {
+      this.bodyRead("", rest !== null)
+      return null
+    }
+    return rest
+  }
+
+  private readConnection(m: Message): Fault | null {
+    const fields = m.response
+    this.limitMs = 0
+    if (fields.has(NAME.keepAlive)) {
+      const match = /(?:^|[,; \t])timeout[ \t]*=[ \t]*"?([0-9]{1,6})/i.exec(fields.get(NAME.keepAlive))
+      if (match !== null) this.limitMs = Number(match[1]) * 1000
+    }
+    const upgrade = m.status === 101 ? fields.joined(NAME.upgrade).toLowerCase() : ""
+    stripHopByHop(fields)
+    this.keepAlive = (responseHead.version === 11 ? !options.close : options.keepAlive && !options.close) && this.bodyKind !== BODY_CLOSE
+    if (m.status !== 101) return null
+    // The peer may only choose from what was offered (RFC 9110 section 7.8).
+    if (upgrade !== "" && !m.upgrade.split(",").some(offer => offer.trim() === upgrade)) return FAULT.unexpectedUpgrade // allow(closure): once a tunnel
+    if (upgrade !== "") m.upgrade = upgrade
+    return null
+  }
+
+  private readBody(buffer: Buffer): void {
+    if (!this.readPaused) this.arm(this.times.idle)
+    if (this.bodyKind === BODY_CHUNKED) {
+      this.readChunks(buffer)
+      return
+    }
+    const m = this.m!
+    if (this.bodyKind === BODY_CLOSE) {
+      m.onResponseBody(buffer)
+      return
+    }
+    const surplus = buffer.length > this.remaining
+    const chunk = surplus ? buffer.subarray(0, this.remaining) : buffer
+    this.remaining -= chunk.length
+    if (chunk.length > 0) m.onResponseBody(chunk)
+    if (this.state === BODY && this.m === m && this.remaining === 0) this.bodyRead("", surplus)
+  }
+
+  private readChunks(buffer: Buffer): void {
+    const chunks = this.chunks!
+    const used = chunks.push(buffer, 0, this)
+    if (this.state !== BODY) return
+    if (chunks.state === CHUNKS_BAD) {
+      this.fail(FAULT.malformedResponse)
+      return
+    }
+    if (chunks.state !== CHUNKS_DONE) return
+    const trailers = cleanTrailers(chunks.trailers)
+    if (trailers === null) this.fail(FAULT.malformedResponse)
+    else this.bodyRead(trailers, used < buffer.length)
+  }
+
+  onChunkData(data: Uint8Array): void {
+    if (this.m !== null) this.m.onResponseBody(data)
+  }
+
+  /** The response is complete. `surplus`: the peer sent more than it announced, so nothing on this connection can be trusted any more. */
+  private bodyRead(trailers: string, surplus: boolean): void {
+    const m = this.m!
+    if (surplus) this.keepAlive = false
+    if (!this.requestDone) {
+      // An early answer: the rest of the request has no reader (RFC 9112 section 9.3).
+      this.keepAlive = false
+    }
+    this.m = null
+    m.up = null
+    this.finish()
+    m.onResponseEnd(trailers)
+  }
+
+  private finish(): void {
+    this.served++
+    if (!this.keepAlive || this.blocked) {
+      this.close()
+      return
+    }
+    this.state = IDLE
+    this.disarm()
+    if (this.readPaused) {
+      this.readPaused = false
+      this.wire.resume()
+    }
+    this.idleSince = this.time.clock.now()
+    this.hooks.idle(this, this.limitMs)
+  }
+
+  /** While idle the pool owns the deadline; it closes the connection before the peer would. */
+  keepFor(ms: number): void {
+    assert(this.state === IDLE, "only an idle connection is kept")
+    this.arm(ms)
+  }
+
+  takeTunnel(): TunnelEnd {
+    assert(this.bodyKind === BODY_TUNNEL, "the peer agreed to a tunnel")
+    this.m = null
+    this.state = CLOSED
+    this.closed = true
+    this.disarm()
+    const ahead = this.ahead
+    this.ahead = null
+    return new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
+  }
+
+  tunnelGone(): void {
+    this.hooks.gone(this)
+  }
+
+  // ---- ends
+
+  abort(): void {
+    this.m = null
+    this.close()
+  }
+
+  /** Closes at once. */
+  close(): void {
+    if (this.closed) return
+    const tell = this.state !== CLOSED
+    this.state = CLOSED
+    this.closed = true
+    this.dropOutput()
+    this.disarm()
+    this.wire.terminate()
+    if (tell) this.hooks.gone(this)
+  }
+
+  private fail(fault: Fault): void {
+    const m = this.m
+    this.m = null
+    this.close()
+    if (m === null) return
+    m.up = null
+    m.onUpFault(fault)
+  }
+
+  onEnd(_wire: Wire): void {
+    if (this.state === BODY && this.bodyKind === BODY_CLOSE) {
+      this.bodyRead("", false)
+      return
+    }
+    this.lost()
+  }
+
+  onClose(_wire: Wire, _error: Error | null): void {
+    this.lost()
+  }
+
+  /** The peer closed or broke the connection. */
+  private lost(): void {
+    if (this.closed) return
+    if (this.state === BODY) this.fail(FAULT.truncated)
+    else if (this.state === HEAD) this.fail(this.served > 0 && !this.answering ? FAULT.reusedClosed : FAULT.closedEarly)
+    else this.close()
+  }
+
+  override onTimer(): void {
+    if (this.state === BODY) this.fail(FAULT.idleTimeout)
+    else if (this.state === HEAD) this.fail(FAULT.headTimeoutUpstream)
+    else this.close()
+  }
+}
+
+function hasControls(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+  return /[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(text)
+}
+
+function withoutControls(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+  return text.replace(/[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/g, " ")
+}

@@ -1,0 +1,86 @@
+// HOT
+import { type Fault, FAULT } from "../../base/index.ts"
+import type { Fields } from "../fields.ts"
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type BodyKind } from "../message.ts"
+import { NAME } from "../names.ts"
+import { CLASS, DIGIT, isWord } from "./grammar.ts"
+
+/** Out-parameters of the functions below; read them before the next call. */
+export const framing: { kind: BodyKind; length: number } = { kind: BODY_NONE, length: 0 }
+
+const LENGTH_DIGITS_MAX = 15 // below 2^53, so that a length is an exact number
+
+/** The one Content-Length, or -1 absent, or -2 when it is not one plain number (RFC 9110 section 8.6; lists and repeats are refused). */
+export function contentLength(fields: Fields): number {
+  if (!fields.has(NAME.contentLength)) return -1
+  const at = fields.indexOf(NAME.contentLength)
+  if (fields.indexOf(NAME.contentLength, at + 1) >= 0) return -2
+  const text = fields.valueAt(at)
+  if (text.length === 0 || text.length > LENGTH_DIGITS_MAX) return -2
+  let value = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if ((CLASS[code]! & DIGIT) === 0) return -2
+    value = value * 10 + (code - 48)
+  }
+  return value
+}
+
+/** 0 = no Transfer-Encoding, 1 = exactly `chunked`, -1 = a coding that we do not know, -2 = malformed. */
+export function transferCoding(fields: Fields): number {
+  if (!fields.has(NAME.transferEncoding)) return 0
+  const at = fields.indexOf(NAME.transferEncoding)
+  if (fields.indexOf(NAME.transferEncoding, at + 1) >= 0) return -2
+  const text = fields.valueAt(at)
+  if (isWord(text, 0, text.length, "chunked")) return 1
+  if (text === "" || /chunked/i.test(text)) return -2
+  return -1
+}
+
+/** Decides how a request body is delimited into `framing`; null = fine (RFC 9112 sections 6.1 to 6.3). */
+export function frameRequest(fields: Fields, version: number): Fault | null {
+  framing.kind = BODY_NONE
+  framing.length = 0
+  const coding = transferCoding(fields)
+  const length = contentLength(fields)
+  if (coding === -2 || length === -2) return FAULT.malformed
+  if (coding === -1) return FAULT.methodUnsupported
+  if (coding === 1) {
+    // Both at once is how requests are smuggled; from HTTP/1.0 the coding itself cannot be trusted.
+    if (length >= 0 || version < 11) return FAULT.malformed
+    framing.kind = BODY_CHUNKED
+  } else if (length > 0) {
+    framing.kind = BODY_LENGTH
+    framing.length = length
+  }
+  return null
+}
+
+/** The same for a response to `method` (RFC 9112 section 6.3). */
+export function frameResponse(fields: Fields, status: number, method: string, version: number): Fault | null {
+  framing.kind = BODY_NONE
+  framing.length = 0
+  if (status === 101) {
+    framing.kind = BODY_TUNNEL
+    return null
+  }
+  if (method === "CONNECT" && status >= 200 && status < 300) {
+    framing.kind = BODY_TUNNEL
+    return null
+  }
+  const coding = transferCoding(fields)
+  const length = contentLength(fields)
+  if (method === "HEAD" || status === 204 || status === 304) {
+    framing.length = length < 0 ? 0 : length
+    return length === -2 || coding === -2 ? FAULT.malformedResponse : null
+  }
+  if (coding < 0 || length === -2) return FAULT.malformedResponse
+  if (coding === 1) {
+    if (length >= 0 || version < 11) return FAULT.malformedResponse
+    framing.kind = BODY_CHUNKED
+  } else if (length >= 0) {
+    framing.kind = length === 0 ? BODY_NONE : BODY_LENGTH
+    framing.length = length
+  } else framing.kind = BODY_CLOSE
+  return null
+}

@@ -1,0 +1,140 @@
+// HOT
+import { type Fault, FAULT } from "../../base/index.ts"
+import type { Message } from "../message.ts"
+import { NAME } from "../names.ts"
+import { rulePath, rulePathResult } from "../rule-path.ts"
+import { frameRequest, framing } from "./framing.ts"
+import { CLASS, CR, isWord, LF, SP, TARGET, TOKEN } from "./grammar.ts"
+import { INCOMPLETE, parseFields, TOO_MANY } from "./parse-fields.ts"
+import { readTarget } from "./target.ts"
+
+const METHOD_OCTETS_MAX = 32
+
+export interface HeadLimits {
+  readonly headBytesMax: number
+  readonly fieldsMax: number
+  readonly targetBytesMax: number
+}
+
+/** Why `parseRequestHead` returned REFUSED. */
+export const refusal: { fault: Fault } = { fault: FAULT.malformed }
+export const REFUSED = -2
+export { INCOMPLETE }
+
+function refuse(fault: Fault): number {
+  refusal.fault = fault
+  return REFUSED
+}
+
+/**
+ * Parses one request head at text[at] into `m` (RFC 9112 sections 2 and 3). Returns the index behind the blank line, INCOMPLETE when more octets
+ * are needed, or REFUSED with `refusal.fault` set. `text` holds one character an octet.
+ */
+export function parseRequestHead(text: string, at: number, m: Message, limits: HeadLimits): number {
+  const length = text.length
+  let i = at
+  while (i < length && (CLASS[text.charCodeAt(i)]! & TOKEN) !== 0) i++
+  if (i === length) return i - at > METHOD_OCTETS_MAX ? refuse(FAULT.malformed) : INCOMPLETE
+  if (i === at || i - at > METHOD_OCTETS_MAX || text.charCodeAt(i) !== SP) return refuse(FAULT.malformed)
+  const methodEnd = i
+  const targetStart = i + 1
+  i = targetStart
+  while (i < length && (CLASS[text.charCodeAt(i)]! & TARGET) !== 0) i++
+  if (i - targetStart > limits.targetBytesMax) return refuse(FAULT.targetTooLong)
+  if (i === length) return INCOMPLETE
+  if (i === targetStart || text.charCodeAt(i) !== SP) return refuse(FAULT.malformed)
+  const lineEnd = i + 9
+  if (lineEnd + 2 > length) return versionSoFar(text, i + 1) ? INCOMPLETE : refuse(FAULT.malformed)
+  const version = versionAt(text, i + 1)
+  if (version === 0 || text.charCodeAt(lineEnd) !== CR || text.charCodeAt(lineEnd + 1) !== LF) return refuse(FAULT.malformed)
+  if (version !== 10 && version !== 11) return refuse(FAULT.versionUnsupported)
+  m.request.reset(text)
+  const end = parseFields(text, lineEnd + 2, m.request, limits.fieldsMax)
+  if (end < 0) return end === INCOMPLETE ? INCOMPLETE : refuse(end === TOO_MANY ? FAULT.fieldsTooLarge : FAULT.malformed)
+  if (end - at > limits.headBytesMax) return refuse(FAULT.fieldsTooLarge)
+  m.method = methodAt(text, at, methodEnd)
+  m.version = version
+  const fault = readRequest(m, text.substring(targetStart, i))
+  return fault === null ? end : refuse(fault)
+}
+
+/** "HTTP/1.1" at `at` as 11; any other digits likewise; 0 = not a version. */
+function versionAt(text: string, at: number): number {
+  if (text.charCodeAt(at) !== 72 || text.charCodeAt(at + 1) !== 84 || text.charCodeAt(at + 2) !== 84 || text.charCodeAt(at + 3) !== 80) return 0
+  const major = text.charCodeAt(at + 5) - 48
+  const minor = text.charCodeAt(at + 7) - 48
+  if (text.charCodeAt(at + 4) !== 47 || text.charCodeAt(at + 6) !== 46 || major < 0 || major > 9 || minor < 0 || minor > 9) return 0
+  return major === 0 ? 9 : major * 10 + minor
+}
+
+/** The line is cut: could what is there still become a version and CRLF? */
+function versionSoFar(text: string, at: number): boolean {
+  const shape = "HTTP/D.D\r\n"
+  for (let k = at; k < text.length; k++) {
+    const want = shape.charCodeAt(k - at)
+    const code = text.charCodeAt(k)
+    if (want === 68 ? code < 48 || code > 57 : code !== want) return false
+  }
+  return true
+}
+
+/** The usual methods as shared strings, so that comparing and storing them costs nothing. */
+function methodAt(text: string, start: number, end: number): string {
+  switch (end - start) {
+    case 3:
+      if (text.charCodeAt(start) === 71 && text.startsWith("GET", start)) return "GET"
+      return text.startsWith("PUT", start) ? "PUT" : text.substring(start, end)
+    case 4:
+      if (text.startsWith("POST", start)) return "POST"
+      return text.startsWith("HEAD", start) ? "HEAD" : text.substring(start, end)
+    default:
+      return text.substring(start, end)
+  }
+}
+
+function readRequest(m: Message, target: string): Fault | null {
+  const fields = m.request
+  m.forwardForm = false
+  const hostFault = readHostField(m)
+  if (hostFault !== null) return hostFault
+  const targetFault = readTarget(m, target)
+  if (targetFault !== null) return targetFault
+  const framingFault = frameRequest(fields, m.version)
+  if (framingFault !== null) return framingFault
+  m.requestBody = framing.kind
+  m.requestLength = framing.length
+  m.expectContinue = false
+  if (fields.has(NAME.expect)) {
+    const expect = fields.joined(NAME.expect)
+    if (!isWord(expect, 0, expect.length, "100-continue")) return FAULT.expectationFailed
+    // An HTTP/1.0 client cannot wait for an interim response (RFC 9110 section 10.1.1).
+    m.expectContinue = m.version === 11
+  }
+  return readRulePath(m)
+}
+
+function readRulePath(m: Message): Fault | null {
+  if (m.path.charCodeAt(0) !== 47) {
+    m.rulePath = m.path
+    m.encodedSlash = false
+    return null
+  }
+  m.rulePath = rulePath(m.path)
+  m.encodedSlash = rulePathResult.encodedSlash
+  if (rulePathResult.refused) return FAULT.ambiguousPath
+  if (rulePathResult.dotSegments) m.path = rulePathResult.forwardPath
+  return null
+}
+
+/** Exactly one Host in HTTP/1.1, at most one in 1.0 (RFC 9112 section 3.2). Its value is checked when the target is read. */
+function readHostField(m: Message): Fault | null {
+  const fields = m.request
+  const at = fields.has(NAME.host) ? fields.indexOf(NAME.host) : -1
+  if (at < 0) {
+    m.authority = ""
+    return m.version === 11 ? FAULT.badHost : null
+  }
+  if (fields.indexOf(NAME.host, at + 1) >= 0) return FAULT.badHost
+  m.authority = fields.valueAt(at)
+  return null
+}

@@ -1,0 +1,59 @@
+// HOT
+import { type Fault, FAULT } from "../../base/index.ts"
+import type { Message } from "../message.ts"
+import { frameResponse, framing } from "./framing.ts"
+import { CLASS, CR, DIGIT, LF, SP, VALUE } from "./grammar.ts"
+import { INCOMPLETE, parseFields, TOO_MANY } from "./parse-fields.ts"
+
+export const RESPONSE_REFUSED = -2
+
+/** What `parseResponseHead` found besides the message's own fields. */
+export const responseHead: { fault: Fault; version: number; fieldsStart: number } = { fault: FAULT.malformedResponse, version: 11, fieldsStart: 0 }
+
+function refuse(fault: Fault): number {
+  responseHead.fault = fault
+  return RESPONSE_REFUSED
+}
+
+/**
+ * Parses one response head at text[at] into status, reason, response and its framing of `m` (RFC 9112 section 4).
+ * Returns the index behind the blank line, INCOMPLETE, or RESPONSE_REFUSED with `responseHead.fault` set.
+ */
+export function parseResponseHead(text: string, at: number, m: Message, fieldsMax: number): number {
+  const length = text.length
+  if (length - at < 13) return "HTTP/1.".startsWith(text.substring(at, at + 7)) ? INCOMPLETE : refuse(FAULT.malformedResponse)
+  const version = text.startsWith("HTTP/1.1 ", at) ? 11 : text.startsWith("HTTP/1.0 ", at) ? 10 : 0
+  if (version === 0) return refuse(FAULT.malformedResponse)
+  const status = statusAt(text, at + 9)
+  if (status < 100) return refuse(FAULT.malformedResponse)
+  let i = at + 12
+  // The space before an empty reason is often left out; that cannot be read in two ways.
+  if (text.charCodeAt(i) === SP) i++
+  const reasonStart = i
+  while (i < length && (CLASS[text.charCodeAt(i)]! & VALUE) !== 0) i++
+  if (i + 1 >= length) return INCOMPLETE
+  if (text.charCodeAt(i) !== CR || text.charCodeAt(i + 1) !== LF || (i > at + 12 && reasonStart === at + 12)) return refuse(FAULT.malformedResponse)
+  m.response.reset(text)
+  const end = parseFields(text, i + 2, m.response, fieldsMax)
+  if (end < 0) return end === INCOMPLETE ? INCOMPLETE : refuse(end === TOO_MANY ? FAULT.responseTooLarge : FAULT.malformedResponse)
+  m.status = status
+  m.reason = status === 200 && text.startsWith("OK", reasonStart) && i === reasonStart + 2 ? "OK" : text.substring(reasonStart, i)
+  responseHead.version = version
+  responseHead.fieldsStart = i + 2
+  const fault = frameResponse(m.response, status, m.method, version)
+  if (fault !== null) return refuse(fault)
+  m.responseBody = framing.kind
+  m.responseLength = framing.length
+  return end
+}
+
+/** Three digits at `at`, else 0. Those above 599 pass: clients treat them as 5xx (RFC 9110 section 15). */
+function statusAt(text: string, at: number): number {
+  let status = 0
+  for (let k = 0; k < 3; k++) {
+    const code = text.charCodeAt(at + k)
+    if ((CLASS[code]! & DIGIT) === 0) return 0
+    status = status * 10 + (code - 48)
+  }
+  return status
+}

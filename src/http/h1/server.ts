@@ -1,0 +1,610 @@
+// HOT
+import { assert, type Fault, FAULT } from "../../base/index.ts"
+import type { ConnectionInfo, Wire, WireHandler } from "../../net/index.ts"
+import { Fields } from "../fields.ts"
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
+import { NAME } from "../names.ts"
+import type { Downstream, TunnelEnd } from "../sides.ts"
+import { CHUNKS_BAD, CHUNKS_DONE, ChunkDecoder } from "./chunked.ts"
+import { connection as options, stripHopByHop } from "./hop-by-hop.ts"
+import { INCOMPLETE, parseRequestHead, REFUSED, refusal } from "./request-head.ts"
+import type { ServerHooks } from "./server-hooks.ts"
+import { cleanTrailers } from "./trailers.ts"
+import { H1Tunnel, type TunnelOwner } from "./tunnel-end.ts"
+import { WireOut } from "./wire-out.ts"
+
+// what the connection waits for
+const HEAD = 0
+const BODY = 1
+/** The request is complete, the response is not. */
+const ANSWERING = 2
+const TUNNEL = 3
+/** We have closed our half and read on so that the reset does not destroy what we sent (RFC 9112 section 9.6). */
+const LINGER = 4
+const CLOSED = 5
+
+const SMALL_HEAD = 4096
+const LINGER_MS = 2000
+/** How long a half-closed client may be silent before we ask whether it is still there. */
+const PROBE_MS = 100
+const KEEP_ALIVE_PROBE_MS = 30_000
+const TRAILER_BYTES_MAX = 16 * 1024
+/** Octets of a request body that are read and dropped after the answer, to keep the connection. */
+const DISCARD_BYTES_MAX = 256 * 1024
+const RATE_GRACE_MS = 10_000
+const CRLF_SKIP_MAX = 4
+
+/** One client connection that speaks HTTP/1.1 or 1.0: bytes to messages and back, one exchange at a time, pipelined heads kept for later. */
+export class ServerConnection extends WireOut implements WireHandler, Downstream, TunnelOwner {
+  readonly info: ConnectionInfo
+  private readonly hooks: ServerHooks
+  private state = HEAD
+  private m: Message | null = null
+  /** Octets read ahead of what the state takes. */
+  private ahead: Buffer | null = null
+  private chunks: ChunkDecoder | null = null
+  private bodyChunked = false
+  private remaining = 0
+  private keepAlive = true
+  private trailersWanted = false
+  private chunkedOut = false
+  /** The response is complete; the request body is not. */
+  private answered = false
+  private headSent = false
+  private continueDue = false
+  private bodyPaused = false
+  private readPaused = false
+  private halfClosed = false
+  private probing = false
+  private parsing = false
+  private bodyStartedAt = 0
+  private bodyBytes = 0
+  /** How long the reading of this body was held back by ourselves. */
+  private pausedMs = 0
+  private pausedAt = 0
+  private requests = 0
+  /** What filters remember of this connection (failed log-ins …), by slot. */
+  slots: unknown[] | null = null
+
+  constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks) {
+    super(wire, hooks.time)
+    this.info = info
+    this.hooks = hooks
+    this.arm(hooks.timeouts.idle)
+  }
+
+  // ---- reading
+
+  onData(_wire: Wire, chunk: Buffer): void {
+    switch (this.state) {
+      case HEAD:
+        this.readHeads(this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk]))
+        return
+      case BODY:
+        this.readBody(chunk, 0)
+        return
+      case ANSWERING:
+        this.keepAhead(chunk)
+        return
+      default:
+        return
+    }
+  }
+
+  private keepAhead(chunk: Buffer): void {
+    this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
+    this.pauseReading()
+  }
+
+  private pauseReading(): void {
+    if (this.readPaused || this.state === CLOSED) return
+    this.readPaused = true
+    this.wire.pause()
+  }
+
+  private resumeReading(): void {
+    if (!this.readPaused || this.state === CLOSED) return
+    this.readPaused = false
+    this.wire.resume()
+  }
+
+  /** Takes as many whole heads from the buffer as can be served now. */
+  private readHeads(buffer: Buffer): void {
+    assert(!this.parsing, "one reader at a time")
+    this.parsing = true
+    let rest: Buffer | null = buffer
+    while (rest !== null && this.state === HEAD) rest = this.readHead(rest)
+    this.parsing = false
+    if (rest !== null && this.state !== CLOSED && this.state !== LINGER) this.keepRest(rest)
+  }
+
+  private keepRest(rest: Buffer): void {
+    if (this.state === HEAD) this.ahead = rest
+    else if (this.state === ANSWERING) this.keepAhead(rest)
+  }
+
+  /** One head; returns what is left, or null when nothing is. */
+  private readHead(buffer: Buffer): Buffer | null {
+    const start = this.skipLineEnds(buffer)
+    this.ahead = null
+    if (start === buffer.length) return null
+    const fresh = this.m === null
+    const m = this.m ?? this.hooks.acquire(this)
+    const limit = this.hooks.limits.headBytesMax
+    let end = buffer.length
+    if (end - start > SMALL_HEAD) {
+      const blank = buffer.indexOf("\r\n\r\n", start)
+      end = blank >= 0 ? blank + 4 : end
+      if (end - start > limit + 4) end = start + limit + 4
+    }
+    const text = buffer.latin1Slice(start, end)
+    const used = parseRequestHead(text, 0, m, this.hooks.limits)
+    if (used >= 0) {
+      if (fresh) m.startedAt = this.time.clock.now()
+      return this.headRead(m, buffer, start + used)
+    }
+    if (used === REFUSED || text.length > limit) {
+      this.refuse(m, used === REFUSED ? refusal.fault : FAULT.fieldsTooLarge)
+      return null
+    }
+    assert(used === INCOMPLETE, "a head is whole, refused or incomplete")
+    if (fresh) {
+      m.startedAt = this.time.clock.now()
+      this.m = m
+      this.arm(this.hooks.timeouts.head)
+    }
+    this.ahead = start === 0 ? buffer : buffer.subarray(start)
+    return this.ahead
+  }
+
+  /** Empty lines before a request line are forgiven, a few of them (RFC 9112 section 2.2). */
+  private skipLineEnds(buffer: Buffer): number {
+    let at = 0
+    while (at < CRLF_SKIP_MAX * 2 && at + 1 < buffer.length && buffer[at] === 13 && buffer[at + 1] === 10) at += 2
+    return at
+  }
+
+  private headRead(m: Message, buffer: Buffer, bodyStart: number): Buffer | null {
+    this.m = m
+    this.requests++
+    this.answered = false
+    this.headSent = false
+    this.chunkedOut = false
+    this.readConnection(m)
+    this.continueDue = m.expectContinue
+    const rest = bodyStart === buffer.length ? null : buffer.subarray(bodyStart)
+    if (m.requestBody === BODY_NONE) {
+      this.state = ANSWERING
+      this.disarm()
+      this.hooks.start(m)
+      return rest
+    }
+    this.state = BODY
+    this.remaining = m.requestLength
+    this.bodyChunked = m.requestBody === BODY_CHUNKED
+    this.bodyBytes = 0
+    this.pausedMs = 0
+    this.bodyStartedAt = this.time.clock.now()
+    if (m.requestBody === BODY_CHUNKED) {
+      if (this.chunks === null) this.chunks = new ChunkDecoder(TRAILER_BYTES_MAX)
+      else this.chunks.reset()
+    }
+    this.arm(this.hooks.timeouts.body)
+    this.hooks.start(m)
+    // The start may have ended everything; what is left is then not a body.
+    if (rest === null || this.state !== BODY) return this.state === CLOSED || this.state === LINGER ? null : rest
+    return this.readBody(rest, 0)
+  }
+
+  private readConnection(m: Message): void {
+    const fields = m.request
+    const upgrade = fields.has(NAME.upgrade) ? fields.joined(NAME.upgrade) : ""
+    const trailers = fields.has(NAME.te) && /(^|,)[ \t]*trailers[ \t]*(;|,|$)/i.test(fields.joined(NAME.te))
+    stripHopByHop(fields)
+    this.trailersWanted = trailers && m.version === 11
+    // An Upgrade that Connection does not name is for nobody (RFC 9110 section 7.8).
+    m.upgrade = options.upgrade && m.version === 11 ? upgrade.toLowerCase() : ""
+    this.keepAlive = m.version === 11 ? !options.close : options.keepAlive && !options.close
+    const max = this.hooks.limits.requestsMax
+    if (this.halfClosed || this.hooks.closing || (max > 0 && this.requests >= max)) this.keepAlive = false
+    if (m.forwardForm && fields.get(NAME.host) !== m.authority) fields.set(NAME.host, "Host", m.authority)
+  }
+
+  /** Feeds body octets; returns what lies behind the body, or null. Once answered, the octets are only counted. */
+  private readBody(buffer: Buffer, at: number): Buffer | null {
+    this.bodyBytes += buffer.length - at
+    if (this.answered && this.bodyBytes > DISCARD_BYTES_MAX) {
+      this.closeGently()
+      return null
+    }
+    const next = this.bodyChunked ? this.chunks!.push(buffer, at, this) : this.readLengthBody(buffer, at)
+    if (this.state !== BODY) return null
+    if (this.bodyChunked) {
+      if (this.chunks!.state === CHUNKS_BAD) {
+        this.bodyFault(FAULT.malformed)
+        return null
+      }
+      if (this.chunks!.state !== CHUNKS_DONE) return this.bodyGoesOn()
+    } else if (this.remaining > 0) return this.bodyGoesOn()
+    return this.bodyRead(buffer, next)
+  }
+
+  private bodyGoesOn(): null {
+    if (this.bodyPaused) return null
+    if (this.tooSlow()) this.bodyFault(FAULT.bodyTimeout)
+    else this.arm(this.hooks.timeouts.body)
+    return null
+  }
+
+  /** A body that drips keeps every idle timer content; its average rate gives it away. */
+  private tooSlow(): boolean {
+    const min = this.hooks.timeouts.bodyRateMin
+    if (min === 0) return false
+    const elapsed = this.time.clock.now() - this.bodyStartedAt - this.pausedMs
+    return elapsed > RATE_GRACE_MS && (this.bodyBytes * 1000) / elapsed < min
+  }
+
+  private readLengthBody(buffer: Buffer, at: number): number {
+    const take = Math.min(this.remaining, buffer.length - at)
+    if (take === 0) return at
+    this.remaining -= take
+    this.onChunkData(at === 0 && take === buffer.length ? buffer : buffer.subarray(at, at + take))
+    return at + take
+  }
+
+  onChunkData(data: Uint8Array): void {
+    this.continueDue = false
+    if (this.m !== null) this.m.onRequestBody(data)
+  }
+
+  private bodyRead(buffer: Buffer, at: number): Buffer | null {
+    const rest = at < buffer.length ? buffer.subarray(at) : null
+    const trailers = this.bodyChunked ? cleanTrailers(this.chunks!.trailers) : ""
+    if (trailers === null) {
+      this.bodyFault(FAULT.malformed)
+      return null
+    }
+    this.continueDue = false
+    this.disarm()
+    const m = this.m
+    if (m === null) {
+      this.nextRequest()
+      if (!this.parsing && rest !== null && this.state === HEAD) this.readHeads(rest)
+      return rest
+    }
+    this.state = ANSWERING
+    if (!this.parsing && rest !== null) this.keepAhead(rest)
+    m.onRequestEnd(trailers)
+    return rest
+  }
+
+  /** The body cannot be read any further: a local reply is this connection's last word, if a head has not left yet. */
+  private bodyFault(fault: Fault): void {
+    const m = this.m
+    this.keepAlive = false
+    if (m === null) {
+      this.closeGently()
+      return
+    }
+    if (this.headSent) {
+      this.lost(fault)
+      return
+    }
+    this.state = ANSWERING
+    this.disarm()
+    this.pauseReading()
+    m.onRequestFault(fault)
+  }
+
+  private refuse(m: Message, fault: Fault): void {
+    this.m = m
+    this.state = ANSWERING
+    this.keepAlive = false
+    this.answered = false
+    this.headSent = false
+    this.chunkedOut = false
+    this.continueDue = false
+    this.disarm()
+    if (m.startedAt === 0) m.startedAt = this.time.clock.now()
+    this.hooks.refuse(m, fault)
+  }
+
+  // ---- writing (Downstream)
+
+  sendInterim(status: number, lines: string): void {
+    const m = this.m
+    if (m === null || this.headSent || m.version < 11) return
+    if (status === 100) {
+      this.continueBody()
+      return
+    }
+    this.putText(`HTTP/1.1 ${status} ${status === 103 ? "Early Hints" : "Interim"}\r\n${lines}\r\n`)
+    this.flush()
+  }
+
+  continueBody(): void {
+    if (!this.continueDue || this.headSent) return
+    this.continueDue = false
+    this.putText("HTTP/1.1 100 Continue\r\n\r\n")
+    this.flush()
+  }
+
+  sendHead(m: Message): void {
+    assert(this.m === m && !this.headSent, "one head an exchange")
+    this.headSent = true
+    const fields = m.response
+    const extra = this.frameOut(m, fields)
+    const line = m.status === 200 && m.reason === "OK" ? "HTTP/1.1 200 OK\r\n" : `HTTP/1.1 ${m.status} ${m.reason}\r\n`
+    this.putText(`${line}${fields.render()}${extra}\r\n`)
+  }
+
+  /** Decides how the body is delimited for this client and returns the lines that say so (RFC 9112 section 6). */
+  private frameOut(m: Message, fields: Fields): string {
+    let extra = ""
+    if (m.responseBody === BODY_TUNNEL) {
+      if (m.status === 101) extra = `Connection: upgrade\r\nUpgrade: ${m.upgrade}\r\n`
+      fields.remove(NAME.transferEncoding)
+      fields.remove(NAME.contentLength)
+      return extra
+    }
+    const bodiless = m.method === "HEAD" || m.status === 204 || m.status === 304
+    if (bodiless) fields.remove(NAME.transferEncoding)
+    else if (m.responseBody === BODY_NONE || m.responseBody === BODY_LENGTH) {
+      fields.remove(NAME.transferEncoding)
+      if (!fields.has(NAME.contentLength)) extra = `Content-Length: ${m.responseLength}\r\n`
+    } else {
+      fields.remove(NAME.contentLength)
+      if (m.version === 11) {
+        this.chunkedOut = true
+        if (!fields.has(NAME.transferEncoding)) extra = "Transfer-Encoding: chunked\r\n"
+      } else {
+        fields.remove(NAME.transferEncoding)
+        this.keepAlive = false
+      }
+    }
+    if (this.continueDue || this.hooks.closing) this.keepAlive = false
+    if (!this.keepAlive) return `${extra}Connection: close\r\n`
+    return m.version === 10 ? `${extra}Connection: keep-alive\r\n` : extra
+  }
+
+  sendBody(chunk: Uint8Array): boolean {
+    if (this.state === CLOSED || chunk.length === 0) return true
+    if (this.chunkedOut) {
+      this.putText(`${chunk.length.toString(16)}\r\n`)
+      this.putChunk(chunk)
+      this.putText("\r\n")
+    } else this.putChunk(chunk)
+    if (!this.blocked) return true
+    this.arm(this.hooks.timeouts.write)
+    return false
+  }
+
+  sendEnd(trailers: string): void {
+    assert(this.headSent, "the head goes first")
+    if (this.chunkedOut) this.putText(`0\r\n${this.trailersWanted ? trailers : ""}\r\n`)
+    this.flush()
+    this.answered = true
+    this.m = null
+    if (this.state === BODY) this.finishEarly()
+    else if (this.state === ANSWERING) this.finish()
+  }
+
+  /** The answer is out while the client still sends: drop a little of it, or close. */
+  private finishEarly(): void {
+    if (!this.keepAlive) {
+      this.closeGently()
+      return
+    }
+    this.bodyPaused = false
+    this.resumeReading()
+    this.arm(this.hooks.timeouts.body)
+  }
+
+  private finish(): void {
+    if (!this.keepAlive) {
+      this.closeGently()
+      return
+    }
+    this.nextRequest()
+    const ahead = this.ahead
+    if (ahead !== null && !this.parsing) {
+      this.ahead = null
+      this.readHeads(ahead)
+    }
+    if (this.state === HEAD) this.resumeReading()
+  }
+
+  private nextRequest(): void {
+    this.state = HEAD
+    if (this.halfClosed && this.ahead === null) {
+      this.closeGently()
+      return
+    }
+    this.arm(this.blocked ? this.hooks.timeouts.write : this.hooks.timeouts.idle)
+  }
+
+  pauseBody(): void {
+    if (this.state !== BODY || this.bodyPaused) return
+    this.bodyPaused = true
+    this.pausedAt = this.time.clock.now()
+    this.disarm()
+    this.pauseReading()
+  }
+
+  resumeBody(): void {
+    if (!this.bodyPaused) return
+    this.bodyPaused = false
+    this.pausedMs += this.time.clock.now() - this.pausedAt
+    if (this.state !== BODY) return
+    this.arm(this.hooks.timeouts.body)
+    this.resumeReading()
+  }
+
+  abort(_fault: Fault): void {
+    if (this.state === CLOSED) return
+    this.m = null
+    this.keepAlive = false
+    this.flush()
+    // Without the last chunk or the promised length the client sees the cut; a close-delimited body needs a reset to show it.
+    this.shut(true)
+  }
+
+  protected onWritable(): void {
+    if (this.state === LINGER) {
+      this.wire.shutdown()
+      return
+    }
+    if (this.m !== null && !this.answered) {
+      this.disarm()
+      this.m.onDownDrain()
+    } else if (this.state === HEAD) this.arm(this.hooks.timeouts.idle)
+  }
+
+  protected onProgress(): void {
+    if (this.blocked) this.arm(this.hooks.timeouts.write)
+  }
+
+  takeTunnel(): TunnelEnd {
+    assert(this.headSent && this.state === ANSWERING, "a tunnel begins behind a head")
+    this.flush()
+    this.state = TUNNEL
+    this.disarm()
+    const ahead = this.ahead
+    this.ahead = null
+    this.closed = true
+    return new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
+  }
+
+  tunnelGone(): void {
+    this.hooks.closed(this)
+  }
+
+  // ---- ends
+
+  /** Flushes, closes our half and reads on for a moment. */
+  private closeGently(): void {
+    if (this.state === CLOSED || this.state === LINGER) return
+    this.m = null
+    this.flush()
+    if (this.halfClosed && !this.blocked) {
+      this.shut(false)
+      return
+    }
+    this.state = LINGER
+    this.ahead = null
+    this.arm(this.blocked ? Math.max(this.hooks.timeouts.write, LINGER_MS) : LINGER_MS)
+    if (!this.blocked) this.wire.shutdown()
+    this.resumeReading()
+  }
+
+  private shut(reset: boolean): void {
+    if (this.state === CLOSED) return
+    this.state = CLOSED
+    this.closed = true
+    this.dropOutput()
+    this.disarm()
+    if (reset) this.wire.terminate()
+    else this.wire.end()
+  }
+
+  /** Closes a connection that waits for a request; others finish theirs and then close. */
+  closeIdle(): void {
+    if (this.state === HEAD && this.m === null && this.ahead === null) this.shut(false)
+    else this.keepAlive = this.headSent ? this.keepAlive : false
+  }
+
+  /** Cuts whatever is under way. */
+  closeNow(): void {
+    const m = this.m
+    this.m = null
+    this.shut(true)
+    if (m !== null) m.onClientGone(FAULT.draining)
+  }
+
+  onEnd(_wire: Wire): void {
+    this.halfClosed = true
+    switch (this.state) {
+      case HEAD:
+        this.dropPartial()
+        this.shut(false)
+        return
+      case BODY:
+        this.lost(FAULT.aborted)
+        return
+      case ANSWERING:
+        // A client may close its half and wait (RFC 9112 section 9.6); or it is gone: both look the same until we write.
+        this.keepAlive = false
+        if (!this.headSent) this.arm(PROBE_MS)
+        this.probing = !this.headSent
+        if (this.headSent) this.watchPeer()
+        return
+      default:
+        this.shut(false)
+    }
+  }
+
+  private dropPartial(): void {
+    if (this.m === null) return
+    this.hooks.recycle(this.m)
+    this.m = null
+  }
+
+  private watchPeer(): void {
+    const wire = this.wire as Wire & { setKeepAlive?(on: boolean, ms: number): void }
+    wire.setKeepAlive?.(true, KEEP_ALIVE_PROBE_MS)
+  }
+
+  private lost(fault: Fault): void {
+    const m = this.m
+    this.m = null
+    this.shut(true)
+    if (m !== null) m.onClientGone(fault)
+  }
+
+  onClose(_wire: Wire, _error: Error | null): void {
+    const m = this.m
+    const reading = this.state === HEAD
+    this.m = null
+    this.state = CLOSED
+    this.closed = true
+    this.dropOutput()
+    this.disarm()
+    if (m !== null) {
+      if (reading) this.hooks.recycle(m)
+      else m.onClientGone(FAULT.aborted)
+    }
+    this.hooks.closed(this)
+  }
+
+  override onTimer(): void {
+    switch (this.state) {
+      case HEAD:
+        if (this.blocked) this.shut(true)
+        else if (this.m !== null) this.refuse(this.m, FAULT.headTimeout)
+        else this.shut(false)
+        return
+      case BODY:
+        this.bodyTimer()
+        return
+      case ANSWERING:
+        if (this.blocked) this.lost(FAULT.writeTimeout)
+        else if (this.probing) this.probe()
+        return
+      default:
+        this.shut(true)
+    }
+  }
+
+  private bodyTimer(): void {
+    if (this.blocked) this.lost(FAULT.writeTimeout)
+    else this.bodyFault(FAULT.bodyTimeout)
+  }
+
+  /** Asks a half-closed client for a sign of life: an interim response that it may ignore; one that is gone answers with a reset. */
+  private probe(): void {
+    this.probing = false
+    if (this.headSent || this.m === null || this.m.version < 11) return
+    this.putText("HTTP/1.1 100 Continue\r\n\r\n")
+    this.flush()
+  }
+}

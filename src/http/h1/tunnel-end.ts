@@ -1,0 +1,122 @@
+// HOT
+import { assert } from "../../base/index.ts"
+import type { Wire, WireHandler } from "../../net/index.ts"
+import type { TunnelEnd, TunnelReceiver } from "../sides.ts"
+import { type Time, WireOut } from "./wire-out.ts"
+
+/** Whoever had the connection before: told once, when it is closed. */
+export interface TunnelOwner {
+  tunnelGone(): void
+}
+
+/** A connection after its HTTP is over: raw bytes with back-pressure, half-close and an idle limit (RFC 9110 sections 7.8 and 9.3.6). */
+export class H1Tunnel extends WireOut implements TunnelEnd, WireHandler {
+  private receiver: TunnelReceiver | null = null
+  private ahead: Uint8Array | null
+  private readonly former: TunnelOwner | null
+  private idleMs = 0
+  private finished = false
+  private ended = false
+
+  /** `ahead`: octets read before the tunnel began; `unsent`: what the connection still owes the peer. */
+  constructor(wire: Wire, time: Time, ahead: Uint8Array | null, unsent: Uint8Array | null, former: TunnelOwner | null) {
+    super(wire, time)
+    this.ahead = ahead
+    this.former = former
+    wire.data = this
+    wire.pause()
+    if (unsent !== null) this.send(unsent)
+  }
+
+  private send(chunk: Uint8Array): void {
+    this.putChunk(chunk)
+    this.flush()
+  }
+
+  start(receiver: TunnelReceiver, idleMs: number): void {
+    assert(this.receiver === null, "a tunnel starts once")
+    this.receiver = receiver
+    this.idleMs = idleMs
+    this.arm(idleMs)
+    const ahead = this.ahead
+    this.ahead = null
+    if (ahead !== null && ahead.length > 0) receiver.onTunnelData(this, ahead)
+    if (!this.closed) this.wire.resume()
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.closed || chunk.length === 0) return true
+    this.send(chunk)
+    this.arm(this.idleMs)
+    return !this.blocked
+  }
+
+  finish(): void {
+    if (this.closed || this.finished) return
+    this.finished = true
+    if (!this.blocked) this.closeHalf()
+  }
+
+  private closeHalf(): void {
+    if (this.ended) this.wire.end()
+    else this.wire.shutdown()
+  }
+
+  pause(): void {
+    if (!this.closed) this.wire.pause()
+  }
+
+  resume(): void {
+    if (!this.closed) this.wire.resume()
+  }
+
+  abort(): void {
+    if (this.closed) return
+    this.closed = true
+    this.dropOutput()
+    this.disarm()
+    this.wire.terminate()
+    this.gone()
+  }
+
+  private gone(): void {
+    const receiver = this.receiver
+    this.receiver = null
+    if (this.former !== null) this.former.tunnelGone()
+    if (receiver !== null) receiver.onTunnelClose(this)
+  }
+
+  onData(_wire: Wire, chunk: Buffer): void {
+    this.arm(this.idleMs)
+    if (this.receiver !== null) this.receiver.onTunnelData(this, chunk)
+    else this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
+  }
+
+  onEnd(_wire: Wire): void {
+    this.ended = true
+    if (this.receiver !== null) this.receiver.onTunnelEnd(this)
+    else if (!this.closed) this.wire.terminate()
+    if (this.finished && !this.blocked && !this.closed) this.wire.end()
+  }
+
+  onClose(_wire: Wire, _error: Error | null): void {
+    if (this.closed) return
+    this.closed = true
+    this.dropOutput()
+    this.disarm()
+    this.gone()
+  }
+
+  protected onWritable(): void {
+    if (this.finished) this.closeHalf()
+    else this.receiver?.onTunnelDrain(this)
+  }
+
+  protected onProgress(): void {
+    this.arm(this.idleMs)
+  }
+
+  override onTimer(): void {
+    this.abort()
+  }
+}

@@ -1,0 +1,166 @@
+// HOT
+import { assert, type Clock, Timer, type TimerOwner, type TimerWheel } from "../../base/index.ts"
+import type { Wire } from "../../net/index.ts"
+
+const SCRATCH_BYTES = 64 * 1024
+// One for the thread: a piece is built and handed to the kernel in one call, so nobody else can be in the middle of it.
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+
+/** The thread's clock and the wheel that it drives. */
+export interface Time {
+  readonly clock: Clock
+  readonly wheel: TimerWheel
+}
+
+/**
+ * The writing half of a connection. A turn's output collects as
+ *
+ *     lead (text) + held (one chunk, by reference) + tail (text)
+ *
+ * and leaves in one write; what the socket does not take waits in `rest` and `queue`, and `blocked` tells the source to pause.
+ * Text is latin1: one character an octet.
+ */
+export abstract class WireOut implements TimerOwner {
+  readonly wire: Wire
+  protected readonly time: Time
+  protected readonly timer: Timer
+  private lead = ""
+  private held: Uint8Array | null = null
+  private tail = ""
+  private rest: Uint8Array | null = null
+  private queue: Uint8Array[] | null = null
+  protected closed = false
+
+  constructor(wire: Wire, time: Time) {
+    this.wire = wire
+    this.time = time
+    this.timer = new Timer(this)
+  }
+
+  abstract onTimer(): void
+
+  /** One deadline for the connection, `ms` from now; 0 = none. */
+  protected arm(ms: number): void {
+    if (ms > 0) this.time.wheel.schedule(this.timer, this.time.clock.now() + ms)
+    else this.time.wheel.cancel(this.timer)
+  }
+
+  protected disarm(): void {
+    this.time.wheel.cancel(this.timer)
+  }
+
+  /** All that was waiting has left. */
+  protected abstract onWritable(): void
+
+  get blocked(): boolean {
+    return this.rest !== null
+  }
+
+  /** Adds text behind what is collected. */
+  protected putText(text: string): void {
+    if (this.held === null) this.lead += text
+    else this.tail += text
+  }
+
+  /** Adds a chunk; the caller gives it away. */
+  protected putChunk(chunk: Uint8Array): void {
+    assert(chunk.length > 0, "chunks are not empty")
+    if (this.held !== null) this.flush()
+    this.held = chunk
+  }
+
+  flush(): void {
+    const lead = this.lead
+    const held = this.held
+    if (held === null) {
+      if (lead === "") return
+      this.lead = ""
+      this.writeText(lead)
+      return
+    }
+    const tail = this.tail
+    this.lead = ""
+    this.held = null
+    this.tail = ""
+    const total = lead.length + held.length + tail.length
+    if (lead.length === 0 && tail.length === 0) this.writeBytes(held)
+    else if (total <= SCRATCH_BYTES && this.rest === null) {
+      let at = scratch.latin1Write(lead, 0)
+      scratch.set(held, at)
+      at += held.length
+      if (tail.length > 0) scratch.latin1Write(tail, at)
+      this.writeScratch(total)
+    } else {
+      if (lead.length > 0) this.writeText(lead)
+      this.writeBytes(held)
+      // A chunk's CRLF may as well go with what comes next; after a large chunk nobody waits for it alone.
+      this.lead = tail
+    }
+  }
+
+  private writeText(text: string): void {
+    const length = text.length
+    if (this.rest !== null || length > SCRATCH_BYTES) {
+      this.writeBytes(Buffer.from(text, "latin1"))
+      return
+    }
+    scratch.latin1Write(text, 0)
+    this.writeScratch(length)
+  }
+
+  private writeScratch(length: number): void {
+    if (this.closed) return
+    const taken = this.wire.write(scratch, 0, length)
+    if (taken === length || taken < 0) return
+    this.rest = Buffer.from(scratch.subarray(taken, length))
+  }
+
+  private writeBytes(bytes: Uint8Array): void {
+    if (this.closed) return
+    if (this.rest !== null) {
+      if (this.queue === null) this.queue = []
+      this.queue.push(bytes)
+      return
+    }
+    const taken = this.wire.write(bytes)
+    if (taken < bytes.length && taken >= 0) this.rest = bytes.subarray(taken)
+  }
+
+  onDrain(_wire: Wire): void {
+    while (this.rest !== null) {
+      const rest = this.rest
+      const taken = this.wire.write(rest)
+      if (taken < 0) return
+      if (taken < rest.length) {
+        this.rest = rest.subarray(taken)
+        this.onProgress()
+        return
+      }
+      this.rest = this.queue === null || this.queue.length === 0 ? null : this.queue.shift()!
+    }
+    this.onProgress()
+    this.onWritable()
+  }
+
+  /** Some octets left. */
+  protected abstract onProgress(): void
+
+  /** What has not left, for the next owner of the connection. Call after `flush`. */
+  protected takeUnsent(): Uint8Array | null {
+    const rest = this.rest
+    const queue = this.queue
+    this.rest = null
+    this.queue = null
+    if (rest === null || queue === null || queue.length === 0) return rest
+    return Buffer.concat([rest, ...queue]) // allow(spread): once a tunnel, and seldom
+  }
+
+  /** Forgets what has not left. */
+  protected dropOutput(): void {
+    this.lead = ""
+    this.held = null
+    this.tail = ""
+    this.rest = null
+    this.queue = null
+  }
+}
