@@ -209,9 +209,16 @@ type Step = { kind: "schedule"; timer: number; inMs: number } | { kind: "cancel"
 
 const timerCount = 6
 const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ kind: fc.constant("schedule" as const), timer: fc.nat(timerCount - 1), inMs: fc.oneof(fc.integer({ min: -500, max: 2000 }), fc.integer({ min: 0, max: 200_000 }), fc.double({ min: 0, max: 300, noNaN: true })) }),
+  fc.record({
+    kind: fc.constant("schedule" as const),
+    timer: fc.nat(timerCount - 1),
+    inMs: fc.oneof(fc.integer({ min: -500, max: 2000 }), fc.integer({ min: 0, max: 200_000 }), fc.double({ min: 0, max: 300, noNaN: true })),
+  }),
   fc.record({ kind: fc.constant("cancel" as const), timer: fc.nat(timerCount - 1) }),
-  fc.record({ kind: fc.constant("advance" as const), byMs: fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 40_000 }), fc.constant(7_200_000)) }),
+  fc.record({
+    kind: fc.constant("advance" as const),
+    byMs: fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 40_000 }), fc.constant(7_200_000)),
+  }),
 )
 
 describe("TimerWheel against a list of deadlines", () => {
