@@ -215,6 +215,11 @@ export class PeerStates {
     Atomics.store(this.words, base + EJECTED_UNTIL, seen)
   }
 
+  /** The trial is over and changed nothing: the next request may be one. */
+  endTrial(slot: number): void {
+    Atomics.store(this.words, HEAD_WORDS + slot * SLOT_WORDS + TRIAL_UNTIL, 0)
+  }
+
   /** The peer is in again and its record clean. True for the one thread that changed it. */
   restore(slot: number): boolean {
     const base = HEAD_WORDS + slot * SLOT_WORDS

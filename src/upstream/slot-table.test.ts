@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { FakeClock } from "../base/index.ts"
 import { HEALTH_DOWN, PeerStates } from "./peer-states.ts"
+import { RetryBudget } from "./retry-budget.ts"
 import { SlotTable, slotKey } from "./slot-table.ts"
 
 function make(slotsMax = 4) {
@@ -56,5 +57,18 @@ describe("SlotTable", () => {
     clock.advance(120_000)
     for (const key of ["x|1", "x|2", "x|3"]) expect(table.slot(key)).not.toBe(slot)
     expect(table.slot("x|4")).toBe(-1)
+  })
+
+  test("a cluster's own record stays with any list of peers and is given on when the cluster is gone", () => {
+    const { clock, states, table } = make(2)
+    const own = table.slot(slotKey("shop", ""))
+    const budget = new RetryBudget(states, own, 0.2)
+    expect(budget.tryRetry()).toBe(true)
+    table.slot("shop|1")
+    table.keep("shop", new Set())
+    expect(table.find(slotKey("shop", ""))).toBe(own)
+    table.keepClusters(new Set())
+    clock.advance(61_000)
+    expect(new Set([table.slot("x|1"), table.slot("x|2")])).toEqual(new Set([0, 1]))
   })
 })

@@ -50,11 +50,11 @@ export class SlotTable {
     return known === undefined || known.releasedAt !== 0 ? -1 : known.index
   }
 
-  /** Keeps these keys of one cluster; its others go out of use. */
+  /** Keeps these keys of one cluster, and its own record; its others go out of use. */
   keep(cluster: string, keys: ReadonlySet<string>): void {
     const prefix = slotKey(cluster, "")
     for (const [key, slot] of this.slots) {
-      if (key.startsWith(prefix) && !keys.has(key) && slot.releasedAt === 0) slot.releasedAt = this.clock.wall()
+      if (key.startsWith(prefix) && key !== prefix && !keys.has(key) && slot.releasedAt === 0) slot.releasedAt = this.clock.wall()
     }
   }
 

@@ -1,0 +1,72 @@
+// HOT
+import type { PeerStates } from "./peer-states.ts"
+
+/** The window is 5 buckets of 2 s: what is asked about is the last 8 to 10 seconds. */
+const BUCKETS = 5
+const BUCKET_TENTHS = 20
+/** Words of a bucket: number of its 2 s since the epoch, requests, retries. 15 of the slot's 16 words; the first stays 0: nothing is in flight here. */
+const BUCKET_WORDS = 3
+/** Retries that are always allowed: 3 a second. */
+const FLOOR = 30
+/** Requests that a worker counts for itself before it tells the others: one shared write in 16 requests. */
+const UNTOLD_MAX = 16
+
+/**
+ * Bounds the retries of a cluster to a share of its requests, over all workers: a cluster in trouble must not get a second load of retries.
+ * Its counts live in a slot of the peer states that belongs to the cluster (key `cluster|`).
+ */
+export class RetryBudget {
+  private readonly states: PeerStates
+  private readonly base: number
+  private readonly share: number
+  private untold = 0
+
+  /** `share` of 0.2 allows one retry for five requests. */
+  constructor(states: PeerStates, slot: number, share: number) {
+    this.states = states
+    this.base = states.wordOf(slot) + 1
+    this.share = share
+  }
+
+  /** A request has come in; its retries are not requests. */
+  request(): void {
+    if (++this.untold >= UNTOLD_MAX) this.tell(this.currentBucket())
+  }
+
+  /** Takes one retry from the budget; false when it is spent. */
+  tryRetry(): boolean {
+    const { words } = this.states
+    const bucket = this.currentBucket()
+    this.tell(bucket)
+    const oldest = Math.floor(this.states.now() / BUCKET_TENTHS) - BUCKETS
+    let requests = 0
+    let retries = 0
+    for (let at = this.base; at < this.base + BUCKETS * BUCKET_WORDS; at += BUCKET_WORDS) {
+      if (Atomics.load(words, at) <= oldest) continue
+      requests += Atomics.load(words, at + 1)
+      retries += Atomics.load(words, at + 2)
+    }
+    const allowed = requests * this.share
+    if (retries >= (allowed > FLOOR ? allowed : FLOOR)) return false
+    Atomics.add(words, bucket + 2, 1)
+    return true
+  }
+
+  private tell(bucket: number): void {
+    Atomics.add(this.states.words, bucket + 1, this.untold)
+    this.untold = 0
+  }
+
+  /** Index of the first word of the bucket for this moment. The first to come clears what was there 10 s ago; a count in that instant may be lost. */
+  private currentBucket(): number {
+    const { words } = this.states
+    const number = Math.floor(this.states.now() / BUCKET_TENTHS)
+    const bucket = this.base + (number % BUCKETS) * BUCKET_WORDS
+    const seen = Atomics.load(words, bucket)
+    if (seen !== number && Atomics.compareExchange(words, bucket, seen, number) === seen) {
+      Atomics.store(words, bucket + 1, 0)
+      Atomics.store(words, bucket + 2, 0)
+    }
+    return bucket
+  }
+}
