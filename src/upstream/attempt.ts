@@ -1,0 +1,282 @@
+// HOT
+import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index.ts"
+import { type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, type Verdict, WAIT, type Waiter, armContinue, resume } from "../flow/index.ts"
+import { type AttemptTimes, ClientConnection } from "../http/index.ts"
+import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
+import type { Cluster } from "./cluster.ts"
+import type { Peer } from "./peer.ts"
+import type { Pool, PoolWaiter } from "./pool.ts"
+import { Tried } from "./tried.ts"
+
+/** What a route says about its attempts. */
+export interface AttemptRules {
+  readonly times: AttemptTimes
+  readonly connectMs: number
+  /** Attempts altogether. */
+  readonly attemptsMax: number
+  /** Statuses of the peer that are tried again. */
+  readonly retryStatus: ReadonlySet<number> | null
+  readonly keepBytesMax: number
+  /** How the request line names the target: origin-form to servers, absolute-form to parent proxies. */
+  readonly absolute: boolean
+  /** Protocols that may be upgraded to. */
+  readonly upgrades: ReadonlySet<string>
+}
+
+export function dialFault(kind: DialFailure): Fault {
+  switch (kind) {
+    case "refused":
+      return FAULT.connectRefused
+    case "timeout":
+      return FAULT.connectTimeout
+    case "tls":
+      return FAULT.tlsFailed
+    default:
+      return FAULT.connectFailed
+  }
+}
+
+/** RFC 9110 section 9.2.2. */
+export function isIdempotent(method: string): boolean {
+  return method === "GET" || method === "HEAD" || method === "PUT" || method === "DELETE" || method === "OPTIONS" || method === "TRACE"
+}
+
+/** What goes on the request line. */
+export function requestTarget(x: Exchange, absolute: boolean): string {
+  if (x.method === "CONNECT") return x.authority
+  if (!absolute) return x.query === "" ? x.path : x.path + x.query
+  return `${x.scheme}://${x.authority}${x.path === "*" ? "" : x.path}${x.query}`
+}
+
+/**
+ * The attempts of one exchange at one cluster: whom it has tried, whom it uses, what it waits for. Lives with its pooled exchange.
+ */
+export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
+  private readonly x: Exchange
+  private cluster: Cluster | null = null
+  private rules: AttemptRules | null = null
+  readonly tried = new Tried()
+  hash = 0
+  private peer: Peer | null = null
+  private pool: Pool | null = null
+  private dialing: DialHandle | null = null
+  private queued = false
+  private timer: Timer | null = null
+  /** The next attempt must not use a kept-alive connection. */
+  private fresh = false
+  /** The outcome of this attempt has been reported. */
+  private reported = false
+
+  constructor(x: Exchange) {
+    this.x = x
+  }
+
+  /** Starts the first attempt of an exchange. */
+  begin(cluster: Cluster, rules: AttemptRules): void {
+    assert(this.peer === null, "the last exchange was ended")
+    this.cluster = cluster
+    this.rules = rules
+    this.tried.reset()
+    this.hash = cluster.keyOf(this.x)
+    this.fresh = false
+    this.x.pump.keepBytesMax = rules.attemptsMax > 1 ? rules.keepBytesMax : 0
+    cluster.budget.onRequest()
+  }
+
+  /** Picks a peer for the next attempt. */
+  pick(): Verdict {
+    const x = this.x
+    this.drop()
+    const peer = this.cluster!.pick(this.hash, this.tried)
+    if (peer === null) {
+      x.fault = FAULT.noPeer
+      return this.cluster!.refreshing(this, x) ? WAIT : FAULT_VERDICT
+    }
+    this.use(peer)
+    return NEXT
+  }
+
+  private use(peer: Peer): void {
+    this.peer = peer
+    this.reported = false
+    this.x.peer = peer
+    this.x.peerName = peer.name
+    this.x.attempts++
+    peer.begin()
+  }
+
+  /** The cluster's names were resolved again while we waited: choose now. */
+  onPeersChanged(): void {
+    this.tried.reset()
+    const peer = this.cluster!.pick(this.hash, this.tried)
+    if (peer === null) {
+      this.x.fault = FAULT.noPeer
+      resume(this.x, FAULT_VERDICT)
+      return
+    }
+    this.use(peer)
+    resume(this.x, NEXT)
+  }
+
+  /** Sends the request over a kept-alive connection or a new one. Waits for the response head. */
+  forward(): Verdict {
+    const x = this.x
+    const pool = this.cluster!.poolOf(this.peer!)
+    this.pool = pool
+    const connection = this.fresh ? null : pool.reuse()
+    if (connection !== null) {
+      this.send(connection)
+      return WAIT
+    }
+    if (pool.mayDial()) return this.dial()
+    x.waiter = this
+    this.queued = pool.wait(this)
+    if (!this.queued) {
+      x.waiter = null
+      x.fault = FAULT.poolExhausted
+      return FAULT_VERDICT
+    }
+    this.arm(pool.settings.waitTimeoutMs)
+    return WAIT
+  }
+
+  private dial(): Verdict {
+    this.x.waiter = this
+    this.dialing = this.cluster!.dial(this.peer!, this.rules!.connectMs, this)
+    return WAIT
+  }
+
+  private arm(ms: number): void {
+    if (this.timer === null) this.timer = new Timer(this)
+    const time = this.pool!.time
+    time.wheel.schedule(this.timer, time.clock.now() + ms)
+  }
+
+  onTimer(): void {
+    this.leaveQueue()
+    fail(this.x, FAULT.poolExhausted)
+  }
+
+  private leaveQueue(): void {
+    if (!this.queued) return
+    this.queued = false
+    this.pool!.forget(this)
+    this.pool!.time.wheel.cancel(this.timer!)
+  }
+
+  onTurn(connection: ClientConnection | null): void {
+    this.queued = false
+    this.pool!.time.wheel.cancel(this.timer!)
+    this.x.waiter = null
+    if (connection !== null) this.send(connection)
+    else this.dial()
+  }
+
+  onOpen(wire: Wire, _alpn: string): WireHandler | null {
+    this.dialing = null
+    this.x.waiter = null
+    const pool = this.pool!
+    const connection = new ClientConnection(wire, pool, pool)
+    wire.data = connection
+    this.x.connectedAt = pool.time.clock.now()
+    this.send(connection)
+    return connection
+  }
+
+  onFailed(kind: DialFailure, _detail: string): void {
+    this.dialing = null
+    this.pool!.dialFailed()
+    const fault = dialFault(kind)
+    this.cluster!.refreshSoon(fault)
+    fail(this.x, fault)
+  }
+
+  private send(connection: ClientConnection): void {
+    const x = this.x
+    const rules = this.rules!
+    x.reused = connection.served > 0
+    x.sentAt = this.pool!.time.clock.now()
+    if (x.authority === "" && x.version < 11) {
+      // HTTP/1.0 without Host, but we speak 1.1 from here on.
+      x.authority = this.peer!.name
+      x.request.append("Host", x.authority)
+    }
+    connection.send(x, requestTarget(x, rules.absolute), rules.times)
+    if (x.expectContinue) armContinue(x, this.pool!.time)
+    feedUp(x)
+  }
+
+  /** Nobody waits for this attempt any more. */
+  cancel(_x: Exchange): void {
+    if (this.dialing !== null) {
+      this.dialing.cancel()
+      this.dialing = null
+      this.pool!.dialFailed()
+    }
+    this.leaveQueue()
+    this.cluster!.forget(this)
+  }
+
+  /** The response head is here: what it says about the peer. FAULT_VERDICT = try again. */
+  judge(): Verdict {
+    const x = this.x
+    const retryStatus = this.rules!.retryStatus
+    this.report(x.status < 500)
+    if (retryStatus === null || !retryStatus.has(x.status) || !isIdempotent(x.method) || !this.another(FAULT.retryStatus)) return NEXT
+    x.fault = FAULT.retryStatus
+    return FAULT_VERDICT
+  }
+
+  private report(ok: boolean): void {
+    if (this.reported || this.peer === null) return
+    this.reported = true
+    this.cluster!.report(this.peer, ok)
+  }
+
+  /** Whether the fault of this attempt allows another one; prepares it. */
+  retry(): boolean {
+    const x = this.x
+    const fault = x.fault!
+    if (fault.source === "upstream" && fault !== FAULT.reusedClosed && fault !== FAULT.poolExhausted && fault !== FAULT.retryStatus) this.report(false)
+    if (!x.pump.replayable || x.pump.continued) return false
+    if (fault.retry === "never" || (fault.retry !== "always" && !isIdempotent(x.method))) return false
+    if (fault.retry === "if-reused") {
+      // The same peer, but over a connection that cannot have been closed meanwhile. Not an attempt that the peer failed.
+      x.attempts--
+      this.fresh = true
+      return true
+    }
+    return this.another(fault)
+  }
+
+  private another(fault: Fault): boolean {
+    const cluster = this.cluster!
+    if (this.x.attempts >= this.rules!.attemptsMax) return false
+    const index = this.peer === null ? -1 : cluster.indexOf(this.peer)
+    if (index >= 0) this.tried.add(index)
+    if (!cluster.hasAnother(this.tried)) {
+      if (fault.retry === "if-idempotent" && cluster.size === 1) this.tried.reset()
+      else if (!cluster.named) return false
+    }
+    if (!cluster.budget.tryRetry()) return false
+    this.fresh = fault.retry === "if-idempotent"
+    return true
+  }
+
+  private drop(): void {
+    const peer = this.peer
+    if (peer === null) return
+    this.peer = null
+    peer.finish()
+  }
+
+  /** The exchange is over. */
+  end(): void {
+    const x = this.x
+    if (x.fault !== null && x.fault.source === "upstream" && this.peer !== null) this.report(false)
+    this.drop()
+    this.cluster = null
+    this.rules = null
+    this.pool = null
+  }
+}

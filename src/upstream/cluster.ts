@@ -1,0 +1,240 @@
+// HOT
+import { assert, type Fault, FAULT, hashString } from "../base/index.ts"
+import type { Exchange } from "../flow/index.ts"
+import type { Time } from "../http/index.ts"
+import type { DialHandle, DialHandler } from "../net/index.ts"
+import type { Balancer, BalancerKey } from "../plugin/index.ts"
+import type { Attempt } from "./attempt.ts"
+import { Peer } from "./peer.ts"
+import { Pool, type PoolSettings } from "./pool.ts"
+import type { Tried } from "./tried.ts"
+
+/** Opens a connection to a peer. Given at build time: direct, TLS, through a parent … */
+export type Dialer = (peer: Peer, timeoutMs: number, handler: DialHandler) => DialHandle
+
+export interface Budget {
+  onRequest(): void
+  /** True and spent when a retry is allowed now. */
+  tryRetry(): boolean
+}
+
+export interface ClusterParts {
+  readonly name: string
+  /** New instances, one for the primaries and one for the backups. */
+  readonly makeBalancer: () => Balancer
+  readonly key: BalancerKey | null
+  readonly allDown: "try" | "fail"
+  readonly pool: PoolSettings
+  readonly time: Time
+  readonly dialer: Dialer
+  readonly budget: Budget
+  /** Reports an attempt's outcome to passive health checking. */
+  readonly judge: (cluster: Cluster, peer: Peer, ok: boolean) => void
+  /** Asks the control thread to resolve the names again; null when the config has addresses only. */
+  readonly refresh: ((cluster: string) => void) | null
+}
+
+const REFRESH_MS = 1000
+
+/** A named group of peers in one worker: who is in it, who is next, and the connections to each. */
+export class Cluster {
+  readonly name: string
+  readonly budget: Budget
+  /** Some peers are given by name. */
+  readonly named: boolean
+  peers: Peer[] = []
+  private primaries: Peer[] = []
+  private backups: Peer[] = []
+  private readonly balancer: Balancer
+  private readonly backupBalancer: Balancer
+  private readonly pools = new Map<Peer, Pool>()
+  private readonly parts: ClusterParts
+  private readonly waiting: Attempt[] = []
+  private refreshWanted = false
+  private lastResort = 0
+
+  constructor(parts: ClusterParts) {
+    this.parts = parts
+    this.name = parts.name
+    this.budget = parts.budget
+    this.named = parts.refresh !== null
+    this.balancer = parts.makeBalancer()
+    this.backupBalancer = parts.makeBalancer()
+  }
+
+  get size(): number {
+    return this.peers.length
+  }
+
+  /** Takes the whole list. Peers with a known slot keep their object, connections and state; those that left finish what they have. */
+  setPeers(next: readonly Peer[]): void {
+    const list: Peer[] = []
+    for (const peer of next) {
+      const known = this.peers.find(p => p.name === peer.name && p.slot === peer.slot && p.weight === peer.weight && p.backup === peer.backup && p.host === peer.host) // allow(closure): on change only
+      list.push(known ?? peer)
+    }
+    for (const peer of this.peers) if (!list.includes(peer)) this.retire(peer)
+    this.peers = list
+    this.primaries = list.filter(peer => !peer.backup) // allow(closure): on change only
+    this.backups = list.filter(peer => peer.backup) // allow(closure): on change only
+    this.balancer.peersChanged(this.primaries)
+    this.backupBalancer.peersChanged(this.backups)
+    this.refreshWanted = false
+    for (let attempt = this.waiting.pop(); attempt !== undefined; attempt = this.waiting.pop()) attempt.onPeersChanged()
+  }
+
+  private retire(peer: Peer): void {
+    this.pools.get(peer)?.close()
+    this.pools.delete(peer)
+  }
+
+  /** Everything closes after its exchange; nothing new is sent. */
+  close(): void {
+    for (const pool of this.pools.values()) pool.close()
+  }
+
+  /** Takes the pools and peers of a former snapshot's cluster whose way of connecting is the same. */
+  inherit(former: Cluster): void {
+    assert(this.pools.size === 0, "inherit before the first use")
+    this.peers = former.peers
+    for (const [peer, pool] of former.pools) this.pools.set(peer, pool)
+  }
+
+  poolOf(peer: Peer): Pool {
+    let pool = this.pools.get(peer)
+    if (pool === undefined) {
+      pool = new Pool(this.parts.pool, this.parts.time, peer)
+      this.pools.set(peer, pool)
+    }
+    return pool
+  }
+
+  /** Connections in use and idle, for status. */
+  counts(): { busy: number; idle: number } {
+    let busy = 0
+    let idle = 0
+    for (const pool of this.pools.values()) {
+      busy += pool.busyCount
+      idle += pool.idleCount
+    }
+    return { busy, idle }
+  }
+
+  dial(peer: Peer, timeoutMs: number, handler: DialHandler): DialHandle {
+    return this.parts.dialer(peer, timeoutMs, handler)
+  }
+
+  /** The next peer: a primary, then a backup, then, when the config says so, any that has not been tried, down or not. */
+  pick(hash: number, tried: Tried): Peer | null {
+    let index = this.balancer.select(hash, tried)
+    if (index >= 0) return this.primaries[index]!
+    if (this.backups.length > 0) {
+      index = this.backupBalancer.select(hash, NOT_TRIED)
+      if (index >= 0 && !tried.has(this.primaries.length + index)) return this.backups[index]!
+    }
+    return this.parts.allDown === "try" ? this.pickAnyway(tried) : null
+  }
+
+  private pickAnyway(tried: Tried): Peer | null {
+    const count = this.primaries.length
+    for (let k = 0; k < count; k++) {
+      const index = (this.lastResort + k) % count
+      const peer = this.primaries[index]!
+      if (tried.has(index) || peer.weight === 0 || peer.saturated) continue
+      this.lastResort = index + 1
+      return peer
+    }
+    return null
+  }
+
+  /** Position for `Tried`: primaries first, then backups. */
+  indexOf(peer: Peer): number {
+    const at = this.primaries.indexOf(peer)
+    if (at >= 0) return at
+    const backup = this.backups.indexOf(peer)
+    return backup < 0 ? -1 : this.primaries.length + backup
+  }
+
+  /** True when somebody is left that a further attempt could go to. */
+  hasAnother(tried: Tried): boolean {
+    const { primaries, backups } = this
+    const down = this.parts.allDown === "try"
+    for (let i = 0; i < primaries.length; i++) if (!tried.has(i) && primaries[i]!.weight > 0 && (down || primaries[i]!.isAvailable())) return true
+    for (let i = 0; i < backups.length; i++) if (!tried.has(primaries.length + i) && backups[i]!.isAvailable()) return true
+    return false
+  }
+
+  report(peer: Peer, ok: boolean): void {
+    this.parts.judge(this, peer, ok)
+  }
+
+  /** Unsigned 32-bit hash of what the balancer keys by, 0 when it needs none. */
+  keyOf(x: Exchange): number {
+    const key = this.parts.key
+    if (key === null) return 0
+    switch (key.from) {
+      case "client":
+        return hashString(x.clientAddress)
+      case "path":
+        return hashString(x.path)
+      case "header":
+        return hashString(x.request.find(key.name) ?? x.clientAddress)
+      default:
+        return hashString(cookieValue(x, key.name) ?? x.clientAddress)
+    }
+  }
+
+  /** A peer given by name refused: its address may have changed. */
+  refreshSoon(fault: Fault): void {
+    if (this.parts.refresh === null || (fault !== FAULT.connectRefused && fault !== FAULT.connectFailed && fault !== FAULT.connectTimeout)) return
+    if (this.refreshWanted) return
+    this.refreshWanted = true
+    this.parts.refresh(this.name)
+  }
+
+  /** Lets an attempt wait for the answer to a refresh; false when none is under way. */
+  refreshing(attempt: Attempt, x: Exchange): boolean {
+    if (!this.refreshWanted && !(this.named && this.peers.length === 0)) return false
+    if (this.parts.refresh !== null && !this.refreshWanted) {
+      this.refreshWanted = true
+      this.parts.refresh(this.name)
+    }
+    x.waiter = attempt
+    this.waiting.push(attempt)
+    setTimeout(giveUp, REFRESH_MS, this, attempt)
+    return true
+  }
+
+  forget(attempt: Attempt): boolean {
+    const at = this.waiting.indexOf(attempt)
+    if (at < 0) return false
+    this.waiting.splice(at, 1)
+    return true
+  }
+
+  /** The refresh brought nothing in time. */
+  refreshTimedOut(attempt: Attempt): void {
+    this.refreshWanted = false
+    if (this.forget(attempt)) attempt.onPeersChanged()
+  }
+}
+
+function giveUp(cluster: Cluster, attempt: Attempt): void {
+  cluster.refreshTimedOut(attempt)
+}
+
+const NOT_TRIED = { count: 0, has: (_index: number): boolean => false }
+
+function cookieValue(x: Exchange, name: string): string | undefined {
+  const cookies = x.request.find("cookie")
+  if (cookies === undefined) return undefined
+  let at = 0
+  while (at < cookies.length) {
+    while (cookies.charCodeAt(at) === 32 || cookies.charCodeAt(at) === 59) at++
+    let end = cookies.indexOf(";", at)
+    if (end < 0) end = cookies.length
+    if (cookies.startsWith(name, at) && cookies.charCodeAt(at + name.length) === 61) return cookies.substring(at + name.length + 1, end)
+    at = end + 1
+  }
+  return undefined
+}

@@ -1,0 +1,54 @@
+// HOT
+import { type Exchange, NEXT, type Step, type Verdict } from "../flow/index.ts"
+import { Attempt, type AttemptRules } from "./attempt.ts"
+import type { Cluster } from "./cluster.ts"
+
+/** The steps that a route to a cluster consists of. Made once for each route; `cluster` is asked for at every exchange since it outlives reloads. */
+export interface ClusterSteps {
+  readonly peer: Step
+  readonly forward: Step
+  readonly judge: Step
+  readonly finish: Step
+  readonly retry: (x: Exchange) => boolean
+}
+
+function attemptOf(x: Exchange): Attempt {
+  if (x.attempt === null) x.attempt = new Attempt(x)
+  return x.attempt as Attempt
+}
+
+export function clusterSteps(cluster: Cluster, rules: AttemptRules): ClusterSteps {
+  return {
+    peer(x: Exchange): Verdict {
+      const attempt = attemptOf(x)
+      if (x.attempts === 0 && x.peer === null) {
+        attempt.begin(cluster, rules)
+        if (x.upgrade !== "") x.upgrade = allowedUpgrades(x.upgrade, rules.upgrades)
+      }
+      return attempt.pick()
+    },
+    forward(x: Exchange): Verdict {
+      return (x.attempt as Attempt).forward()
+    },
+    judge(x: Exchange): Verdict {
+      return (x.attempt as Attempt).judge()
+    },
+    finish(x: Exchange): Verdict {
+      if (x.attempt !== null) (x.attempt as Attempt).end()
+      return NEXT
+    },
+    retry(x: Exchange): boolean {
+      return (x.attempt as Attempt).retry()
+    },
+  }
+}
+
+/** Of what the client offers only what the route lets through stays (RFC 9110 section 7.8); h2c would carry requests past every rule. */
+export function allowedUpgrades(offered: string, allowed: ReadonlySet<string>): string {
+  let out = ""
+  for (const part of offered.split(",")) {
+    const protocol = part.trim()
+    if (protocol !== "" && allowed.has(protocol)) out = out === "" ? protocol : `${out}, ${protocol}`
+  }
+  return out
+}
