@@ -1,0 +1,79 @@
+// HOT
+import { FAULT } from "../../base/index.ts"
+import { type Exchange, FAULT_VERDICT, NEXT, type Step, type Verdict } from "../../flow/index.ts"
+import { NAME } from "../../http/index.ts"
+import { passes } from "./reverse-fields.ts"
+
+/**
+ * What the origin learns of the client:
+ *
+ *   level        | Via            | X-Forwarded-For, Forwarded | X-Real-IP | From    | Referer
+ *   transparent  | added          | client added               | kept      | kept    | kept
+ *   standard     | ours alone     | removed                    | removed   | kept    | kept
+ *   anonymous    | removed        | removed                    | removed   | removed | kept
+ *   high         | removed        | removed                    | removed   | removed | removed
+ */
+export type Privacy = "transparent" | "standard" | "anonymous" | "high"
+
+export interface ForwardFieldsOptions {
+  /** Our pseudonym, unique to this process and listener. */
+  readonly via: string
+  readonly sendVia: boolean
+  readonly privacy: Privacy
+}
+
+const PASSES_MAX = 1
+
+/** Request fields towards an origin. Credentials and connection fields of the proxy never travel on (RFC 9110 sections 7.6.1 and 11.7.2). */
+export function forwardRequestStep(options: ForwardFieldsOptions): Step {
+  const { via, privacy } = options
+  const viaLine = options.sendVia && (privacy === "transparent" || privacy === "standard") ? `1.1 ${via}` : ""
+  const hides = privacy !== "transparent"
+  const anonymous = privacy === "anonymous" || privacy === "high"
+  return function forwardRequest(x: Exchange): Verdict {
+    const fields = x.request
+    if (fields.has(NAME.via) && passes(fields, via) >= PASSES_MAX) {
+      x.fault = FAULT.loop
+      return FAULT_VERDICT
+    }
+    fields.remove(NAME.proxyAuthorization)
+    if (hides) hideClient(x)
+    else addClient(x)
+    if (anonymous) {
+      fields.remove(NAME.from)
+      if (privacy === "high") fields.remove(NAME.referer)
+    }
+    if (viaLine !== "") fields.append("Via", viaLine)
+    return NEXT
+  }
+}
+
+function hideClient(x: Exchange): void {
+  const fields = x.request
+  fields.remove(NAME.via)
+  fields.remove(NAME.xForwardedFor)
+  fields.remove(NAME.xForwardedProto)
+  fields.remove(NAME.xForwardedHost)
+  fields.remove(NAME.xForwardedPort)
+  fields.remove(NAME.forwarded)
+  fields.remove(NAME.xRealIp)
+  fields.removeName("client-ip")
+  fields.removeName("x-client-ip")
+  fields.removeName("true-client-ip")
+}
+
+function addClient(x: Exchange): void {
+  const chain = x.request.joined(NAME.xForwardedFor)
+  x.request.set(NAME.xForwardedFor, "X-Forwarded-For", chain === "" ? x.clientAddress : `${chain}, ${x.clientAddress}`)
+}
+
+/** Response fields from an origin: a challenge of its proxy is none of our client's business. */
+export function forwardResponseStep(options: ForwardFieldsOptions): Step {
+  const viaLine = options.sendVia && (options.privacy === "transparent" || options.privacy === "standard") ? `1.1 ${options.via}` : ""
+  return function forwardResponse(x: Exchange): Verdict {
+    x.response.remove(NAME.proxyAuthenticate)
+    x.response.remove(NAME.proxyAuthenticationInfo)
+    if (viaLine !== "") x.response.append("Via", viaLine)
+    return NEXT
+  }
+}
