@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { closeSync, openSync, readdirSync, readSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { join } from "node:path"
@@ -32,4 +33,10 @@ function isBinary(path) {
   } catch {
     return false
   }
+}
+
+// As a command: runs Bun with the arguments that follow.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { status } = spawnSync(findBun(), process.argv.slice(2), { stdio: "inherit" })
+  process.exit(status ?? 1)
 }

@@ -1,0 +1,8 @@
+import { loadOutput } from "./wrk.ts"
+
+/** Exactly `count` HTTP/1.1 requests over 16 kept connections. */
+export async function exactLoad(url: string, count: number): Promise<number> {
+  const output = await loadOutput("h2load", ["--h1", "-n", String(count), "-c", "16", url])
+  if (!output.includes(`${count} succeeded`)) throw new Error(`h2load ${url}: ${output}`)
+  return count
+}
