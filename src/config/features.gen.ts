@@ -1,18 +1,42 @@
 // Written by tools/gen.ts: every feature folder of every kind. Do not edit; run `npm run gen`.
 import type { BalancerDefinition, FilterDefinition, HealthCheckDefinition, LogFormatDefinition, MatcherDefinition } from "../plugin/index.ts"
+import matchClient from "../route/match/client/client.ts"
+import matchCookie from "../route/match/cookie/cookie.ts"
+import matchHeader from "../route/match/header/header.ts"
+import matchHost from "../route/match/host/host.ts"
+import matchListener from "../route/match/listener/listener.ts"
+import matchMethod from "../route/match/method/method.ts"
+import matchPath from "../route/match/path/path.ts"
+import matchQuery from "../route/match/query/query.ts"
+import balanceConsistentHash from "../upstream/balance/consistent-hash/consistent-hash.ts"
 import balanceLeastRequests from "../upstream/balance/least-requests/least-requests.ts"
 import balancePowerOfTwo from "../upstream/balance/power-of-two/power-of-two.ts"
 import balanceRandom from "../upstream/balance/random/random.ts"
 import balanceRoundRobin from "../upstream/balance/round-robin/round-robin.ts"
+import healthHttp from "../upstream/health/http/http.ts"
+import healthTcp from "../upstream/health/tcp/tcp.ts"
+import formatCombined from "../observe/format/combined/combined.ts"
+import formatJson from "../observe/format/json/json.ts"
+import formatTemplate from "../observe/format/template/template.ts"
 
 /** Keys under `match:`. */
-export const matchers: readonly MatcherDefinition<unknown>[] = []
+export const matchers: readonly MatcherDefinition<unknown>[] = [
+  matchClient,
+  matchCookie,
+  matchHeader,
+  matchHost,
+  matchListener,
+  matchMethod,
+  matchPath,
+  matchQuery,
+]
 
 /** Keys under `filters:`. */
 export const filters: readonly FilterDefinition<unknown>[] = []
 
 /** Words and keys under `balance:`. */
 export const balancers: readonly BalancerDefinition<unknown>[] = [
+  balanceConsistentHash,
   balanceLeastRequests,
   balancePowerOfTwo,
   balanceRandom,
@@ -20,7 +44,14 @@ export const balancers: readonly BalancerDefinition<unknown>[] = [
 ]
 
 /** Keys under `health:`. */
-export const healthChecks: readonly HealthCheckDefinition<unknown>[] = []
+export const healthChecks: readonly HealthCheckDefinition<unknown>[] = [
+  healthHttp,
+  healthTcp,
+]
 
 /** Words and keys under `accessLog: format:`. */
-export const logFormats: readonly LogFormatDefinition<unknown>[] = []
+export const logFormats: readonly LogFormatDefinition<unknown>[] = [
+  formatCombined,
+  formatJson,
+  formatTemplate,
+]

@@ -19,8 +19,15 @@ export {
   type RouteConfig,
   type UpstreamTimeouts,
 } from "./schema.ts"
-export type { BindConfig, EndpointConfig, PortRange } from "./schema/address.ts"
+export type { BindConfig, EndpointConfig } from "./schema/address.ts"
 export type { PeerConfig } from "./schema/cluster.ts"
 export type { ActiveHealthConfig, HealthConfig, PassiveHealthConfig } from "./schema/health.ts"
 export type { LogTarget } from "./schema/observe.ts"
 export type { DestinationConfig, FilterUse, MatchConfig, MatcherUse } from "./schema/route.ts"
+export { defineConfig } from "./define-config.ts"
+export { type ConfigDiff, diffConfig, formatDiff, type NameDiff } from "./diff.ts"
+export { type FormatOptions, formatProblems } from "./format-problems.ts"
+export { type LoadResult, loadConfig, parseConfig } from "./load.ts"
+export type { Problem } from "./problem.ts"
+export { configJsonSchema } from "./json-schema.ts"
+export { writeReference } from "./reference.ts"

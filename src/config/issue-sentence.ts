@@ -19,7 +19,7 @@ export interface IssueFacts {
 
 type RawIssue = z.core.$ZodRawIssue & IssueFacts
 
-/** zod error map of the whole config: one sentence for an issue, "" for a union (its branches decide later). Schemas' own messages win over it. */
+/** zod error map of the whole config: one sentence for an issue, "" for a union (its branches decide later) and for a check without words. Schemas' own messages win over it. */
 export function sentence(raw: z.core.$ZodRawIssue): string {
   const issue = raw as RawIssue
   switch (issue.code) {
@@ -34,6 +34,7 @@ export function sentence(raw: z.core.$ZodRawIssue): string {
       issue.allowed ??= keysOf(issue.inst)
       return `unknown ${issue.noun ?? "key"}`
     case "invalid_union":
+    case "custom":
       return ""
     default:
       return boundSentence(issue)

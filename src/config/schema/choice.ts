@@ -1,10 +1,13 @@
 import { z } from "zod"
-import { type IssueFacts, oneOf, sentence, shown } from "../issue-sentence.ts"
+import { type IssueFacts, joinOr, oneOf, sentence, shown } from "../issue-sentence.ts"
 
 type Shape = Readonly<Record<string, z.ZodType>>
 
 /** One named thing with its parsed options: a filter, a matcher, a balancer, a destination. */
 export type ChoiceOf<S extends Shape> = { [K in keyof S & string]: { readonly name: K; readonly options: z.output<S[K]> } }[keyof S & string]
+
+/** What operators write for it. */
+export type ChoiceInput<S extends Shape> = { [K in keyof S & string]: { readonly [N in K]: z.input<S[K]> } }[keyof S & string]
 
 /** How a choice is built, for the JSON Schema and the reference page: its own zod schema is opaque to them. */
 export interface ChoiceFacts {
@@ -22,6 +25,18 @@ const factsOfSchema = new WeakMap<z.core.$ZodType, ChoiceFacts>()
 /** How `schema` was built when it is a choice, else undefined. */
 export function choiceFacts(schema: z.core.$ZodType): ChoiceFacts | undefined {
   return factsOfSchema.get(schema)
+}
+
+const scriptOnlySchemas = new WeakSet<z.core.$ZodType>()
+
+/** Marks what only a TypeScript config can write, so that the JSON Schema leaves it out. */
+export function scriptOnly<S extends z.ZodType>(schema: S): S {
+  scriptOnlySchemas.add(schema)
+  return schema
+}
+
+export function isScriptOnly(schema: z.core.$ZodType): boolean {
+  return scriptOnlySchemas.has(schema)
 }
 
 /**
@@ -43,7 +58,7 @@ export function choice<S extends Shape>(noun: string, shape: S, words = false) {
     return (parsed?.[0] as ChoiceOf<S> | undefined) ?? z.NEVER
   })
   factsOfSchema.set(schema, facts)
-  return schema
+  return schema as z.ZodType<ChoiceOf<S>, ChoiceInput<S> | string>
 }
 
 /** A map whose keys each name something with options; the result keeps the order of `shape`. */
@@ -54,7 +69,7 @@ export function choices<S extends Shape>(noun: string, shape: S) {
     return ((entries && parseEntries(entries, facts, context)) as ChoiceOf<S>[] | null) ?? z.NEVER
   })
   factsOfSchema.set(schema, facts)
-  return schema
+  return schema as z.ZodType<ChoiceOf<S>[], { readonly [K in keyof S]?: z.input<S[K]> }>
 }
 
 type Context = z.core.$RefinementCtx
@@ -65,7 +80,7 @@ function entriesOf(input: unknown, facts: ChoiceFacts, context: Context): [strin
     return Object.entries(input).filter(([name, value]) => value !== undefined || !Object.hasOwn(facts.shape, name))
   }
   const names = Object.keys(facts.shape)
-  const wanted = facts.words ? `the name of a ${facts.noun} or a map` : "a map"
+  const wanted = wantedOf(facts)
   const allowed = facts.words && typeof input === "string" ? names : undefined
   push(context, { code: "invalid_type", expected: "object", input, wanted, allowed, message: `expected ${wanted}, got ${shown(input)}` })
   return null
@@ -127,6 +142,11 @@ function pass(context: Context, issue: z.core.$ZodIssue & IssueFacts, prefix: re
 
 function unknownKey(key: string, path: readonly PropertyKey[], { allowed = [], noun = "key" }: IssueFacts): Record<string, unknown> & IssueFacts {
   return { code: "custom", path, unknown: key, allowed, noun, message: `unknown ${noun}` }
+}
+
+function wantedOf({ noun, shape, words, many }: ChoiceFacts): string {
+  if (words) return `the name of a ${noun} or a map`
+  return many ? "a map" : `a map with one of ${joinOr(Object.keys(shape))}`
 }
 
 function noneSentence(facts: ChoiceFacts): string {

@@ -7,6 +7,7 @@ import { count, field, listOf, maybe, off, pathSchema } from "./section.ts"
 export const tlsVersionSchema = z
   .union([z.enum(["1.2", "1.3"]), z.literal(1.2), z.literal(1.3)])
   .transform((version): "1.2" | "1.3" => String(version) as "1.2" | "1.3")
+  .meta({ title: "1.2 or 1.3" })
 
 const certificateSchema = z.strictObject({
   cert: pathSchema.describe("PEM file with the certificate and the chain behind it."),

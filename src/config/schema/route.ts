@@ -3,10 +3,10 @@ import { size } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
 import type { Filter } from "../../plugin/index.ts"
 import { filters, matchers } from "../features.gen.ts"
-import { choice, choices } from "./choice.ts"
+import { choice, choices, scriptOnly } from "./choice.ts"
 import { retrySchema, upstreamTimeoutsSchema } from "./cluster.ts"
 import { featureShape } from "./feature.ts"
-import { count, field, listOf, maybe, nameSchema, overridesOf, pathSchema } from "./section.ts"
+import { count, field, maybe, nameSchema, overridesOf, pathSchema } from "./section.ts"
 
 /** A matcher with its parsed options. */
 export interface MatcherUse {
@@ -15,7 +15,7 @@ export interface MatcherUse {
 }
 
 export interface MatchConfig {
-  /** Listeners that the route is for; empty = all of them. */
+  /** Listeners that the route is for, which the rule `listener` says too; empty = all of them. */
   readonly listeners: readonly string[]
   /** All of these must hold, in this order. */
   readonly rules: readonly MatcherUse[]
@@ -42,17 +42,23 @@ const whenSchema = z.custom<(x: Exchange) => boolean>(
   "expected a function, which only a TypeScript config can give",
 )
 
-const matchShape = {
+const matchShape: Record<string, z.ZodType> = {
   ...featureShape(matchers),
-  // These two are config's own: which listener a connection came from is no fact of the request, and a predicate has no options.
-  listener: listOf(nameSchema).describe("Name or names of listeners; without it the route is for all of them."),
-  when: whenSchema.describe("TypeScript only: a predicate over the exchange."),
+  // A predicate has no options, so it is no feature folder.
+  when: scriptOnly(whenSchema),
 }
 
-const matchSchema = choices("matcher", matchShape as Record<string, z.ZodType>).transform(
+/** What operators write under `match:`; a matcher's own schema knows its options. */
+export interface MatchInput {
+  readonly when?: (x: Exchange) => boolean
+  readonly listener?: string | readonly string[]
+  readonly [matcher: string]: unknown
+}
+
+const matchSchema: z.ZodType<MatchConfig, MatchInput> = choices("matcher", matchShape).transform(
   (entries): MatchConfig => ({
-    listeners: (entries.find(entry => entry.name === "listener")?.options as string[] | undefined) ?? [],
-    rules: entries.filter(entry => entry.name !== "listener" && entry.name !== "when"),
+    listeners: [entries.find(entry => entry.name === "listener")?.options ?? []].flat() as string[],
+    rules: entries.filter(entry => entry.name !== "when"),
     when: (entries.find(entry => entry.name === "when")?.options as MatchConfig["when"] | undefined) ?? null,
   }),
 )
@@ -69,7 +75,7 @@ function isFilter(value: unknown): value is Filter & { name?: string } {
 }
 
 const namedFilterSchema = choice("filter", filterShape, true)
-const inlineFilterSchema = z.custom<Filter & { name?: string }>(isFilter)
+const inlineFilterSchema = scriptOnly(z.custom<Filter & { name?: string }>(isFilter))
 
 const filterSchema = z.union([
   inlineFilterSchema.transform((inline): FilterUse => ({ name: typeof inline.name === "string" ? inline.name : "inline", options: null, inline })),

@@ -1,0 +1,15 @@
+import type { Finding } from "../problem.ts"
+import { checkFiles } from "./files.ts"
+import { checkForward } from "./forward.ts"
+import { checkListeners } from "./listeners.ts"
+import { checkReach } from "./reach.ts"
+import { checkReferences } from "./references.ts"
+import type { Check, Subject } from "./subject.ts"
+import { checkValues } from "./values.ts"
+
+const checks: readonly Check[] = [checkListeners, checkReferences, checkForward, checkReach, checkValues, checkFiles]
+
+/** Everything that the schema cannot see because it lies between two places of the config, or outside of it. */
+export function checkConfig(subject: Subject): Finding[] {
+  return checks.flatMap(check => check(subject))
+}

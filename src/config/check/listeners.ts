@@ -1,0 +1,49 @@
+import { normaliseIp } from "../../base/index.ts"
+import { type ConfigPath, type Finding, pathText, valueAt } from "../problem.ts"
+import { type BindConfig, isLoopback } from "../schema/address.ts"
+import { error, type Subject } from "./subject.ts"
+
+/** A config without listeners, and addresses that are bound twice. */
+export function checkListeners(subject: Subject): Finding[] {
+  // Beside an unknown section the sentence would most likely be about the same slip: `liseners:`.
+  const none =
+    subject.declared.listeners.size === 0 &&
+    (subject.whole || Object.keys(subject.raw as object).every(section => Object.hasOwn(subject.config, section)))
+  return [
+    ...(none ? [error([], 'no listener is defined; the proxy would hear nobody. Write, for example, listeners: { web: { bind: ":8080" } }')] : []),
+    ...checkAddresses(subject),
+  ]
+}
+
+function checkAddresses({ config, raw }: Subject): Finding[] {
+  const first = new Map<string, ConfigPath>()
+  const binds = Object.entries(config.listeners).flatMap(([name, listener]) =>
+    listener.bind.map((bind, i) => ({ bind, path: bindPath(raw, name, i) })),
+  )
+  if (config.admin) binds.push({ bind: config.admin.bind, path: ["admin", "bind"] })
+  return binds.flatMap(({ bind, path }) => {
+    const address = canonical(bind)
+    const before = address === null ? undefined : first.get(address)
+    if (before) return [error(path, `${pathText(before)} already binds this address`)]
+    if (address !== null) first.set(address, path)
+    return []
+  })
+}
+
+function bindPath(raw: unknown, name: string, index: number): ConfigPath {
+  const path: ConfigPath = ["listeners", name, "bind"]
+  return Array.isArray(valueAt(raw, path)) ? [...path, index] : path
+}
+
+/** One text for all ways to write an address; null when it can be bound twice (port 0). */
+function canonical(bind: BindConfig): string | null {
+  if ("path" in bind) return `unix:${bind.path}`
+  if (bind.port === 0) return null
+  const host = normaliseIp(bind.host) ?? bind.host
+  return `${host === "::" || host === "0.0.0.0" ? "" : host} ${bind.port}`
+}
+
+/** An address that other machines can reach. */
+export function isOpen(binds: readonly BindConfig[]): boolean {
+  return binds.some(bind => !isLoopback(bind))
+}

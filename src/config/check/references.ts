@@ -1,0 +1,50 @@
+import { joinOr } from "../issue-sentence.ts"
+import { nearest } from "../nearest.ts"
+import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
+import type { RouteConfig } from "../schema.ts"
+import { error, type Subject } from "./subject.ts"
+
+/** Names that lead nowhere, and names that are taken twice. */
+export function checkReferences(subject: Subject): Finding[] {
+  return [...subject.config.routes.flatMap((route, i) => checkRoute(route, subject.routeIndex[i]!, subject)), ...checkRouteNames(subject)]
+}
+
+function checkRoute(route: RouteConfig, index: number, { declared, raw }: Subject): Finding[] {
+  const at: ConfigPath = ["routes", index]
+  const listeners = route.match.listeners.flatMap((name, i) => {
+    const path: ConfigPath = [...at, "match", "listener"]
+    return unknown("listener", name, declared.listeners, Array.isArray(valueAt(raw, path)) ? [...path, i] : path)
+  })
+  const stores = route.filters.flatMap((use, i) => {
+    const store = use.name === "cache" ? valueAt(use.options, ["store"]) : undefined
+    return typeof store === "string" ? unknown("cache", store, declared.caches, [...at, "filters", i, "cache", "store"]) : []
+  })
+  return [...listeners, ...stores, ...destination(route, at, declared.clusters)]
+}
+
+function destination({ to }: RouteConfig, at: ConfigPath, clusters: ReadonlySet<string>): Finding[] {
+  if (to.kind === "cluster") return unknown("cluster", to.cluster, clusters, [...at, "to", "cluster"])
+  if (to.kind === "origin" && to.via !== null) return unknown("cluster", to.via, clusters, [...at, "to", "origin", "via"])
+  return []
+}
+
+function unknown(noun: string, name: string, known: ReadonlySet<string>, path: ConfigPath): Finding[] {
+  if (known.has(name)) return []
+  const names = [...known]
+  const suggestion = nearest(name, names)
+  const there = names.length === 0 ? `no ${noun} is defined` : `there are ${joinOr(names.slice(0, 10)).replace(/ or ([^ ]*)$/, " and $1")}`
+  const tail = suggestion === null ? `; ${there}` : `; did you mean ${JSON.stringify(suggestion)}?`
+  return [error(path, `there is no ${noun} ${JSON.stringify(name)}${tail}`, suggestion === null ? {} : { suggestion })]
+}
+
+function checkRouteNames({ config, routeIndex }: Subject): Finding[] {
+  const first = new Map<string, number>()
+  return config.routes.flatMap((route, i) => {
+    const before = first.get(route.name)
+    if (before === undefined) {
+      first.set(route.name, routeIndex[i]!)
+      return []
+    }
+    return [error(["routes", routeIndex[i]!, "name"], `routes[${before}] already has the name ${JSON.stringify(route.name)}`)]
+  })
+}

@@ -1,0 +1,47 @@
+import { resolve } from "node:path"
+import type { Config, ListenerConfig } from "./schema.ts"
+
+/** The same config with every path made absolute; relative ones count from `baseDir`. Those of Unix sockets are absolute already; those in options of features are theirs to resolve. */
+export function resolvePaths(config: Config, baseDir: string): Config {
+  const path = (name: string) => resolve(baseDir, name)
+  return {
+    ...config,
+    listeners: eachOf(config.listeners, listener => resolveListener(listener, path)),
+    clusters: eachOf(config.clusters, cluster => resolveCluster(cluster, path)),
+    caches: eachOf(config.caches, cache => ({ ...cache, disk: cache.disk && { ...cache.disk, path: path(cache.disk.path) } })),
+    routes: config.routes.map(route => (route.to.kind === "files" ? { ...route, to: { ...route.to, root: path(route.to.root) } } : route)),
+    observe: { ...config.observe, accessLog: { ...config.observe.accessLog, to: resolveTarget(config.observe.accessLog.to, path) } },
+  }
+}
+
+type Resolve = (name: string) => string
+
+function resolveListener(listener: ListenerConfig, path: Resolve): ListenerConfig {
+  const { tls, forward } = listener
+  return {
+    ...listener,
+    tls: tls && {
+      ...tls,
+      certificates: tls.certificates.map(({ cert, key }) => ({ cert: path(cert), key: path(key) })),
+      clientCertificates: tls.clientCertificates && { ...tls.clientCertificates, ca: path(tls.clientCertificates.ca) },
+    },
+    forward: forward && { ...forward, auth: forward.auth && { ...forward.auth, htpasswd: path(forward.auth.htpasswd) } },
+  }
+}
+
+function resolveCluster(cluster: Config["clusters"][string], path: Resolve): Config["clusters"][string] {
+  const { tls } = cluster
+  const maybePath = (name: string | null) => name && path(name)
+  return {
+    ...cluster,
+    tls: tls && { ...tls, ca: maybePath(tls.ca), cert: maybePath(tls.cert), key: maybePath(tls.key) },
+  }
+}
+
+function resolveTarget(target: Config["observe"]["accessLog"]["to"], path: Resolve): Config["observe"]["accessLog"]["to"] {
+  return target.kind === "file" ? { kind: "file", path: path(target.path) } : target
+}
+
+function eachOf<T>(map: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(map).map(([name, value]) => [name, change(value)]))
+}
