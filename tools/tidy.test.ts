@@ -125,7 +125,8 @@ describe("the rest", () => {
     ])
   })
   test("a room's README begins with its invariant and is short", () => {
-    expect(broken({ "src/base/README.md": "# base\n\nno I/O, no HTTP words\n" })).toEqual(["src/base/README.md:1 readme"])
+    expect(broken({ "src/base/README.md": "# base\n\nNo I/O, no HTTP words.\n" })).toEqual([])
+    expect(broken({ "src/base/README.md": "# base\n\nThe ground.\n\nNo I/O, no HTTP words.\n" })).toEqual(["src/base/README.md:1 readme"])
     expect(broken({ "src/base/README.md": `# base: ${rooms.base!.invariant}\n${"line\n".repeat(39)}` })).toEqual(["src/base/README.md:40 readme"])
   })
   test("a feature has a README and tests", () => {

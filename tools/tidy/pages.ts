@@ -10,8 +10,8 @@ export function checkPages(files: ReadonlyMap<string, string>): Finding[] {
     const path = `src/${room}/README.md`
     const text = files.get(path)
     if (text === undefined) found.push({ path, line: 1, rule: "readme", message: "every room has a README" })
-    else if (!firstLine(text).toLowerCase().includes(invariant.toLowerCase())) {
-      found.push({ path, line: 1, rule: "readme", message: `the first line states the room's invariant: "${invariant}"` })
+    else if (!opening(text).includes(invariant.toLowerCase())) {
+      found.push({ path, line: 1, rule: "readme", message: `title or first line state the room's invariant: "${invariant}"` })
     }
   }
   for (const [path, text] of files) {
@@ -23,8 +23,10 @@ export function checkPages(files: ReadonlyMap<string, string>): Finding[] {
   return found
 }
 
-function firstLine(text: string): string {
-  return text.slice(0, text.indexOf("\n"))
+/** The title and the first line below it. */
+function opening(text: string): string {
+  const lines = text.split("\n").filter(line => line !== "")
+  return lines.slice(0, 2).join(" ").toLowerCase()
 }
 
 /** `x/x.ts` with a default export: one plug-in in its own folder. */
