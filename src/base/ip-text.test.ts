@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { isIPv4, isIPv6 } from "node:net"
 import fc from "fast-check"
 import ipaddr from "ipaddr.js"
-import { ipFamily, isDeceptiveHost, normaliseIp } from "./ip-text.ts"
+import { formatIp, ipFamily, isDeceptiveHost, normaliseIp, writeIp } from "./ip-text.ts"
 
 const seed = 20_260_102
 
@@ -58,6 +58,34 @@ describe("address text against other readers", () => {
       }),
       { seed, numRuns: 2000 },
     )
+  })
+})
+
+describe("octets", () => {
+  test("formatIp reads what writeIp writes, at any place", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), fc.nat(5), (text, from) => {
+        const bytes = new Uint8Array(24).fill(0xee)
+        const octets = writeIp(text, bytes, from)
+        expect(octets).toBe(text.includes(":") ? 16 : 4)
+        expect(formatIp(bytes, from, octets as 4 | 16)).toBe(normaliseIp(text)!)
+        expect(bytes.every((octet, at) => octet === 0xee || (at >= from && at < from + octets))).toBe(true)
+      }),
+      { seed, numRuns: 500 },
+    )
+  })
+
+  test("IPv4-mapped is written as it is and folds when it is read", () => {
+    const bytes = new Uint8Array(16)
+    expect(writeIp("::ffff:1.2.3.4", bytes, 0)).toBe(16)
+    expect([...bytes]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 1, 2, 3, 4])
+    expect(formatIp(bytes, 0, 16)).toBe("1.2.3.4")
+  })
+
+  test("what is no literal is not written", () => {
+    const bytes = new Uint8Array(16)
+    for (const text of ["", "a.test", "127.1", "fe80::1%eth0", "[::1]"]) expect(writeIp(text, bytes, 0)).toBe(0)
+    expect(bytes.every(octet => octet === 0)).toBe(true)
   })
 })
 

@@ -181,3 +181,22 @@ function isNumber(host: string, from: number, to: number): boolean {
   if (at !== from + 1 || host.charCodeAt(from) !== 48 || (host.charCodeAt(at) | 32) !== 120) return false
   return groupEnd(host, at + 1, to) === to
 }
+
+/** The address in `bytes` from `from`: 4 octets or 16, in network order. Folds as `normaliseIp` does. */
+export function formatIp(bytes: Uint8Array, from: number, octets: 4 | 16): string {
+  if (octets === 4) return `${bytes[from]}.${bytes[from + 1]}.${bytes[from + 2]}.${bytes[from + 3]}`
+  for (let i = 0; i < 8; i++) ipv6Groups[i] = bytes[from + i * 2]! * 256 + bytes[from + i * 2 + 1]!
+  return isMapped() ? formatIpv4(groupPair(6)) : formatIpv6()
+}
+
+/** Writes an address literal (no brackets, no zone) into `bytes` from `from`, in network order: 4 octets, 16, or 0 when it is none. Does not fold. */
+export function writeIp(text: string, bytes: Uint8Array, from: number): 0 | 4 | 16 {
+  const bits = parseIpv4(text, 0, text.length)
+  if (bits >= 0) {
+    for (let i = 0; i < 4; i++) bytes[from + i] = bits >>> (24 - i * 8)
+    return 4
+  }
+  if (!parseIpv6(text, 0, text.length)) return 0
+  for (let i = 0; i < 16; i++) bytes[from + i] = ipv6Groups[i >> 1]! >>> ((i & 1) === 0 ? 8 : 0)
+  return 16
+}
