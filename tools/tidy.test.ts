@@ -75,6 +75,9 @@ describe("hot files", () => {
   test("an allowance needs a reason and something to allow", () => {
     expect(broken({ "src/flow/x.ts": hot("  // allow(throw): cannot be reached\n  throw x") })).toEqual([])
     expect(broken({ "src/flow/x.ts": hot("  throw x // allow(throw): cannot be reached") })).toEqual([])
+    expect(
+      broken({ "src/flow/x.ts": hot("  if (x) {\n    throw x\n  }").replace("\nexport", "\n// allow(throw): runs once, at load\nexport") }),
+    ).toEqual([])
     expect(broken({ "src/flow/x.ts": hot("  throw x // allow(throw)") })).toEqual(["src/flow/x.ts:3 allow"])
     expect(broken({ "src/flow/x.ts": hot("  x.pop() // allow(throw): no need") })).toEqual(["src/flow/x.ts:3 allow"])
   })

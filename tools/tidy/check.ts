@@ -1,3 +1,4 @@
+import { functionBodies } from "./functions.ts"
 import { checkHot } from "./hot.ts"
 import { checkImports } from "./imports.ts"
 import { checkLeaks, checkPages } from "./pages.ts"
@@ -26,20 +27,30 @@ export function check(files: ReadonlyMap<string, string>, registryHosts: readonl
 
 const allowance = /^allow\(([a-z-]+)\):?\s*(.*)$/
 
-/** `// allow(rule): why` on the line, or the line above, breaks a rule; for a rule about the whole file, anywhere in it. One that breaks nothing is itself a finding. */
+/**
+ * `// allow(rule): why` on the line, or the line above, breaks a rule: there, in the whole function that begins there, or, for a rule about the file,
+ * in the file. One that breaks nothing is itself a finding.
+ */
 function applyAllowances(found: readonly Finding[], sources: readonly Source[]): Finding[] {
   const kept = new Set(found)
   const extra: Finding[] = []
   for (const source of sources) {
+    const own = found.filter(finding => finding.path === source.path)
     for (const [line, text] of source.comments) {
       const match = allowance.exec(text)
       if (match === null) continue
       const [, rule, why] = match
-      const broken = found.filter(f => f.path === source.path && f.rule === rule && (rule === "file-lines" || f.line === line || f.line === line + 1))
+      const last = rule === "file-lines" ? source.lineCount : lastLineCovered(source, line)
+      const broken = own.filter(finding => finding.rule === rule && finding.line <= last && (finding.line >= line || rule === "file-lines"))
       for (const finding of broken) kept.delete(finding)
       if (why === "") extra.push({ path: source.path, line, rule: "allow", message: `allow(${rule}) needs its reason: \`// allow(${rule}): why\`` })
       if (broken.length === 0) extra.push({ path: source.path, line, rule: "allow", message: `allow(${rule}) breaks no rule here; take it out` })
     }
   }
   return [...kept, ...extra]
+}
+
+function lastLineCovered(source: Source, line: number): number {
+  const body = functionBodies(source).find(each => source.lineAt(each.start) === line || source.lineAt(each.start) === line + 1)
+  return body === undefined ? line + 1 : source.lineAt(body.end)
 }
