@@ -6,3 +6,6 @@ export { EJECTED, Ejection, type EjectionChange, type EjectionOptions, RETURNED,
 export { RetryBudget } from "./retry-budget.ts"
 export { type HealthChange, HealthMonitor, type HealthMonitorDeps, type HealthPeer, type HealthPlan } from "./health/monitor.ts"
 export { systemTimers, type Timers } from "./timers.ts"
+export { ClusterDiscovery } from "./discovery/cluster-discovery.ts"
+export type { EmitPeers, PeerSpec } from "./discovery/discovery.ts"
+export type { LookupDone, LookupError, NameResolver, NameWatchDeps } from "./discovery/dns/name-watch.ts"

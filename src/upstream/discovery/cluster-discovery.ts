@@ -1,0 +1,48 @@
+import { isIP } from "node:net"
+import type { PeerEndpoint } from "../peer.ts"
+import { type Discovery, type EmitPeers, isSameList, type PeerSpec, withoutRepeats } from "./discovery.ts"
+import { DnsDiscovery } from "./dns/dns.ts"
+import type { NameWatchDeps } from "./dns/name-watch.ts"
+import { StaticDiscovery } from "./static/static.ts"
+
+/** All endpoints of one cluster: those given as they are, then those behind names. Tells a list when both parts are known. */
+export class ClusterDiscovery implements Discovery {
+  private readonly fixed: StaticDiscovery
+  private readonly named: DnsDiscovery | null
+  private last: readonly PeerEndpoint[] | null = null
+
+  constructor(specs: readonly PeerSpec[], deps: NameWatchDeps) {
+    const names = specs.filter(isNamed)
+    this.fixed = new StaticDiscovery(specs.filter(spec => !isNamed(spec)))
+    this.named = names.length === 0 ? null : new DnsDiscovery(names, deps)
+  }
+
+  watch(emit: EmitPeers): () => void {
+    let fixed: readonly PeerEndpoint[] = []
+    const stopFixed = this.fixed.watch(peers => void (fixed = peers))
+    if (this.named === null) {
+      emit(fixed)
+      return stopFixed
+    }
+    const stopNamed = this.named.watch(named => this.tell(withoutRepeats([...fixed, ...named]), emit))
+    return () => {
+      stopFixed()
+      stopNamed()
+    }
+  }
+
+  /** A connection to one of the name's addresses could not be made; a literal changes nothing. */
+  refreshNow(name: string): void {
+    this.named?.refreshNow(name)
+  }
+
+  private tell(peers: readonly PeerEndpoint[], emit: EmitPeers): void {
+    if (this.last !== null && isSameList(peers, this.last)) return
+    this.last = peers
+    emit(peers)
+  }
+}
+
+function isNamed(spec: PeerSpec): boolean {
+  return spec.path === "" && isIP(spec.host) === 0
+}
