@@ -10,6 +10,7 @@
  *     | <----------- committed ---------------- |
  *     | ------- peers, drain, reopen … -------> |   only ever about the committed snapshot
  */
+import type { LogRecord } from "../base/index.ts"
 import type { Config } from "../config/index.ts"
 import type { MetricsLayout } from "../observe/index.ts"
 
@@ -85,6 +86,8 @@ export interface ReloadProblem {
   readonly where: string
   /** What would be right, or "". */
   readonly expected: string
+  /** An address is taken: the start ends with an exit code of its own. */
+  readonly kind?: "port"
 }
 
 export type ToWorker =
@@ -93,16 +96,21 @@ export type ToWorker =
     /** Rises by one with each attempt to reload. */
     readonly version: number
     readonly config: Config
-    /** A TypeScript config's path: the worker loads it again because functions cannot be posted. null for everything else. */
+    /**
+     * Path of a config that is, or has in it, a script: the worker loads it again because functions cannot be posted; here they are null.
+     * null for everything else. In both cases the listeners' `bind` of this message is what to bind: port 0 has been replaced by a free port.
+     */
     readonly file: string | null
-    /** Directory against which paths in the config are resolved. */
+    /** Directory that relative paths in options of features count from. */
     readonly baseDir: string
     readonly peers: PeersByCluster
+    /** By cluster: index of its own record in `shared.peers`, where the retry budget counts. */
+    readonly clusterSlots: Readonly<Record<string, number>>
     readonly layout: MetricsLayout
   }
   | { readonly type: "commit"; readonly version: number }
   | { readonly type: "discard"; readonly version: number }
-  /** A cluster's addresses changed; the whole list. */
+  /** A cluster's addresses, the whole list: they changed, or this is the answer to `refreshPeers`. */
   | { readonly type: "peers"; readonly cluster: string; readonly peers: readonly ResolvedPeer[] }
   /** Stop accepting, finish what runs, cut the rest after `timeoutMs`, then answer `drained`. Sent again with a smaller limit it shortens the wait. */
   | { readonly type: "drain"; readonly timeoutMs: number }
@@ -120,9 +128,11 @@ export type FromWorker =
   | { readonly type: "committed"; readonly version: number }
   /** `cut` exchanges were still running when the limit came. */
   | { readonly type: "drained"; readonly cut: number }
-  /** A peer that the config names by name refused the connection: resolve it again now. */
+  /** A peer that the config names by name refused the connection: resolve it again now. Answered by `peers`, changed or not. */
   | { readonly type: "refreshPeers"; readonly cluster: string }
   | ({ readonly type: "inspected"; readonly id: number } & WorkerInspection)
+  /** An entry of the operational log. */
+  | { readonly type: "log"; readonly record: LogRecord }
   /** The worker cannot go on; it is ended and replaced. */
   | { readonly type: "fatal"; readonly error: string }
 

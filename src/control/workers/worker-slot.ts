@@ -1,3 +1,4 @@
+import { writeLog } from "../../base/index.ts"
 import type { FromWorker, ReloadProblem, ToWorker, WorkerInspection, WorkerSetup } from "../protocol.ts"
 import type { SpawnWorker, WorkerPort } from "./worker-thread.ts"
 
@@ -233,6 +234,7 @@ export class WorkerSlot {
 
   #take(message: FromWorker): void {
     if (message.type === "inspected") return this.#inspections.get(message.id)?.(message)
+    if (message.type === "log") return writeLog(message.record)
     if (message.type === "fatal") return this.kill(message.error)
     const waiting = this.#waiting
     if (waiting !== null && (message.type === waiting.answer || (message.type === "refused" && waiting.answer === "prepared"))) return waiting.settle(message)
