@@ -1,0 +1,72 @@
+import { type Clock, log, systemClock } from "../base/index.ts"
+import type { Exchange } from "../flow/index.ts"
+import type { LogFormatter, LogSink } from "../plugin/index.ts"
+import { createFileSink } from "./sink/file/file.ts"
+import { createStdoutSink } from "./sink/stdout/stdout.ts"
+
+/** `file`: path, absolute or resolved against the config's directory by the caller. */
+export type AccessLogTarget = "stdout" | "none" | { readonly file: string }
+
+export interface AccessLogConfig {
+  /** Compiled by the format's definition. */
+  readonly format: LogFormatter
+  readonly to: AccessLogTarget
+}
+
+export interface AccessLog {
+  /** False for `none`: the plan then has no log step. */
+  readonly enabled: boolean
+  /** Writes the line of an exchange that ended. Never throws; a format that fails costs its line. */
+  log(x: Exchange): void
+  /** Opens the target again. */
+  reopen(): void
+  /** Writes what waits, for at most two seconds. */
+  close(): Promise<void>
+  /** Lines lost so far: the target did not keep up, or the format failed. */
+  dropped(): number
+}
+
+const silent: AccessLog = { enabled: false, log: () => {}, reopen: () => {}, close: () => Promise.resolve(), dropped: () => 0 }
+
+/** The access log of one worker. */
+export function createAccessLog(config: AccessLogConfig, clock: Clock = systemClock): AccessLog {
+  if (config.to === "none") return silent
+  const sink = config.to === "stdout" ? createStdoutSink(clock) : createFileSink(config.to.file, clock)
+  return new SinkLog(config.format, sink)
+}
+
+class SinkLog implements AccessLog {
+  readonly enabled = true
+  private readonly format: LogFormatter
+  private readonly sink: LogSink
+  private failed = 0
+
+  constructor(format: LogFormatter, sink: LogSink) {
+    this.format = format
+    this.sink = sink
+  }
+
+  log(x: Exchange): void {
+    let line: string
+    try {
+      line = this.format(x)
+    } catch (error) {
+      this.failed++
+      log.warn("observe", "the format of the access log failed", { error })
+      return
+    }
+    this.sink.write(line)
+  }
+
+  reopen(): void {
+    this.sink.reopen()
+  }
+
+  close(): Promise<void> {
+    return this.sink.close()
+  }
+
+  dropped(): number {
+    return this.sink.dropped() + this.failed
+  }
+}

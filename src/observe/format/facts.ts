@@ -1,0 +1,97 @@
+import type { Clock } from "../../base/index.ts"
+import type { Exchange } from "../../flow/index.ts"
+import { NAME } from "../../http/index.ts"
+import type { Redactor } from "./redact.ts"
+import { WallTime } from "./wall-time.ts"
+
+/** `plain` text is ours and printable ASCII; other text may hold anything and is escaped by the format. "" = it does not apply. */
+export interface TextFact {
+  readonly kind: "text" | "plain"
+  readonly read: (x: Exchange) => string
+}
+
+/** A number; negative = it does not apply. */
+export interface NumberFact {
+  readonly kind: "number"
+  readonly read: (x: Exchange) => number
+}
+
+/** What a format may say of an exchange. */
+export type Fact = TextFact | NumberFact
+
+const text = (read: (x: Exchange) => string): TextFact => ({ kind: "text", read })
+const plain = (read: (x: Exchange) => string): TextFact => ({ kind: "plain", read })
+const number = (read: (x: Exchange) => number): NumberFact => ({ kind: "number", read })
+
+export type FactName = keyof ReturnType<typeof compileFacts>
+
+/** The words of the log, in the order of the JSON line. */
+export function compileFacts(redact: Redactor, clock: Clock) {
+  const time = new WallTime(clock)
+  return {
+    time: plain(() => time.iso()),
+    listener: text(x => x.listener?.name ?? ""),
+    client: text(x => x.clientAddress),
+    user: text(x => x.user),
+    method: text(x => x.method),
+    scheme: plain(x => x.scheme),
+    host: text(hostOf),
+    target: text(x => targetOf(x, redact)),
+    version: plain(x => versionOf(x.version)),
+    status: number(statusOf),
+    fault: plain(x => x.fault?.code ?? ""),
+    route: text(x => x.plan?.route.name ?? ""),
+    cluster: text(x => x.plan?.route.cluster ?? ""),
+    peer: text(x => x.peerName),
+    attempts: number(x => (x.attempts === 0 ? -1 : x.attempts)),
+    durationMs: number(x => span(x.startedAt, x.endedAt)),
+    connectMs: number(x => span(x.startedAt, x.connectedAt)),
+    waitMs: number(x => span(x.sentAt, x.headAt)),
+    requestBytes: number(x => x.requestBytes),
+    responseBytes: number(x => x.responseBytes),
+    userAgent: text(x => x.request.get(NAME.userAgent)),
+    referer: text(x => redact.url(x.request.get(NAME.referer))),
+    requestId: text(requestIdOf),
+    // not in the JSON line
+    peerAddress: text(x => x.peerAddress),
+    timeLocal: plain(() => time.commonLog()),
+    request: text(x => requestLine(x, redact)),
+  } satisfies Record<string, Fact>
+}
+
+/** What the client got; when it left before it got anything, the status that its fault stands for (499), and 0 when there is none. */
+export function statusOf(x: Exchange): number {
+  return x.status !== 0 ? x.status : (x.fault?.status ?? 0)
+}
+
+/** The authority as the client wrote it, port included. */
+export function hostOf(x: Exchange): string {
+  return x.authority === "" ? x.host : x.authority
+}
+
+export function requestIdOf(x: Exchange): string {
+  return x.request.find("x-request-id") ?? ""
+}
+
+/** Path and query, or the authority of CONNECT. */
+export function targetOf(x: Exchange, redact: Redactor): string {
+  const target = x.path === "" && x.method === "CONNECT" ? x.authority : x.path
+  return x.query === "" ? target : target + redact.query(x.query)
+}
+
+/** The request line as it came: absolute-form for forward requests (RFC 9112 section 3.2). "" when no request could be read. */
+function requestLine(x: Exchange, redact: Redactor): string {
+  if (x.method === "") return ""
+  const origin = x.forwardForm && x.path !== "" && x.path !== "*" ? `${x.scheme}://${x.authority}` : ""
+  return `${x.method} ${origin}${targetOf(x, redact)} HTTP/${versionOf(x.version)}`
+}
+
+export function versionOf(version: number): string {
+  return version === 11 ? "1.1" : version === 10 ? "1.0" : version === 20 ? "2.0" : "3.0"
+}
+
+/** Milliseconds with two decimals, -1 when either end was not reached. */
+export function span(from: number, to: number): number {
+  if (from === 0 || to === 0) return -1
+  return to <= from ? 0 : Math.round((to - from) * 100) / 100
+}

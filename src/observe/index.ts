@@ -1,0 +1,7 @@
+export { type AccessLog, type AccessLogConfig, type AccessLogTarget, createAccessLog } from "./access-log.ts"
+export { bucketBoundsMs } from "./metrics/buckets.ts"
+export { clearGauges } from "./metrics/gauges.ts"
+export { CLUSTER, LISTENER, type MetricsBlock, type MetricsLayout, PEER, PROCESS, ROUTE } from "./metrics/layout.ts"
+export { type ExtraSample, prometheusType, renderPrometheus } from "./metrics/prometheus.ts"
+export { createMetricsMemory, MetricsRegistry, regionBytesDefault } from "./metrics/registry.ts"
+export { WorkerMetrics } from "./metrics/worker-metrics.ts"
