@@ -16,7 +16,7 @@ function take(budget: RetryBudget, asked: number): number {
 }
 
 function send(budget: RetryBudget, requests: number): void {
-  for (let request = 0; request < requests; request++) budget.request()
+  for (let request = 0; request < requests; request++) budget.onRequest()
 }
 
 describe("RetryBudget", () => {
@@ -48,7 +48,7 @@ describe("RetryBudget", () => {
     let retries = 0
     for (let tenth = 0; tenth < 600; tenth++) {
       for (let request = 0; request < 50; request++) {
-        budget.request()
+        budget.onRequest()
         if (budget.tryRetry()) retries++
       }
       clock.advance(100)

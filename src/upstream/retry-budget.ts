@@ -29,7 +29,7 @@ export class RetryBudget {
   }
 
   /** A request has come in; its retries are not requests. */
-  request(): void {
+  onRequest(): void {
     if (++this.untold >= UNTOLD_MAX) this.tell(this.currentBucket())
   }
 

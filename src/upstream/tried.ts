@@ -26,3 +26,25 @@ export class Tried implements TriedContract {
     this.beyond.length = 0
   }
 }
+
+/** A set of tried peers as a list sees it that begins at `offset` of the numbering: backups are numbered after the primaries. One object serves many requests. */
+export class TriedTail implements TriedContract {
+  private whole: TriedContract | null = null
+  private offset = 0
+
+  /** Looks at `whole` from now on. */
+  over(whole: TriedContract, offset: number): TriedTail {
+    this.whole = whole
+    this.offset = offset
+    return this
+  }
+
+  has(index: number): boolean {
+    return this.whole !== null && this.whole.has(index + this.offset)
+  }
+
+  /** Those before the offset are counted too: 0 means that nothing was tried. */
+  get count(): number {
+    return this.whole === null ? 0 : this.whole.count
+  }
+}

@@ -31,9 +31,13 @@ export class ClusterDiscovery implements Discovery {
     }
   }
 
-  /** A connection to one of the name's addresses could not be made; a literal changes nothing. */
-  refreshNow(name: string): void {
-    this.named?.refreshNow(name)
+  /**
+   * Connections to the addresses of `name` (null: of any of the names) cannot be made: asks for them now, at most once a second for each.
+   * `done` is called after the answers, when a changed list has been told; at once when there is no such name.
+   */
+  refreshNow(name: string | null = null, done: () => void = () => {}): void {
+    if (this.named === null) done()
+    else this.named.refreshNow(name, done)
   }
 
   private tell(peers: readonly PeerEndpoint[], emit: EmitPeers): void {

@@ -2,36 +2,40 @@ import { Random } from "../../base/index.ts"
 import { FakeTimers } from "../fake-timers.ts"
 import type { LookupDone, NameResolver, NameWatchDeps } from "./dns/name-watch.ts"
 
-/** What the name servers of a test say: addresses, or how they fail. */
-export type FakeAnswer = readonly string[] | "SERVFAIL" | "NXDOMAIN" | "silence"
+/** What the resolver of a test has to say. */
+export type FakeAnswer = readonly string[] | "no such name" | "silence"
 
-/** Name servers in a test's hands. Answers come 5 ms after the question. */
+/** A resolver in a test's hands. Answers come 5 ms after the question. */
 export class FakeResolver implements NameResolver {
   readonly timers: FakeTimers
   readonly answers = new Map<string, FakeAnswer>()
-  readonly asked: { readonly at: number; readonly name: string; readonly anew: boolean }[] = []
+  /** Questions, cache look-ups apart. */
+  readonly asked: { readonly at: number; readonly name: string }[] = []
+  looked = 0
   ttlMs = 1_000
+  private readonly expiries = new Map<string, number>()
 
   constructor(timers: FakeTimers) {
     this.timers = timers
   }
 
   lookup(name: string, done: LookupDone): void {
-    this.ask(name, false, done)
+    const expiresAt = this.expiries.get(name) ?? 0
+    if (expiresAt <= this.timers.clock.now()) return this.refresh(name, done)
+    this.looked++
+    this.answer(name, done, expiresAt)
   }
 
   refresh(name: string, done: LookupDone): void {
-    this.ask(name, true, done)
+    this.asked.push({ at: this.timers.clock.now() - 1_000, name })
+    if (this.answers.get(name) !== "silence") this.timers.after(5, () => this.answer(name, done, this.timers.clock.now() + this.ttlMs))
   }
 
-  private ask(name: string, anew: boolean, done: LookupDone): void {
-    this.asked.push({ at: this.timers.clock.now() - 1_000, name, anew })
-    const answer = this.answers.get(name) ?? "NXDOMAIN"
-    if (answer === "silence") return
-    this.timers.after(5, () => {
-      if (answer === "SERVFAIL" || answer === "NXDOMAIN") done({ message: `${name}: ${answer}`, notFound: answer === "NXDOMAIN" }, [], 0)
-      else done(null, answer, this.timers.clock.now() + this.ttlMs)
-    })
+  private answer(name: string, done: LookupDone, expiresAt: number): void {
+    const answer = this.answers.get(name) ?? "no such name"
+    if (typeof answer === "string") return done({ message: `${name}: ${answer}` }, [], 0)
+    this.expiries.set(name, expiresAt)
+    done(null, answer.map(address => ({ address })), expiresAt)
   }
 }
 

@@ -27,9 +27,12 @@ export class DnsDiscovery implements Discovery {
     }
   }
 
-  /** A connection to one of the name's addresses could not be made. At most one question a second. */
-  refreshNow(name: string): void {
-    this.watches.get(name)?.refreshNow()
+  /** Connections to the addresses of `name` (default: of any) cannot be made. At most one question a second for each; `done` when all are answered. */
+  refreshNow(name: string | null, done: () => void): void {
+    const watches = [...this.watches.values()].filter(watch => name === null || watch.name === name)
+    let open = watches.length
+    if (open === 0) return done()
+    for (const watch of watches) watch.refreshNow(() => void (--open === 0 && done()))
   }
 
   private changed(): void {
