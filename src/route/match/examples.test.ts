@@ -1,0 +1,83 @@
+import { expect, test } from "bun:test"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { parse } from "yaml"
+import type { MatcherDefinition } from "../../plugin/index.ts"
+import { compileRoutes } from "../compile-routes.ts"
+import { exchangeOf, type Facts } from "../exchange-of.ts"
+
+/** For each matcher: requests that the routes of its README's example take, and the route that takes each; -1 = none. */
+const requests: Record<string, [Facts, number][]> = {
+  listener: [
+    [{ listener: "web" }, 0],
+    [{ listener: "internal" }, 1],
+    [{ listener: "other" }, -1],
+  ],
+  host: [
+    [{ host: "shop.example" }, 0],
+    [{ host: "a.b.shop.example" }, 1],
+    [{ host: "2001:db8::1" }, 1],
+    [{ host: "other.example" }, 2],
+  ],
+  path: [
+    [{ path: "/%61dmin" }, 0],
+    [{ path: "/admin/x" }, 0],
+    [{ path: "/api" }, 1],
+    [{ path: "/u/17" }, 2],
+    [{ path: "/u/x" }, -1],
+  ],
+  method: [
+    [{ path: "/items/1", method: "HEAD" }, 0],
+    [{ path: "/items/1", method: "PUT" }, 1],
+  ],
+  header: [
+    [{ headers: [["X-Canary", "1"]] }, 0],
+    [{ headers: [["User-Agent", "Curl/8"]] }, 1],
+    [
+      {
+        headers: [
+          ["User-Agent", "curl/8"],
+          ["X-Internal", ""],
+        ],
+      },
+      -1,
+    ],
+  ],
+  query: [
+    [{ path: "/search", query: "?v=2" }, 0],
+    [{ path: "/search", query: "?v=2.1" }, 0],
+    [{ path: "/search", query: "?v=2&debug" }, -1],
+  ],
+  cookie: [
+    [{ headers: [["Cookie", "experiment=b-2"]] }, 0],
+    [{ headers: [["Cookie", "experiment=b; optout=1"]] }, -1],
+    [{}, -1],
+  ],
+  client: [
+    [{ path: "/status/x", client: "10.1.2.3" }, 0],
+    [{ path: "/status/x", client: "192.0.2.1" }, -1],
+  ],
+}
+
+const names = readdirSync(import.meta.dirname, { withFileTypes: true }).filter(entry => entry.isDirectory())
+const matchers = await Promise.all(
+  names.map(async ({ name }) => (await import(join(import.meta.dirname, name, `${name}.ts`))).default as MatcherDefinition<unknown>),
+)
+
+for (const matcher of matchers) {
+  test(`the example of ${matcher.name}`, () => {
+    const readme = readFileSync(join(import.meta.dirname, matcher.name, "README.md"), "utf8")
+    const example = parse(readme.split("```yaml\n")[1]!.split("```")[0]!) as { routes: { match: Record<string, unknown> }[] }
+    const routes = example.routes.map(({ match }) => ({
+      match: Object.fromEntries(Object.entries(match).map(([name, options]) => [name, parsed(name, options)])),
+    }))
+    const table = compileRoutes(routes, matchers)
+    const cases = requests[matcher.name] ?? []
+    expect(cases.length).toBeGreaterThan(0)
+    for (const [facts, index] of cases) expect({ facts, index: table.find(exchangeOf(facts)) }).toEqual({ facts, index })
+  })
+}
+
+function parsed(name: string, options: unknown): unknown {
+  return matchers.find(matcher => matcher.name === name)!.options.parse(options)
+}
