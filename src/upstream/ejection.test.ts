@@ -9,7 +9,8 @@ const defaults: EjectionOptions = { failures: 5, eject: 10_000, ejectMax: 300_00
 
 function makePeers(states: PeerStates, weights: readonly number[], backups: readonly number[] = []): Peer[] {
   return weights.map(
-    (weight, slot) => new Peer({ address: `127.0.0.${slot + 1}`, port: 80, path: "", host: "a.test", weight, backup: backups.includes(slot) }, slot, states),
+    (weight, slot) =>
+      new Peer({ address: `127.0.0.${slot + 1}`, port: 80, path: "", host: "a.test", weight, backup: backups.includes(slot) }, slot, states),
   )
 }
 

@@ -40,7 +40,7 @@ export class TriedTail implements TriedContract {
   }
 
   has(index: number): boolean {
-    return this.whole !== null && this.whole.has(index + this.offset)
+    return this.whole?.has(index + this.offset) === true
   }
 
   /** Those before the offset are counted too: 0 means that nothing was tried. */

@@ -136,7 +136,12 @@ function eligibility(contract: BalancerContract): void {
 }
 
 function shares(contract: BalancerContract): void {
-  for (const weights of [[1, 1, 1], [5, 1, 1], [1, 2, 3, 4], [10, 0, 20]]) {
+  for (const weights of [
+    [1, 1, 1],
+    [5, 1, 1],
+    [1, 2, 3, 4],
+    [10, 0, 20],
+  ]) {
     test(`shares by the weights ${weights.join(", ")}`, () => {
       const peers = makePeers(weights)
       expectShares(contract, tally(start(contract, peers), peers, 40_000, hashes(6)), weights)

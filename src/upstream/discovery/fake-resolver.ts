@@ -35,7 +35,7 @@ export class FakeResolver implements NameResolver {
     const answer = this.answers.get(name) ?? "no such name"
     if (typeof answer === "string") return done({ message: `${name}: ${answer}` }, [], 0)
     this.expiries.set(name, expiresAt)
-    done(null, answer.map(address => ({ address })), expiresAt)
+    done(null, answer, expiresAt)
   }
 }
 

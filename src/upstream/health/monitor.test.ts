@@ -26,7 +26,14 @@ function make(probesMax?: number) {
     },
   })
   const plan: HealthPlan = { check, options: {}, every: 200, timeout: 100, rise: 2, fall: 3, jitter: 0 }
-  const monitor = new HealthMonitor({ states, clock: timers.clock, timers, random: new Random(1), onChange: change => changes.push(change), probesMax })
+  const monitor = new HealthMonitor({
+    states,
+    clock: timers.clock,
+    timers,
+    random: new Random(1),
+    onChange: change => changes.push(change),
+    probesMax,
+  })
   const peers = (...addresses: string[]): HealthPeer[] =>
     addresses.map(address => ({ name: `${address}:80`, slot: Number(address.split(".")[3]), target: { address, port: 80, tls: null } }))
   return { timers, states, changes, probes, answers, plan, monitor, peers }
@@ -81,7 +88,9 @@ describe("HealthMonitor", () => {
   test("O-33 d: when all are down nobody is chosen, and recovery takes one interval", async () => {
     const { timers, states, answers, plan, monitor, peers } = make()
     const balancer = roundRobin.build(roundRobin.options.parse({}), () => 0)
-    balancer.peersChanged([1, 2].map(slot => new Peer({ address: `127.0.0.${slot}`, port: 80, path: "", host: "", weight: 1, backup: false }, slot, states)))
+    balancer.peersChanged(
+      [1, 2].map(slot => new Peer({ address: `127.0.0.${slot}`, port: 80, path: "", host: "", weight: 1, backup: false }, slot, states)),
+    )
     answers.set(u1, () => "status 500").set(u2, () => "status 500")
     monitor.watch("shop", peers(u1, u2), plan)
     await timers.advance(700)

@@ -21,7 +21,10 @@ function moved(before: readonly string[], after: readonly string[]): number {
   return before.filter((name, index) => name !== after[index]).length
 }
 
-for (const [algorithm, tolerance] of [["maglev", 0.05], ["ring", 0.3]] as const) {
+for (const [algorithm, tolerance] of [
+  ["maglev", 0.05],
+  ["ring", 0.3],
+] as const) {
   const name = `consistent-hash ${algorithm}`
   describeBalancer({ name, build: random => consistentHash.build(consistentHash.options.parse({ algorithm }), random), tolerance })
 
@@ -131,7 +134,15 @@ describe("consistent-hash options", () => {
   })
 
   test("refuses what it does not understand", () => {
-    for (const bad of [{ key: "query:x" }, { key: "header:" }, { key: "header:a b" }, { load: 0.9 }, { load: "none" }, { algorithm: "jump" }, { ring: true }]) {
+    for (const bad of [
+      { key: "query:x" },
+      { key: "header:" },
+      { key: "header:a b" },
+      { load: 0.9 },
+      { load: "none" },
+      { algorithm: "jump" },
+      { ring: true },
+    ]) {
       expect(parse(bad).success).toBe(false)
     }
   })

@@ -77,7 +77,11 @@ describe("DnsDiscovery", () => {
     const { timers, resolver, lists, begin } = start([spec("app.test")])
     resolver.answers.set("app.test", ["127.0.0.3", "127.0.0.2"])
     begin()
-    for (const order of [["127.0.0.2", "127.0.0.3"], ["127.0.0.3", "127.0.0.2"], ["127.0.0.2", "127.0.0.3", "127.0.0.2"]]) {
+    for (const order of [
+      ["127.0.0.2", "127.0.0.3"],
+      ["127.0.0.3", "127.0.0.2"],
+      ["127.0.0.2", "127.0.0.3", "127.0.0.2"],
+    ]) {
       await timers.advance(1_100)
       resolver.answers.set("app.test", order)
     }

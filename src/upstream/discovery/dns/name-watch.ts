@@ -2,7 +2,7 @@ import type { Clock, Random } from "../../../base/index.ts"
 import type { Timers } from "../../timers.ts"
 
 /** `expiresAt` is on the clock's `now`: when to ask again. Without an error there is at least one address. */
-export type LookupDone = (error: { readonly message: string } | null, addresses: readonly { readonly address: string }[], expiresAt: number) => void
+export type LookupDone = (error: { readonly message: string } | null, addresses: readonly string[], expiresAt: number) => void
 
 /** The part of the resolver that discovery uses. It keeps the last good addresses itself while the name servers fail, for its `staleFor`. */
 export interface NameResolver {
@@ -116,12 +116,12 @@ export class NameWatch {
     }
   }
 
-  private succeeded(addresses: readonly { readonly address: string }[], expiresAt: number, now: number): void {
+  private succeeded(addresses: readonly string[], expiresAt: number, now: number): void {
     this.failures = 0
     this.failingSince = 0
     if (this.lookedAgain || expiresAt <= now + SECOND_LOOK_MS) this.askAt(Math.max(expiresAt, now + PAUSE_MS))
     else this.wait(now + SECOND_LOOK_MS, () => this.lookAgain())
-    this.take([...new Set(addresses.map(entry => entry.address))].sort().slice(0, ADDRESSES_MAX))
+    this.take([...new Set(addresses)].sort().slice(0, ADDRESSES_MAX))
   }
 
   private failed(now: number): void {

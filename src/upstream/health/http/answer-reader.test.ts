@@ -36,7 +36,9 @@ describe("AnswerReader", () => {
     expect(read("", true).fault).toBe("the peer closed the connection before it answered")
     expect(read("HTTP/1.1 200 OK\r\nContent-Le", true).fault).toBe("the peer closed the connection before it answered")
     expect(read("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello", true).fault).toBe("the peer closed the connection in the middle of the body")
-    expect(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true).fault).toBe("the peer closed the connection in the middle of the body")
+    expect(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true).fault).toBe(
+      "the peer closed the connection in the middle of the body",
+    )
   })
 
   test("what is not HTTP is a fault", () => {

@@ -118,7 +118,17 @@ describe("http health check", () => {
 
   test("options: defaults, and what they refuse", () => {
     expect(http.options.parse(undefined)).toEqual({ path: "/", status: [[200, 399]] })
-    const bad = [{ path: "healthz" }, { path: "/a b" }, { path: "/a\r\nX: y" }, { host: "a\r\nX: y" }, { status: [] }, { status: ["399-200"] }, { status: [700] }, { port: 0 }, { method: "HEAD" }]
+    const bad = [
+      { path: "healthz" },
+      { path: "/a b" },
+      { path: "/a\r\nX: y" },
+      { host: "a\r\nX: y" },
+      { status: [] },
+      { status: ["399-200"] },
+      { status: [700] },
+      { port: 0 },
+      { method: "HEAD" },
+    ]
     for (const settings of bad) expect(http.options.safeParse(settings).success).toBe(false)
   })
 })

@@ -17,7 +17,12 @@ const options = z
       .default("/")
       .describe("Target of the request, with the query if there is one."),
     status: statusSet.prefault(["200-399"]).describe("Statuses that are success: numbers and ranges."),
-    host: z.string().max(262).regex(visible, "expected a host, with a port if there is one").optional().describe("Host. Default: that of the peer's address."),
+    host: z
+      .string()
+      .max(262)
+      .regex(visible, "expected a host, with a port if there is one")
+      .optional()
+      .describe("Host. Default: that of the peer's address."),
     port: z.int().min(1).max(65_535).optional().describe("Port to probe. Default: the peer's own."),
   })
   .prefault({})

@@ -2,9 +2,7 @@ import { z } from "zod"
 import { defineHealthCheck } from "../../../plugin/index.ts"
 import { runProbe } from "../run-probe.ts"
 
-const options = z
-  .strictObject({ port: z.int().min(1).max(65_535).optional().describe("Port to probe. Default: the peer's own.") })
-  .prefault({})
+const options = z.strictObject({ port: z.int().min(1).max(65_535).optional().describe("Port to probe. Default: the peer's own.") }).prefault({})
 
 export default defineHealthCheck({
   name: "tcp",
