@@ -115,6 +115,22 @@ describe("watchConfig", () => {
     expect(await until(() => seen.count === 1)).toBe(true)
   })
 
+  test("a directory of fragments: one is edited, one comes, one goes; what begins with a dot does not count", async () => {
+    const directory = join(place(), "conf.d")
+    mkdirSync(directory)
+    writeFileSync(join(directory, "a.yaml"), "1")
+    const seen = watching(directory)
+    writeFileSync(join(directory, "a.yaml"), "22")
+    expect(await until(() => seen.count === 1)).toBe(true)
+    writeFileSync(join(directory, "b.yaml"), "1")
+    expect(await until(() => seen.count === 2)).toBe(true)
+    unlinkSync(join(directory, "a.yaml"))
+    expect(await until(() => seen.count === 3)).toBe(true)
+    writeFileSync(join(directory, ".b.yaml.swp"), "x")
+    await pause(100)
+    expect(seen.count).toBe(3)
+  })
+
   test("stopped: silent", async () => {
     const file = join(place(), "a.yaml")
     writeFileSync(file, "1")

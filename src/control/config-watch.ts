@@ -1,5 +1,5 @@
-import { type FSWatcher, realpathSync, statSync, watch } from "node:fs"
-import { dirname } from "node:path"
+import { type BigIntStats, type FSWatcher, readdirSync, realpathSync, statSync, watch } from "node:fs"
+import { dirname, join } from "node:path"
 
 export interface ConfigWatchOptions {
   /** Quiet time after the last event before the file is read, in milliseconds. */
@@ -10,7 +10,7 @@ export interface ConfigWatchOptions {
 
 /**
  * Calls `changed` after the file's content may have changed: written in place, replaced by a rename, or reached through a symbolic link
- * that was switched (Kubernetes, certbot). A file that is gone for a moment is waited for, because editors delete and write.
+ * that was switched (Kubernetes, certbot). For a directory of fragments: after one of them may have, or came or went. A file that is gone for a moment is waited for, because editors delete and write.
  * Returns the function that stops it.
  */
 export function watchConfig(file: string, changed: () => void, options: ConfigWatchOptions = {}): () => void {
@@ -56,17 +56,29 @@ export function watchConfig(file: string, changed: () => void, options: ConfigWa
 function fingerprint(file: string): string {
   try {
     const stat = statSync(file, { bigint: true })
-    return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`
+    if (!stat.isDirectory()) return print(stat)
+    const names = readdirSync(file).filter(name => !name.startsWith("."))
+    return names.sort().map(name => `${name} ${printOf(join(file, name))}`).join("\n")
   } catch {
     return ""
   }
 }
 
+function printOf(file: string): string {
+  const stat = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return stat === undefined ? "" : print(stat)
+}
+
+function print(stat: BigIntStats): string {
+  return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`
+}
+
 function directoriesOf(file: string): string[] {
   const directories = new Set([dirname(file)])
   try {
+    const real = realpathSync(file)
     directories.add(realpathSync(dirname(file)))
-    directories.add(dirname(realpathSync(file)))
+    directories.add(statSync(real).isDirectory() ? real : dirname(real))
   } catch {
     // the file is gone for now; its directory says when it is back
   }

@@ -5,7 +5,7 @@ import { type Candidate, describeProblem, type LoadOutcome, Reloader, type Reloa
 import type { Prepare } from "./workers/worker-slot.ts"
 
 const problem = (message: string): ReloadProblem => ({ message, where: "listeners.web.bind", expected: "" })
-const candidate = (mark: string, file: string | null = null): Candidate => ({ config: { mark } as unknown as Config, file, baseDir: "/etc", warnings: [] })
+const candidate = (mark: string, file: string | null = null): Candidate => ({ config: { mark, listeners: {}, clusters: {}, caches: {}, routes: [], workers: mark } as unknown as Config, file, baseDir: "/etc", warnings: [] })
 const silent = { debug() {}, info() {}, warn() {}, error() {} } as unknown as ReloadParts["log"]
 
 /** Parts that write down what was asked of them. */
@@ -25,6 +25,7 @@ function fake(loads: (LoadOutcome | Error)[], set: Partial<Record<"stage" | "pre
       return {
         problems: set.stage ?? [],
         peers: {},
+        clusterSlots: {},
         layout: { capacity: 0, blocks: [] },
         commit: () => void steps.push(`staged ${version}`),
         undo: () => void steps.push(`undo ${version}`),
@@ -50,7 +51,7 @@ describe("two-phase reload", () => {
   test("load, stage, prepare on all, commit on all, in this order", async () => {
     const { parts, steps } = fake([{ candidate: candidate("a") }])
     const reloader = new Reloader(parts)
-    expect(await reloader.request("boot")).toEqual({ ok: true, version: 1, changed: true, warnings: [] })
+    expect(await reloader.request("boot")).toEqual({ ok: true, version: 1, changed: true, changes: "first", warnings: [] })
     expect(steps).toEqual(["load a", "stage 1", "prepare 1", "commit 1", "staged 1"])
     expect(reloader.version).toBe(1)
     expect(reloader.last).toMatchObject({ trigger: "boot", outcome: { ok: true } })

@@ -1,6 +1,5 @@
-import { isDeepStrictEqual } from "node:util"
 import type { Log } from "../base/index.ts"
-import type { Config } from "../config/index.ts"
+import { type Config, diffConfig, formatDiff } from "../config/index.ts"
 import type { PeersByCluster, ReloadProblem } from "./protocol.ts"
 import type { Prepare } from "./workers/worker-slot.ts"
 
@@ -20,6 +19,7 @@ export type LoadOutcome = { readonly candidate: Candidate } | { readonly problem
 export interface Staged {
   readonly problems: readonly ReloadProblem[]
   readonly peers: PeersByCluster
+  readonly clusterSlots: Readonly<Record<string, number>>
   readonly layout: Prepare["layout"]
   /** The candidate is live: what only the old one used can go. */
   commit(): void | Promise<void>
@@ -40,7 +40,14 @@ export interface ReloadParts {
 }
 
 export type ReloadOutcome =
-  | { readonly ok: true; readonly version: number; readonly changed: boolean; readonly warnings: readonly ReloadProblem[] }
+  | {
+      readonly ok: true
+      readonly version: number
+      readonly changed: boolean
+      /** In short: `listeners: +web; clusters: ~shop`. */
+      readonly changes: string
+      readonly warnings: readonly ReloadProblem[]
+    }
   | { readonly ok: false; readonly version: number; readonly problems: readonly ReloadProblem[] }
 
 export interface ReloadRecord {
@@ -129,9 +136,10 @@ export class Reloader {
     const loaded = await this.#parts.load()
     if ("problems" in loaded) return this.#refused(loaded.problems)
     const { candidate } = loaded
-    if (this.#same(candidate)) {
+    const changes = this.#changes(candidate)
+    if (changes === "") {
       this.#parts.refresh()
-      return { ok: true, version: this.version, changed: false, warnings: candidate.warnings }
+      return { ok: true, version: this.version, changed: false, changes, warnings: candidate.warnings }
     }
     const version = ++this.#version
     const staged = await this.#parts.stage(candidate, version)
@@ -144,12 +152,13 @@ export class Reloader {
     this.#liveVersion = version
     this.#committedAt = Date.now()
     await staged.commit()
-    return { ok: true, version, changed: true, warnings: candidate.warnings }
+    return { ok: true, version, changed: true, changes, warnings: candidate.warnings }
   }
 
   async #hand(candidate: Candidate, version: number, staged: Staged): Promise<readonly ReloadProblem[]> {
-    const { config, file, baseDir } = candidate
-    const message: Prepare = { type: "prepare", version, config, file, baseDir, peers: staged.peers, layout: staged.layout }
+    const { file, baseDir } = candidate
+    const { peers, clusterSlots, layout } = staged
+    const message: Prepare = { type: "prepare", version, config: file === null ? candidate.config : postable(candidate.config), file, baseDir, peers, clusterSlots, layout }
     const problems = await this.#parts.workers.prepare(message)
     const late = problems.length === 0 && this.#closed !== "" ? [{ message: this.#closed, where: "", expected: "" }] : problems
     if (late.length > 0) this.#parts.workers.discard(version)
@@ -157,9 +166,12 @@ export class Reloader {
     return late
   }
 
-  /** Functions cannot be compared, so a TypeScript config always counts as changed. */
-  #same(candidate: Candidate): boolean {
-    return this.#live !== null && candidate.file === null && this.#live.baseDir === candidate.baseDir && isDeepStrictEqual(candidate.config, this.#live.config)
+  /** What a candidate changes, "" = nothing. Functions of a script are equal only to themselves, so loading it again is a change. */
+  #changes(candidate: Candidate): string {
+    if (this.#live === null) return "first"
+    const diff = diffConfig(this.#live.config, candidate.config)
+    if (!diff.same) return formatDiff(diff)
+    return candidate.file !== null || this.#live.baseDir !== candidate.baseDir ? "script" : ""
   }
 
   #refused(problems: readonly ReloadProblem[]): ReloadOutcome {
@@ -169,10 +181,18 @@ export class Reloader {
   #report(record: ReloadRecord): void {
     const { log } = this.#parts
     const { outcome, trigger, tookMs } = record
-    if (outcome.ok && outcome.changed) log.info("config is live", { version: outcome.version, trigger, tookMs })
+    if (outcome.ok && outcome.changed) log.info("config is live", { version: outcome.version, trigger, tookMs, changes: outcome.changes })
     else if (outcome.ok) log.info("config is unchanged; certificates were read again", { version: outcome.version, trigger })
     else log.error(outcome.version === 0 ? "config refused" : "config refused; the old one stays", { trigger, problems: outcome.problems.map(describeProblem) })
   }
+}
+
+/** The same with null for each function, because those cannot be posted; the worker has its own. */
+function postable<T>(value: T): T {
+  if (typeof value === "function") return null as T
+  if (Array.isArray(value)) return value.map(postable) as T
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, postable(item)])) as T
 }
 
 /** One line: where, what, and what would be right. */

@@ -20,7 +20,7 @@ const view: AdminView = {
   reload: async () => {
     state.done.push("reload")
     if (state.refuse) return { ok: false, version: 1, problems: [{ message: "unknown key", where: "a.yaml:3:1", expected: "bind" }] }
-    return { ok: true, version: 2, changed: true, warnings: [] }
+    return { ok: true, version: 2, changed: true, changes: "routes: +a", warnings: [] }
   },
   drain: timeoutMs => void state.done.push(`drain ${timeoutMs}`),
   terminateWorker: index => index === 0 && state.done.push(`terminate ${index}`) > 0,

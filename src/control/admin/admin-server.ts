@@ -15,14 +15,14 @@ const BODY_MAX = 64 * 1024
 
 /** The admin listener. It lives in the control thread, so that it answers while the data path is busy. */
 export class AdminServer {
-  readonly settings: AdminSettings
+  readonly #bind: Bind
   readonly #server: Server
-  readonly #rules: GuardRules
+  #rules: GuardRules
   readonly #view: AdminView
   readonly #log: Log
 
   private constructor(settings: AdminSettings, view: AdminView, log: Log) {
-    this.settings = settings
+    this.#bind = settings.bind
     this.#view = view
     this.#log = log
     this.#rules = rulesOf(settings)
@@ -47,10 +47,15 @@ export class AdminServer {
     return admin
   }
 
+  /** Takes token and host names from a new config; the bind is a listener's life long. */
+  adopt(settings: AdminSettings): void {
+    this.#rules = rulesOf({ ...settings, bind: this.#bind })
+  }
+
   /** `127.0.0.1:9900`, with the port that the system picked when the config says 0. */
   get address(): string {
     const bound = this.#server.address()
-    const { bind } = this.settings
+    const bind = this.#bind
     return typeof bound === "object" && bound !== null && !("path" in bind) ? bindText({ host: bind.host, port: bound.port }) : bindText(bind)
   }
 

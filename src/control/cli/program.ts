@@ -1,0 +1,75 @@
+import { Command, CommanderError } from "commander"
+import { addCheck } from "./check.ts"
+import { addDemo } from "./demo.ts"
+import { EXIT } from "./exit-codes.ts"
+import { addForward } from "./forward.ts"
+import { NoInstanceError } from "./admin-client.ts"
+import { addReload } from "./reload.ts"
+import { addReverse } from "./reverse.ts"
+import { addRun } from "./run.ts"
+import { addSchema } from "./schema.ts"
+import { addStatus } from "./status.ts"
+import { styleOf, type Terminal, wantsColor } from "./terminal.ts"
+import { UsageError } from "./usage-error.ts"
+import { addVersion } from "./version.ts"
+import { version } from "../version.ts"
+
+/** What a command needs: the world, and where to leave its exit code. */
+export interface CommandContext extends Terminal {
+  /** Says how the process ends. The last word counts. */
+  exit(code: number): void
+}
+
+const footer = `
+Examples:
+  bothways demo                                       three origins, both directions, three curl lines to try
+  bothways reverse --to http://127.0.0.1:3000         a reverse proxy in one line
+  bothways forward --listen 127.0.0.1:3128            a forward proxy in one line
+  bothways check bothways.yaml && bothways run bothways.yaml
+
+Exit codes:
+  0 done   1 failed   2 wrong config or command line   3 address taken   4 no running instance   130 interrupted twice
+
+Signals of a running instance:
+  SIGTERM, Ctrl-C  finish open exchanges (drain.timeout), then leave; a second Ctrl-C leaves at once
+  SIGHUP           load the config again      SIGUSR1  open the log files again
+
+Environment:
+  BOTHWAYS_ADMIN_TOKEN  token of the admin API      NO_COLOR  no colours
+`
+
+/** The command line. Returns the exit code; never throws. */
+export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code: number = EXIT.ok
+  const program = buildProgram({ ...terminal, exit: value => void (code = value) })
+  try {
+    await program.parseAsync([...args], { from: "user" })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badConfig
+    const red = styleOf(terminal.err, terminal.env).red
+    const known = error instanceof UsageError || error instanceof NoInstanceError
+    terminal.err.write(`${red("bothways:")} ${known ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`)
+    return error instanceof UsageError ? EXIT.badConfig : error instanceof NoInstanceError ? EXIT.noInstance : EXIT.failed
+  }
+}
+
+function buildProgram(context: CommandContext): Command {
+  const program = new Command("bothways")
+  program
+    .description("One proxy for both directions: reverse in front of servers, forward in front of users.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .showHelpAfterError("(bothways --help lists the commands)")
+    .addHelpText("after", footer)
+    .configureOutput({
+      writeOut: text => void context.out.write(text),
+      writeErr: text => void context.err.write(text),
+      getOutHasColors: () => wantsColor(context.out, context.env),
+      getErrHasColors: () => wantsColor(context.err, context.env),
+    })
+    .exitOverride()
+  for (const add of [addRun, addReverse, addForward, addDemo, addCheck, addSchema, addReload, addStatus, addVersion]) add(program, context)
+  return program
+}

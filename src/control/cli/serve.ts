@@ -1,0 +1,64 @@
+import type { Config } from "../../config/index.ts"
+import { setLogLevel } from "../../base/index.ts"
+import { type ConfigSource, textOfBind } from "../config-source.ts"
+import { type BootFailure, bootInstance, type Instance } from "../instance.ts"
+import { describeProblem } from "../reload.ts"
+import { handleSignals } from "../signals.ts"
+import { version } from "../version.ts"
+import { printProblems } from "./config-problems.ts"
+import { EXIT } from "./exit-codes.ts"
+import type { CommandContext } from "./program.ts"
+import type { ServeOptions } from "./serve-options.ts"
+import { styleOf, withProgress } from "./terminal.ts"
+
+export interface ServeSettings extends ServeOptions {
+  readonly watch: boolean
+  /** Called when the instance serves, in place of the banner's last word. */
+  readonly started?: () => void
+}
+
+/** Starts an instance, ties the signals to it and waits for its end. Returns the exit code. */
+export async function serve(source: ConfigSource, settings: ServeSettings, context: CommandContext): Promise<number> {
+  if (settings.quiet === true) setLogLevel("warn")
+  const admin = settings.admin
+  const booting = bootInstance({ source, watch: settings.watch, workers: settings.workers ?? null, admin: admin ?? null, token: context.env["BOTHWAYS_ADMIN_TOKEN"] ?? "" })
+  const booted = await withProgress(context, "starting", booting)
+  if (!("instance" in booted)) return refuse(booted, source, context)
+  const { instance } = booted
+  printProblems(booted.warnings, source.path !== null, context)
+  if (settings.quiet !== true) banner(instance, source, context)
+  settings.started?.()
+  const untie = handleSignals({
+    drain: signal => void instance.drain(signal, null),
+    stop: () => instance.stop(EXIT.interrupted),
+    reload: () => void instance.reload("SIGHUP"),
+    reopenLogs: () => instance.reopenLogs(),
+  })
+  const code = await instance.ended
+  untie()
+  return code
+}
+
+function refuse(failure: BootFailure, source: ConfigSource, context: CommandContext): number {
+  const red = styleOf(context.err, context.env).red
+  if (failure.kind === "config") {
+    printProblems(failure.problems, source.path !== null, context)
+    context.err.write(`${red("bothways:")} not started: ${source.name} is not usable\n`)
+    return EXIT.badConfig
+  }
+  for (const problem of failure.problems) context.err.write(`${red("bothways:")} ${describeProblem(problem)}\n`)
+  return failure.kind === "port" ? EXIT.portTaken : failure.kind === "refused" ? EXIT.badConfig : EXIT.failed
+}
+
+function banner(instance: Instance, source: ConfigSource, context: CommandContext): void {
+  const style = styleOf(context.err, context.env)
+  const lines = [`${style.bold(`bothways ${version}`)} serves ${source.name} with ${instance.workerCount} ${instance.workerCount === 1 ? "worker" : "workers"}`]
+  for (const [name, listener] of Object.entries(instance.config.listeners)) lines.push(`  ${name}: ${addresses(listener)}`)
+  lines.push(instance.adminAddress === "" ? "  admin: off" : `  admin: ${instance.adminAddress}`)
+  context.err.write(`${lines.join("\n")}\n`)
+}
+
+function addresses(listener: Config["listeners"][string]): string {
+  const kind = [listener.tls === null ? "" : "TLS", listener.forward === null ? "reverse" : "forward and reverse"].filter(word => word !== "").join(", ")
+  return `${listener.bind.map(textOfBind).join(" ")} (${kind})`
+}

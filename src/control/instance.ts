@@ -1,0 +1,256 @@
+import { randomBytes } from "node:crypto"
+import { availableParallelism } from "node:os"
+import { type Log, logOf } from "../base/index.ts"
+import type { Config, Problem } from "../config/index.ts"
+import { clearGauges, createMetricsMemory, MetricsRegistry, renderPrometheus } from "../observe/index.ts"
+import { PeerStates } from "../upstream/index.ts"
+import type { AdminView } from "./admin/admin-routes.ts"
+import { AdminServer } from "./admin/admin-server.ts"
+import type { Status } from "./admin/status.ts"
+import { redact } from "./admin/redact.ts"
+import { watchConfig } from "./config-watch.ts"
+import { type ConfigSource, textOfBind } from "./config-source.ts"
+import { type ControlCounts, controlSamples } from "./control-metrics.ts"
+import { clusterEntries, statusOf } from "./instance-status.ts"
+import { adminSettings, checkOverrides, override, type Overrides } from "./overrides.ts"
+import { PeerDirectory } from "./peers/peer-directory.ts"
+import { makeResolver } from "./peers/make-resolver.ts"
+import { probeBind } from "./probe-bind.ts"
+import { settlePorts } from "./ports.ts"
+import type { ReloadProblem, SharedMemory } from "./protocol.ts"
+import { type LoadOutcome, Reloader, type ReloadOutcome } from "./reload.ts"
+import { Stager } from "./stager.ts"
+import { HeartbeatMonitor } from "./workers/heartbeat.ts"
+import { WorkerPool } from "./workers/worker-pool.ts"
+import { type SpawnWorker, spawnThread } from "./workers/worker-thread.ts"
+
+/** Room for counting connections by client address. */
+const CONNECTIONS_BYTES = 1024 * 1024
+
+export interface InstanceOptions extends Overrides {
+  readonly source: ConfigSource
+  /** Load the config again when its file changes. */
+  readonly watch: boolean
+  /** null = the config's. */
+  readonly workers: number | null
+  readonly testing?: Readonly<Record<string, string | number | boolean>>
+  /** Another kind of thread, for tests. */
+  readonly spawn?: SpawnWorker
+}
+
+export type BootFailure =
+  | { readonly kind: "config"; readonly problems: readonly Problem[] }
+  | { readonly kind: "port" | "refused" | "failed"; readonly problems: readonly ReloadProblem[] }
+
+export type Booted = { readonly instance: Instance; readonly warnings: readonly Problem[] } | BootFailure
+
+/** Starts a proxy and settles when every worker serves; or says why not, having stopped everything again. */
+export async function bootInstance(options: InstanceOptions): Promise<Booted> {
+  checkOverrides(options)
+  const loaded = await options.source.load()
+  if (!loaded.ok) return { kind: "config", problems: loaded.problems }
+  const count = options.workers ?? (loaded.config.workers === "auto" ? availableParallelism() : loaded.config.workers)
+  const instance = new Instance(options, count)
+  const outcome = await instance.reload("start")
+  if (outcome.ok) return { instance, warnings: loaded.warnings }
+  instance.stop(1)
+  const kind = outcome.problems.every(problem => problem.kind === "port") ? "port" : "refused"
+  return { kind, problems: outcome.problems }
+}
+
+/** A running proxy: its config, its workers and everything around them. */
+export class Instance {
+  readonly id = randomBytes(4).toString("hex")
+  readonly workerCount: number
+  /** Settles with the exit code when everything has stopped. */
+  readonly ended: Promise<number>
+  readonly #options: InstanceOptions
+  readonly #log: Log = logOf("control")
+  readonly #registry = new MetricsRegistry()
+  readonly #states: PeerStates
+  readonly #memory: SharedMemory
+  readonly #pool: WorkerPool
+  readonly #peers: PeerDirectory
+  readonly #reloader: Reloader
+  readonly #counts: ControlCounts = { reloadsApplied: 0, reloadsRefused: 0, startedAt: Date.now() }
+  readonly #ports = new Map<string, number>()
+  #poolStart: Promise<void> | null = null
+  #admin: AdminServer | null = null
+  #adminBind = ""
+  #draining = false
+  #unwatch: () => void = () => {}
+  #end: (code: number) => void = () => {}
+
+  constructor(options: InstanceOptions, workerCount: number) {
+    this.#options = options
+    this.workerCount = workerCount
+    this.#states = PeerStates.create(undefined, Math.max(129, workerCount + 1))
+    this.#memory = {
+      peers: this.#states.buffer,
+      metrics: createMetricsMemory(workerCount),
+      connections: new SharedArrayBuffer(CONNECTIONS_BYTES),
+      heartbeat: new SharedArrayBuffer(HeartbeatMonitor.bytes(workerCount)),
+    }
+    this.#pool = this.#newPool()
+    this.#peers = new PeerDirectory({ states: this.#states, registry: this.#registry, log: this.#log, makeResolver, changed: (cluster, peers) => this.#pool.peersChanged(cluster, peers) })
+    this.#reloader = this.#newReloader()
+    this.ended = new Promise(resolve => {
+      this.#end = resolve
+    })
+    const { path } = options.source
+    if (options.watch && path !== null) this.#unwatch = watchConfig(path, () => void this.reload("file change"))
+  }
+
+  /** The live config; only after a successful start. */
+  get config(): Config {
+    return this.#reloader.live!.config
+  }
+
+  /** "" = off. */
+  get adminAddress(): string {
+    return this.#admin?.address ?? ""
+  }
+
+  /** Never rejects. */
+  async reload(trigger: string): Promise<ReloadOutcome> {
+    const outcome = await this.#reloader.request(trigger)
+    if (!outcome.ok) this.#counts.reloadsRefused++
+    else if (outcome.changed) this.#counts.reloadsApplied++
+    return outcome
+  }
+
+  reopenLogs(): void {
+    this.#log.info("log files are opened again")
+    this.#pool.broadcast({ type: "reopen" })
+  }
+
+  /** Stops accepting, lets exchanges end within `timeoutMs` (null = the config's) and then stops. A second call can only shorten the time. */
+  async drain(reason: string, timeoutMs: number | null): Promise<void> {
+    const again = this.#draining
+    this.#draining = true
+    this.#reloader.close("the proxy is draining")
+    const limit = timeoutMs ?? this.config.drain.timeout
+    if (!again) this.#log.info("draining", { reason, limitMs: limit })
+    const cut = await this.#pool.drain(limit)
+    if (again) return
+    this.#log.info("drained", { cut })
+    this.stop(0)
+  }
+
+  /** Stops everything now. */
+  stop(code: number): void {
+    this.#draining = true
+    this.#reloader.close("the proxy has stopped")
+    this.#unwatch()
+    this.#peers.stop()
+    this.#admin?.close()
+    this.#pool.stop()
+    this.#end(code)
+  }
+
+  #newPool(): WorkerPool {
+    return new WorkerPool({
+      count: this.workerCount,
+      shared: this.#memory,
+      instanceId: this.id,
+      spawn: this.#options.spawn ?? spawnThread,
+      log: this.#log,
+      testing: this.#options.testing ?? {},
+      lost: index => this.#forget(index),
+      refreshPeers: cluster => this.#peers.refresh(cluster),
+    })
+  }
+
+  #newReloader(): Reloader {
+    const pool = this.#pool
+    const stager = new Stager({
+      peers: this.#peers,
+      registry: this.#registry,
+      flags: this.#options.source.flags,
+      probe: probeBind,
+      log: this.#log,
+      committed: config => this.#committed(config),
+    })
+    return new Reloader({
+      load: () => this.#load(),
+      stage: candidate => stager.stage(candidate),
+      workers: {
+        prepare: async message => {
+          await (this.#poolStart ??= pool.start())
+          return pool.prepare(message)
+        },
+        commit: message => pool.commit(message),
+        discard: version => pool.discard(version),
+      },
+      refresh: () => pool.broadcast({ type: "certificates" }),
+      log: this.#log,
+    })
+  }
+
+  async #load(): Promise<LoadOutcome> {
+    const { source } = this.#options
+    const loaded = await source.load()
+    if (!loaded.ok) return { problems: loaded.problems.filter(problem => problem.severity === "error").map(reloadProblem) }
+    const config = await settlePorts(override(loaded.config, this.#options), this.#ports)
+    return { candidate: { config, file: loaded.script ? source.path : null, baseDir: loaded.baseDir, warnings: loaded.warnings.map(reloadProblem) } }
+  }
+
+  /** The new config is live: what only the control thread does follows it. */
+  async #committed(config: Config): Promise<void> {
+    const settings = adminSettings(config)
+    const before = this.#adminBind
+    this.#adminBind = settings === null ? "" : textOfBind(settings.bind)
+    if (settings !== null && this.#admin !== null && before === this.#adminBind) return this.#admin.adopt(settings)
+    this.#admin?.close()
+    this.#admin = settings === null ? null : await AdminServer.start(settings, this.#view(), this.#log)
+  }
+
+  /** What a dead worker counted in shared memory is taken back. */
+  #forget(index: number): void {
+    this.#states.forgetWorker(index + 1)
+    clearGauges(this.#memory.metrics, index, this.#registry.layout)
+  }
+
+  #view(): AdminView {
+    return {
+      ready: () => this.#pool.ready(),
+      draining: () => this.#draining,
+      metrics: () => this.#metrics(),
+      status: () => this.#status(),
+      config: () => redact(this.config),
+      reload: () => this.reload("admin API"),
+      drain: timeoutMs => void this.drain("admin API", timeoutMs),
+      terminateWorker: index => this.#pool.terminate(index),
+    }
+  }
+
+  #metrics(): string {
+    return renderPrometheus(this.#registry, this.#memory.metrics, controlSamples({ counts: this.#counts, workers: this.#pool.status(), ...this.#facts() }))
+  }
+
+  async #status(): Promise<Status> {
+    const inspections = await this.#pool.inspect()
+    const { source } = this.#options
+    return statusOf({
+      instanceId: this.id,
+      startedAt: this.#counts.startedAt,
+      draining: this.#draining,
+      config: this.config,
+      source: source.name,
+      workers: this.#pool.status(),
+      inspections,
+      ...this.#facts(),
+    })
+  }
+
+  #facts() {
+    const { version, committedAt, last } = this.#reloader
+    return { configVersion: version, committedAt, last, clusters: clusterEntries(this.#peers.current, this.#states) }
+  }
+}
+
+/** A problem of the loader as the protocol carries it. The message already says what was expected. */
+function reloadProblem(problem: Problem): ReloadProblem {
+  const path = problem.path === "" ? "" : `${problem.path}: `
+  return { where: `${problem.file}:${problem.line}:${problem.column}`, message: path + problem.message, expected: "" }
+}

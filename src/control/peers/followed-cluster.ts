@@ -1,0 +1,47 @@
+import type { ClusterConfig } from "../../config/index.ts"
+import { ClusterDiscovery, type NameWatchDeps, type PeerEndpoint } from "../../upstream/index.ts"
+
+/** One cluster whose addresses are followed, from the moment it is staged until it leaves the config. */
+export class FollowedCluster {
+  readonly name: string
+  /** Equal for a cluster that names the same peers, resolved in the same way. */
+  readonly key: string
+  /** Names among its peers. */
+  readonly names: ReadonlySet<string>
+  /** What is wrong with the look-up of a name, by name. */
+  readonly troubles: ReadonlyMap<string, string>
+  endpoints: readonly PeerEndpoint[] = []
+  /** Settles when the first list is known. */
+  readonly settled: Promise<void>
+  readonly #discovery: ClusterDiscovery
+  readonly #stop: () => void
+
+  constructor(name: string, key: string, cluster: ClusterConfig, deps: Omit<NameWatchDeps, "onTrouble">, changed: (cluster: FollowedCluster) => void) {
+    this.name = name
+    this.key = key
+    this.names = new Set(cluster.peers.filter(peer => peer.path === "").map(peer => peer.host))
+    const troubles = new Map<string, string>()
+    this.troubles = troubles
+    const onTrouble = (host: string, message: string | null) => void (message === null ? troubles.delete(host) : troubles.set(host, message))
+    this.#discovery = new ClusterDiscovery(cluster.peers, { ...deps, onTrouble })
+    let settle = () => {}
+    this.settled = new Promise(resolve => {
+      settle = resolve
+    })
+    this.#stop = this.#discovery.watch(endpoints => {
+      this.endpoints = endpoints
+      // the first list may come before the trouble behind it is told
+      queueMicrotask(settle)
+      changed(this)
+    })
+  }
+
+  /** Asks for all its names again. */
+  refresh(): void {
+    for (const name of this.names) this.#discovery.refreshNow(name)
+  }
+
+  stop(): void {
+    this.#stop()
+  }
+}

@@ -1,0 +1,23 @@
+import { formatHostPort } from "../../base/index.ts"
+import type { ResolverConfig } from "../../config/index.ts"
+import { Resolver } from "../../net/index.ts"
+import type { NameResolver } from "../../upstream/index.ts"
+
+/** The resolver of the control thread, by the config. Discovery lives on another floor than net and knows only the shape. */
+export function makeResolver(config: ResolverConfig): NameResolver {
+  const resolver = new Resolver({
+    ...(config.servers === null ? {} : { servers: config.servers.map(server => formatHostPort(server.host, server.port)) }),
+    timeoutMs: config.timeout,
+    attempts: config.attempts,
+    negativeTtlMs: config.negativeTtl,
+    ttlMinMs: config.ttlMin,
+    ttlMaxMs: config.ttlMax,
+    staleForMs: config.staleFor,
+  })
+  const ask = (how: "lookup" | "refresh"): NameResolver["lookup"] => (name, done) =>
+    resolver[how](name, (error, addresses, expiresAt) => {
+      const failure = error === null ? null : { message: error.message, notFound: error.code === "no-name" || error.code === "no-address" }
+      done(failure, addresses.map(entry => entry.address), expiresAt)
+    })
+  return { lookup: ask("lookup"), refresh: ask("refresh") }
+}

@@ -1,0 +1,172 @@
+import { afterEach, describe, expect, test } from "bun:test"
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { type Config, parseConfig } from "../../config/index.ts"
+import { MetricsRegistry } from "../../observe/index.ts"
+import { HEALTH_UP, type LookupDone, type NameResolver, PeerStates } from "../../upstream/index.ts"
+import type { ResolvedPeer } from "../protocol.ts"
+import { PeerDirectory } from "./peer-directory.ts"
+
+const directories: PeerDirectory[] = []
+const servers: Server[] = []
+afterEach(() => {
+  for (const directory of directories.splice(0)) directory.stop()
+  for (const server of servers.splice(0)) server.close()
+})
+
+function config(clusters: object): Config {
+  const loaded = parseConfig(JSON.stringify({ listeners: { web: { bind: ":0" } }, clusters, routes: [{ to: { cluster: Object.keys(clusters)[0] } }] }))
+  if (!loaded.ok) throw new Error(loaded.problems[0]!.message)
+  return loaded.config
+}
+
+/** Names with the addresses that a test gives them; `asked` counts. */
+class FakeResolver implements NameResolver {
+  readonly names = new Map<string, readonly string[]>()
+  asked = 0
+  lifeMs = 60_000
+
+  lookup(name: string, done: LookupDone): void {
+    this.asked++
+    const addresses = this.names.get(name)
+    setTimeout(() => {
+      if (addresses === undefined) done({ message: "no such name", notFound: true }, [], performance.now() + 1000)
+      else done(null, addresses, performance.now() + this.lifeMs)
+    }, 1)
+  }
+
+  refresh(name: string, done: LookupDone): void {
+    this.lookup(name, done)
+  }
+}
+
+function make() {
+  const states = PeerStates.create(64, 4)
+  const resolver = new FakeResolver()
+  const told: [string, string[]][] = []
+  const silent = { debug() {}, info() {}, warn() {}, error() {} }
+  const directory = new PeerDirectory({
+    states,
+    registry: new MetricsRegistry(),
+    log: silent,
+    makeResolver: () => resolver,
+    changed: (cluster, peers) => void told.push([cluster, addresses(peers)]),
+  })
+  directories.push(directory)
+  return { directory, resolver, states, told }
+}
+
+const addresses = (peers: readonly ResolvedPeer[] | undefined) => (peers ?? []).map(peer => `${peer.address}:${peer.port}`)
+
+async function until(condition: () => boolean, ms = 1500): Promise<boolean> {
+  for (const end = performance.now() + ms; performance.now() < end; await new Promise(resolve => setTimeout(resolve, 5))) if (condition()) return true
+  return false
+}
+
+describe("peer directory", () => {
+  test("literals at once; every peer has a slot and a place for metrics of its own", async () => {
+    const { directory } = make()
+    const staged = await directory.stage(config({ shop: { peers: ["127.0.0.1:1", { address: "[::1]:2", weight: 3, backup: true }, "unix:/run/a.sock"] } }))
+    expect(staged.problems).toEqual([])
+    const [first, second, third] = staged.peers["shop"]!
+    expect(first).toMatchObject({ address: "127.0.0.1", port: 1, host: "127.0.0.1", weight: 1, backup: false })
+    expect(second).toMatchObject({ address: "::1", weight: 3, backup: true })
+    expect(third).toMatchObject({ address: "", port: 0, path: "/run/a.sock" })
+    expect(new Set([first, second, third].map(peer => peer!.slot)).add(staged.clusterSlots["shop"]!).size).toBe(4)
+    expect(new Set([first, second, third].map(peer => peer!.metrics)).size).toBe(3)
+  })
+
+  test("a name becomes its addresses; slots stay over a reload that does not touch the cluster", async () => {
+    const { directory, resolver } = make()
+    resolver.names.set("app.test", ["127.0.0.2", "127.0.0.3"])
+    const one = await directory.stage(config({ shop: { peers: ["app.test:80"] } }))
+    one.commit()
+    expect(addresses(directory.current["shop"])).toEqual(["127.0.0.2:80", "127.0.0.3:80"])
+    const asked = resolver.asked
+    const two = await directory.stage(config({ shop: { peers: ["app.test:80"] }, other: { peers: ["127.0.0.9:1"] } }))
+    two.commit()
+    expect(resolver.asked).toBe(asked)
+    expect(two.peers["shop"]!.map(peer => peer.slot)).toEqual(one.peers["shop"]!.map(peer => peer.slot))
+  })
+
+  test("at the start a name that does not resolve is a warning and is followed; at a reload it refuses the config", async () => {
+    const { directory, resolver, told } = make()
+    const boot = await directory.stage(config({ shop: { peers: ["late.test:80"] } }))
+    expect(boot.problems).toEqual([])
+    expect(boot.warnings[0]).toContain("late.test")
+    boot.commit()
+    expect(directory.current["shop"]).toEqual([])
+    const again = await directory.stage(config({ shop: { peers: ["late.test:80"] }, more: { peers: ["nowhere.test:80"] } }))
+    expect(again.problems[0]).toMatchObject({ where: "clusters.more.peers" })
+    expect(again.problems[0]!.message).toContain("nowhere.test: no such name")
+    again.undo()
+    resolver.names.set("late.test", ["127.0.0.4"])
+    expect(await until(() => told.length > 0, 3000)).toBe(true)
+    expect(told.at(-1)).toEqual(["shop", ["127.0.0.4:80"]])
+  })
+
+  test("a change of address reaches the workers, also when it falls between staging and commit", async () => {
+    const { directory, resolver, told } = make()
+    resolver.names.set("app.test", ["127.0.0.2"])
+    resolver.lifeMs = 1
+    const staged = await directory.stage(config({ shop: { peers: ["app.test:80"] } }))
+    resolver.names.set("app.test", ["127.0.0.3"])
+    await new Promise(resolve => setTimeout(resolve, 1100))
+    expect(told).toEqual([])
+    staged.commit()
+    expect(told).toEqual([["shop", ["127.0.0.3:80"]]])
+  })
+
+  test("a worker that asks gets an answer, also when nothing changed", async () => {
+    const { directory, resolver, told } = make()
+    resolver.names.set("app.test", ["127.0.0.2"])
+    const staged = await directory.stage(config({ shop: { peers: ["app.test:80"] } }))
+    staged.commit()
+    await new Promise(resolve => setTimeout(resolve, 1000))
+    directory.refresh("shop")
+    expect(await until(() => told.length > 0)).toBe(true)
+    expect(told).toEqual([["shop", ["127.0.0.2:80"]]])
+    directory.refresh("nothing")
+  })
+
+  test("undo leaves the live peers and their slots alone", async () => {
+    const { directory } = make()
+    const one = await directory.stage(config({ shop: { peers: ["127.0.0.1:1", "127.0.0.1:2"] } }))
+    one.commit()
+    const two = await directory.stage(config({ shop: { peers: ["127.0.0.1:2", "127.0.0.1:3"] }, more: { peers: ["127.0.0.1:4"] } }))
+    two.undo()
+    expect(addresses(directory.current["shop"])).toEqual(["127.0.0.1:1", "127.0.0.1:2"])
+    const three = await directory.stage(config({ shop: { peers: ["127.0.0.1:1", "127.0.0.1:2"] } }))
+    expect(three.peers["shop"]).toEqual(one.peers["shop"]!)
+  })
+
+  test("more peers than slots refuses the config", async () => {
+    const { directory } = make()
+    const peers = Array.from({ length: 70 }, (_, i) => `127.0.0.1:${i + 1}`)
+    const staged = await directory.stage(config({ shop: { peers } }))
+    expect(staged.problems[0]!.message).toContain("64 peers")
+  })
+
+  test("committed peers are probed; those of a removed cluster no longer", async () => {
+    let probes = 0
+    const server = createServer((_, response) => {
+      probes++
+      response.end("ok")
+    })
+    servers.push(server)
+    await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve))
+    const { directory, states } = make()
+    const peers = [`127.0.0.1:${(server.address() as AddressInfo).port}`]
+    const staged = await directory.stage(config({ shop: { peers, health: { http: { every: "30ms", timeout: "1s" } } } }))
+    await new Promise(resolve => setTimeout(resolve, 50))
+    expect(probes).toBe(0)
+    staged.commit()
+    expect(await until(() => probes > 1 && states.health(staged.peers["shop"]![0]!.slot) === HEALTH_UP)).toBe(true)
+    const without = await directory.stage(config({ other: { peers: ["127.0.0.1:9"] } }))
+    without.commit()
+    await new Promise(resolve => setTimeout(resolve, 50))
+    const before = probes
+    await new Promise(resolve => setTimeout(resolve, 120))
+    expect(probes).toBe(before)
+  })
+})

@@ -1,0 +1,67 @@
+import { createServer } from "node:net"
+import type { BindConfig, Config } from "../config/index.ts"
+import { textOfBind } from "./config-source.ts"
+import type { ReloadProblem } from "./protocol.ts"
+
+/** One address that the config wants bound. */
+export interface WantedBind {
+  /** `listeners.web.bind`, with an index when there are several; `admin.bind`. */
+  readonly where: string
+  readonly bind: BindConfig
+}
+
+/** Says why an address cannot be bound now; "" = it can. */
+export type ProbeBind = (bind: BindConfig) => Promise<string>
+
+export function listenerBinds(config: Config): WantedBind[] {
+  return Object.entries(config.listeners).flatMap(([name, { bind }]) => bind.map((one, i) => ({ where: `listeners.${name}.bind${bind.length > 1 ? `[${i}]` : ""}`, bind: one })))
+}
+
+export function adminBind(config: Config): WantedBind[] {
+  return config.admin === null ? [] : [{ where: "admin.bind", bind: config.admin.bind }]
+}
+
+/**
+ * What is taken among `wanted`. Workers bind with SO_REUSEPORT, which would share the port with another instance of ours without a word,
+ * so the probe comes first and binds without it. Addresses in `ours` are bound by this process already.
+ */
+export async function takenBinds(wanted: readonly WantedBind[], ours: ReadonlySet<string>, flags: Readonly<Record<string, string>>, probe: ProbeBind): Promise<ReloadProblem[]> {
+  const problems: ReloadProblem[] = []
+  for (const { where, bind } of wanted) {
+    if (ours.has(textOfBind(bind))) continue
+    const reason = await probe(bind)
+    if (reason === "") continue
+    const flag = flags[where]
+    problems.push({ message: `${textOfBind(bind)} ${reason}; choose another with ${flag === undefined ? `${where} in the config` : flag}`, where: "", expected: "", kind: "port" })
+  }
+  return problems
+}
+
+/** The config with a free port in place of each port 0, so that all workers bind the same one. `before` = what an earlier config got for the same places. */
+export async function settlePorts(config: Config, before: Map<string, number>): Promise<Config> {
+  const listeners: Config["listeners"] = {}
+  for (const [name, listener] of Object.entries(config.listeners)) {
+    const bind: BindConfig[] = []
+    for (const [i, one] of listener.bind.entries()) bind.push("path" in one || one.port !== 0 ? one : { host: one.host, port: await portFor(`${name}[${i}] ${one.host}`, one.host, before) })
+    listeners[name] = { ...listener, bind }
+  }
+  return { ...config, listeners }
+}
+
+async function portFor(key: string, host: string, before: Map<string, number>): Promise<number> {
+  const port = before.get(key) ?? (await freePort(host))
+  before.set(key, port)
+  return port
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once("error", reject)
+    server.listen({ host: host === "" ? undefined : host, port: 0 }, () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
+    })
+  })
+}
+

@@ -1,0 +1,72 @@
+import type { Log } from "../base/index.ts"
+import type { Config } from "../config/index.ts"
+import type { MetricsRegistry } from "../observe/index.ts"
+import { adminSettings } from "./overrides.ts"
+import { adminBindProblem } from "./admin/admin-server.ts"
+import type { PeerDirectory } from "./peers/peer-directory.ts"
+import { adminBind, listenerBinds, type ProbeBind, takenBinds } from "./ports.ts"
+import { textOfBind } from "./config-source.ts"
+import type { ReloadProblem } from "./protocol.ts"
+import type { Candidate, Staged } from "./reload.ts"
+
+export interface StagerParts {
+  readonly peers: PeerDirectory
+  readonly registry: MetricsRegistry
+  readonly flags: Readonly<Record<string, string>>
+  readonly probe: ProbeBind
+  readonly log: Log
+  /** Applied after the workers have committed. */
+  committed(config: Config): Promise<void>
+}
+
+/** Gets ready what workers need before they can have a config: free ports, resolved peers, places for metrics. Keeps what is bound now. */
+export class Stager {
+  readonly #parts: StagerParts
+  #bound: ReadonlySet<string> = new Set()
+
+  constructor(parts: StagerParts) {
+    this.#parts = parts
+  }
+
+  async stage({ config }: Candidate): Promise<Staged> {
+    const { peers, registry, log } = this.#parts
+    const problems = await this.#problems(config)
+    if (problems.length > 0) return refusal(problems)
+    registry.begin()
+    placeMetrics(registry, config)
+    const staged = await peers.stage(config)
+    return {
+      problems: staged.problems,
+      peers: staged.peers,
+      clusterSlots: staged.clusterSlots,
+      layout: registry.layout,
+      undo: () => staged.undo(),
+      commit: async () => {
+        this.#bound = new Set([...listenerBinds(config), ...adminBind(config)].map(({ bind }) => textOfBind(bind)))
+        registry.commit()
+        staged.commit()
+        for (const warning of staged.warnings) log.warn("a cluster has no peers yet; its names are asked for again and again", { problem: warning })
+        await this.#parts.committed(config)
+      },
+    }
+  }
+
+  async #problems(config: Config): Promise<ReloadProblem[]> {
+    const { flags, probe } = this.#parts
+    const admin = adminSettings(config)
+    const token = admin === null ? "" : adminBindProblem(admin)
+    const taken = await takenBinds([...listenerBinds(config), ...adminBind(config)], this.#bound, flags, probe)
+    return token === "" ? taken : [{ message: token, where: "", expected: "" }, ...taken]
+  }
+}
+
+function refusal(problems: readonly ReloadProblem[]): Staged {
+  return { problems, peers: {}, clusterSlots: {}, layout: { capacity: 0, blocks: [] }, commit() {}, undo() {} }
+}
+
+/** Asks for the places of everything that has series by name, so that a reload keeps what stays. */
+function placeMetrics(registry: MetricsRegistry, config: Config): void {
+  for (const name of Object.keys(config.listeners)) registry.listener(name)
+  for (const route of config.routes) registry.route(route.name)
+  for (const name of Object.keys(config.clusters)) registry.cluster(name)
+}
