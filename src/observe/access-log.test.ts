@@ -11,14 +11,14 @@ describe("createAccessLog", () => {
   test("writes one line an exchange to a file", async () => {
     const folder = mkdtempSync(join(tmpdir(), "bothways-log-"))
     try {
-      const file = join(folder, "access.log")
-      const log = createAccessLog({ format: combined.compile({ redact: true }), to: { file } })
+      const path = join(folder, "access.log")
+      const log = createAccessLog({ format: combined.compile({ redact: true }), to: { kind: "file", path } })
       expect(log.enabled).toBe(true)
       log.log(sampleExchange())
       log.log(sampleExchange({ status: 404 }))
       await log.close()
       expect(
-        readFileSync(file, "utf8")
+        readFileSync(path, "utf8")
           .split("\n")
           .map(line => / (\d{3}) 1234 /.exec(line)?.[1]),
       ).toEqual(["200", "404", undefined])
@@ -29,7 +29,7 @@ describe("createAccessLog", () => {
 
   test("none never asks the format", async () => {
     let asked = 0
-    const log = createAccessLog({ format: () => String(asked++), to: "none" })
+    const log = createAccessLog({ format: () => String(asked++), to: { kind: "none" } })
     log.log(sampleExchange())
     log.reopen()
     await log.close()
@@ -42,7 +42,7 @@ describe("createAccessLog", () => {
       const format = () => {
         throw new Error("no")
       }
-      const log = createAccessLog({ format, to: { file: join(tmpdir(), "never-written") } })
+      const log = createAccessLog({ format, to: { kind: "file", path: join(tmpdir(), "never-written") } })
       log.log(sampleExchange())
       expect(log.dropped()).toBe(1)
       await log.close()

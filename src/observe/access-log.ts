@@ -4,8 +4,8 @@ import type { LogFormatter, LogSink } from "../plugin/index.ts"
 import { createFileSink } from "./sink/file/file.ts"
 import { createStdoutSink } from "./sink/stdout/stdout.ts"
 
-/** `file`: path, absolute or resolved against the config's directory by the caller. */
-export type AccessLogTarget = "stdout" | "none" | { readonly file: string }
+/** Where lines go, as the config has it; `path` is absolute. */
+export type AccessLogTarget = { readonly kind: "stdout" } | { readonly kind: "none" } | { readonly kind: "file"; readonly path: string }
 
 export interface AccessLogConfig {
   /** Compiled by the format's definition. */
@@ -30,8 +30,9 @@ const silent: AccessLog = { enabled: false, log: () => {}, reopen: () => {}, clo
 
 /** The access log of one worker. */
 export function createAccessLog(config: AccessLogConfig, clock: Clock = systemClock): AccessLog {
-  if (config.to === "none") return silent
-  const sink = config.to === "stdout" ? createStdoutSink(clock) : createFileSink(config.to.file, clock)
+  const { to } = config
+  if (to.kind === "none") return silent
+  const sink = to.kind === "stdout" ? createStdoutSink(clock) : createFileSink(to.path, clock)
   return new SinkLog(config.format, sink)
 }
 
