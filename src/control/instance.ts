@@ -5,11 +5,11 @@ import type { Config, Problem } from "../config/index.ts"
 import { clearGauges, createMetricsMemory, MetricsRegistry, renderPrometheus } from "../observe/index.ts"
 import { PeerStates } from "../upstream/index.ts"
 import type { AdminView } from "./admin/admin-routes.ts"
-import { AdminServer } from "./admin/admin-server.ts"
+import { AdminKeeper } from "./admin/admin-keeper.ts"
 import type { Status } from "./admin/status.ts"
 import { redact } from "./admin/redact.ts"
 import { watchConfig } from "./config-watch.ts"
-import { type ConfigSource, textOfBind } from "./config-source.ts"
+import type { ConfigSource } from "./config-source.ts"
 import { type ControlCounts, controlSamples } from "./control-metrics.ts"
 import { clusterEntries, statusOf } from "./instance-status.ts"
 import { adminSettings, checkOverrides, override, type Overrides } from "./overrides.ts"
@@ -72,11 +72,10 @@ export class Instance {
   readonly #pool: WorkerPool
   readonly #peers: PeerDirectory
   readonly #reloader: Reloader
+  readonly #admin: AdminKeeper
   readonly #counts: ControlCounts = { reloadsApplied: 0, reloadsRefused: 0, startedAt: Date.now() }
   readonly #ports = new Map<string, number>()
   #poolStart: Promise<void> | null = null
-  #admin: AdminServer | null = null
-  #adminBind = ""
   #draining = false
   #unwatch: () => void = () => {}
   #end: (code: number) => void = () => {}
@@ -93,6 +92,7 @@ export class Instance {
     }
     this.#pool = this.#newPool()
     this.#peers = new PeerDirectory({ states: this.#states, registry: this.#registry, log: this.#log, makeResolver, changed: (cluster, peers) => this.#pool.peersChanged(cluster, peers) })
+    this.#admin = new AdminKeeper(this.#view(), this.#log)
     this.#reloader = this.#newReloader()
     this.ended = new Promise(resolve => {
       this.#end = resolve
@@ -108,7 +108,7 @@ export class Instance {
 
   /** "" = off. */
   get adminAddress(): string {
-    return this.#admin?.address ?? ""
+    return this.#admin.address
   }
 
   /** Never rejects. */
@@ -143,7 +143,7 @@ export class Instance {
     this.#reloader.close("the proxy has stopped")
     this.#unwatch()
     this.#peers.stop()
-    this.#admin?.close()
+    this.#admin.close()
     this.#pool.stop()
     this.#end(code)
   }
@@ -169,7 +169,7 @@ export class Instance {
       flags: this.#options.source.flags,
       probe: probeBind,
       log: this.#log,
-      committed: config => this.#committed(config),
+      committed: config => this.#admin.follow(adminSettings(config)),
     })
     return new Reloader({
       load: () => this.#load(),
@@ -193,16 +193,6 @@ export class Instance {
     if (!loaded.ok) return { problems: loaded.problems.filter(problem => problem.severity === "error").map(reloadProblem) }
     const config = await settlePorts(override(loaded.config, this.#options), this.#ports)
     return { candidate: { config, file: loaded.script ? source.path : null, baseDir: loaded.baseDir, warnings: loaded.warnings.map(reloadProblem) } }
-  }
-
-  /** The new config is live: what only the control thread does follows it. */
-  async #committed(config: Config): Promise<void> {
-    const settings = adminSettings(config)
-    const before = this.#adminBind
-    this.#adminBind = settings === null ? "" : textOfBind(settings.bind)
-    if (settings !== null && this.#admin !== null && before === this.#adminBind) return this.#admin.adopt(settings)
-    this.#admin?.close()
-    this.#admin = settings === null ? null : await AdminServer.start(settings, this.#view(), this.#log)
   }
 
   /** What a dead worker counted in shared memory is taken back. */

@@ -23,18 +23,28 @@ export function adminBind(config: Config): WantedBind[] {
 
 /**
  * What is taken among `wanted`. Workers bind with SO_REUSEPORT, which would share the port with another instance of ours without a word,
- * so the probe comes first and binds without it. Addresses in `ours` are bound by this process already.
+ * so the probe comes first and binds without it. Addresses in `ours` are bound by this process already,
+ * and would make the probe fail for the same port on another of the machine's addresses; there the bind itself decides.
  */
-export async function takenBinds(wanted: readonly WantedBind[], ours: ReadonlySet<string>, flags: Readonly<Record<string, string>>, probe: ProbeBind): Promise<ReloadProblem[]> {
+export async function takenBinds(wanted: readonly WantedBind[], ours: readonly BindConfig[], flags: Readonly<Record<string, string>>, probe: ProbeBind): Promise<ReloadProblem[]> {
   const problems: ReloadProblem[] = []
   for (const { where, bind } of wanted) {
-    if (ours.has(textOfBind(bind))) continue
+    if (ours.some(one => overlaps(one, bind))) continue
     const reason = await probe(bind)
     if (reason === "") continue
     const flag = flags[where]
     problems.push({ message: `${textOfBind(bind)} ${reason}; choose another with ${flag === undefined ? `${where} in the config` : flag}`, where: "", expected: "", kind: "port" })
   }
   return problems
+}
+
+function overlaps(a: BindConfig, b: BindConfig): boolean {
+  if ("path" in a || "path" in b) return textOfBind(a) === textOfBind(b)
+  return a.port === b.port && (a.host === b.host || isEverywhere(a.host) || isEverywhere(b.host))
+}
+
+function isEverywhere(host: string): boolean {
+  return host === "" || host === "0.0.0.0" || host === "::"
 }
 
 /** The config with a free port in place of each port 0, so that all workers bind the same one. `before` = what an earlier config got for the same places. */

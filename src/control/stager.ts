@@ -1,11 +1,10 @@
 import type { Log } from "../base/index.ts"
-import type { Config } from "../config/index.ts"
+import type { BindConfig, Config } from "../config/index.ts"
 import type { MetricsRegistry } from "../observe/index.ts"
 import { adminSettings } from "./overrides.ts"
 import { adminBindProblem } from "./admin/admin-server.ts"
 import type { PeerDirectory } from "./peers/peer-directory.ts"
 import { adminBind, listenerBinds, type ProbeBind, takenBinds } from "./ports.ts"
-import { textOfBind } from "./config-source.ts"
 import type { ReloadProblem } from "./protocol.ts"
 import type { Candidate, Staged } from "./reload.ts"
 
@@ -22,7 +21,7 @@ export interface StagerParts {
 /** Gets ready what workers need before they can have a config: free ports, resolved peers, places for metrics. Keeps what is bound now. */
 export class Stager {
   readonly #parts: StagerParts
-  #bound: ReadonlySet<string> = new Set()
+  #bound: readonly BindConfig[] = []
 
   constructor(parts: StagerParts) {
     this.#parts = parts
@@ -42,7 +41,7 @@ export class Stager {
       layout: registry.layout,
       undo: () => staged.undo(),
       commit: async () => {
-        this.#bound = new Set([...listenerBinds(config), ...adminBind(config)].map(({ bind }) => textOfBind(bind)))
+        this.#bound = [...listenerBinds(config), ...adminBind(config)].map(({ bind }) => bind)
         registry.commit()
         staged.commit()
         for (const warning of staged.warnings) log.warn("a cluster has no peers yet; its names are asked for again and again", { problem: warning })

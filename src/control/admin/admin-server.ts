@@ -59,9 +59,12 @@ export class AdminServer {
     return typeof bound === "object" && bound !== null && !("path" in bind) ? bindText({ host: bind.host, port: bound.port }) : bindText(bind)
   }
 
-  close(): void {
+  /** Stops listening. Answers under way have `graceMs` to end. */
+  close(graceMs = 0): void {
     this.#server.close()
-    this.#server.closeAllConnections()
+    if (graceMs === 0) return this.#server.closeAllConnections()
+    this.#server.closeIdleConnections()
+    setTimeout(() => this.#server.closeAllConnections(), graceMs).unref()
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

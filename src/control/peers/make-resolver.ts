@@ -15,9 +15,6 @@ export function makeResolver(config: ResolverConfig): NameResolver {
     staleForMs: config.staleFor,
   })
   const ask = (how: "lookup" | "refresh"): NameResolver["lookup"] => (name, done) =>
-    resolver[how](name, (error, addresses, expiresAt) => {
-      const failure = error === null ? null : { message: error.message, notFound: error.code === "no-name" || error.code === "no-address" }
-      done(failure, addresses.map(entry => entry.address), expiresAt)
-    })
+    resolver[how](name, (error, addresses, expiresAt) => done(error, addresses.map(entry => entry.address), expiresAt))
   return { lookup: ask("lookup"), refresh: ask("refresh") }
 }

@@ -30,7 +30,7 @@ class FakeResolver implements NameResolver {
     this.asked++
     const addresses = this.names.get(name)
     setTimeout(() => {
-      if (addresses === undefined) done({ message: "no such name", notFound: true }, [], performance.now() + 1000)
+      if (addresses === undefined) done({ message: "no such name" }, [], performance.now() + 1000)
       else done(null, addresses, performance.now() + this.lifeMs)
     }, 1)
   }

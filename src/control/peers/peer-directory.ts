@@ -63,7 +63,7 @@ export class PeerDirectory {
     for (const [name, cluster] of Object.entries(config.clusters)) {
       const key = JSON.stringify([cluster.peers, config.resolver])
       const known = this.#live.get(name)
-      const followed = known?.key === key ? known : this.#follow(name, key, cluster, resolver, config.resolver.staleFor)
+      const followed = known?.key === key ? known : this.#follow(name, key, cluster, resolver)
       if (followed !== known) fresh.push(followed)
       next.set(name, followed)
     }
@@ -93,8 +93,8 @@ export class PeerDirectory {
     for (const cluster of this.#live.values()) cluster.stop()
   }
 
-  #follow(name: string, key: string, cluster: Config["clusters"][string], resolver: NameResolver, staleForMs: number): FollowedCluster {
-    const deps = { resolver, clock: systemClock, timers: systemTimers, random: this.#random, staleForMs }
+  #follow(name: string, key: string, cluster: Config["clusters"][string], resolver: NameResolver): FollowedCluster {
+    const deps = { resolver, clock: systemClock, timers: systemTimers, random: this.#random }
     return new FollowedCluster(name, key, cluster, deps, changed => {
       if (this.#live.get(name) === changed) this.#update(changed)
     })
