@@ -1,17 +1,30 @@
 // HOT
+import { Timer, type TimerOwner } from "../base/index.ts"
+import { dispatchClose, dispatchData, dispatchDrain, dispatchEnd, dispatchError, handOver, type NativeWire, silence } from "./dispatch.ts"
+import { beginConnect, connectError, errorName, hasLibc } from "./libc.ts"
+import type { Time } from "./time.ts"
+import type { ClientTls } from "./tls/client-tls.ts"
 import type { Wire, WireHandler } from "./wire.ts"
 
 /** Where to dial: an address literal (names are resolved by the caller) or a Unix socket. */
 export type DialTarget = { host: string; port: number } | { path: string }
 
+/** `refused`: nobody listens there; `unreachable`: no way, or no socket left; `reset`: taken and dropped; `tls`: the handshake failed or the certificate is not good. */
 export type DialFailure = "refused" | "unreachable" | "timeout" | "tls" | "reset"
 
 export interface DialOptions {
-  /** Milliseconds until the connection, with its TLS handshake, must stand. 0 = no limit. Default 0. */
-  timeoutMs?: number
+  time: Time
+  /** Milliseconds until the connection, with its TLS handshake, must stand; 0 = no limit. */
+  timeoutMs: number
+  /** Default null: no TLS. */
+  tls?: ClientTls | null
+  /** The name that is sent (SNI) and that the certificate must bear; an address literal is not sent, and must be among the certificate's addresses (RFC 6066 section 3, RFC 9525). Needed with `tls`. */
+  serverName?: string
+  /** Sent in front of everything, before TLS too: a PROXY protocol header. At most a few hundred octets. */
+  preface?: Uint8Array | null
 }
 
-/** One of the two is called, once; neither after `cancel`. */
+/** One of the two is called, once, after `dial` has returned; neither after `cancel`. */
 export interface DialHandler {
   /** The connection stands. Answers who listens to it from now on; null closes it. `alpn` is "" when none was agreed. */
   onOpen(wire: Wire, alpn: string): WireHandler | null
@@ -23,92 +36,202 @@ export interface DialHandle {
   cancel(): void
 }
 
-class DialAttempt implements DialHandle, WireHandler {
-  handler: DialHandler | null
-  timer: ReturnType<typeof setTimeout> | null
+/** One connection on its way; listens to the socket until it stands. */
+class DialAttempt implements DialHandle, WireHandler, TimerOwner {
+  private handler: DialHandler | null
+  private readonly options: DialOptions
+  private readonly timer: Timer
+  private wire: NativeWire | null
+  /** Still inside `dial`: what is known now is told on the next tick. */
+  starting: boolean
+  private failure: DialFailure
+  private detail: string
 
-  constructor(handler: DialHandler) {
+  constructor(options: DialOptions, handler: DialHandler) {
     this.handler = handler
-    this.timer = null
+    this.options = options
+    this.timer = new Timer(this)
+    this.wire = null
+    this.starting = true
+    this.failure = "unreachable"
+    this.detail = ""
+    const { time, timeoutMs } = options
+    if (timeoutMs > 0) time.wheel.schedule(this.timer, time.clock.now() + timeoutMs)
   }
 
   cancel(): void {
-    this.take()
+    this.finish()
+    this.drop()
+  }
+
+  onTimer(): void {
+    this.fail("timeout", "the connection did not stand within the connect timeout")
   }
 
   /** The handler, once; afterwards the attempt is over. */
-  take(): DialHandler | null {
+  private finish(): DialHandler | null {
     const { handler } = this
     this.handler = null
-    if (this.timer !== null) clearTimeout(this.timer)
-    this.timer = null
+    this.options.time.wheel.cancel(this.timer)
     return handler
   }
 
-  fail(kind: DialFailure, detail: string): void {
-    const handler = this.take()
-    if (handler !== null) handler.onFailed(kind, detail)
+  private drop(): void {
+    const { wire } = this
+    this.wire = null
+    if (wire !== null) wire.terminate()
   }
 
-  opened(wire: Wire): void {
-    const handler = this.take()
+  fail(failure: DialFailure, detail: string): void {
+    this.failure = failure
+    this.detail = detail
+    if (this.starting) process.nextTick(tellFailure, this)
+    else this.tell()
+  }
+
+  tell(): void {
+    const handler = this.finish()
+    this.drop()
+    if (handler !== null) handler.onFailed(this.failure, this.detail)
+  }
+
+  /** The socket exists; with `beginConnect` it is not connected yet. */
+  attach(wire: NativeWire): void {
+    if (this.handler === null) return wire.terminate()
+    this.wire = wire
+  }
+
+  /** The transport stands: the first time that it can be written to. */
+  onDrain(): void {
+    const { wire, options } = this
+    if (wire === null || wire.data !== this) return
+    const error = hasLibc ? connectError(wire.fd) : 0
+    if (error !== 0) return this.fail(failureOf(errorName(error)), errorName(error))
+    if (options.tls === null || options.tls === undefined || (options.preface ?? null) !== null) this.connected(wire)
+  }
+
+  connected(wire: NativeWire): void {
+    const { preface, tls } = this.options
+    if (preface !== null && preface !== undefined && wire.write(preface) !== preface.length) return this.fail("reset", "the preface could not be sent")
+    if (tls === null || tls === undefined) this.stand(wire, "")
+    else this.startTls(wire, tls)
+  }
+
+  startTls(wire: NativeWire, tls: ClientTls): void {
+    wire.data = silence
+    const pair = wire.upgradeTLS({ data: this, tls: tls.settings(this.options.serverName ?? ""), socket: socketHandlers })
+    if (pair === undefined) return this.fail("reset", "the connection was lost before its TLS handshake")
+    pair[0].data = silence
+    this.wire = pair[1]
+  }
+
+  onHandshake(wire: NativeWire, success: boolean, error: (Error & { code?: string }) | null): void {
+    const { tls, serverName } = this.options
+    if (this.handler === null || tls === null || tls === undefined) return wire.terminate()
+    const problem = tls.problemOf(wire, serverName ?? "", success, error)
+    if (problem !== "") return this.fail("tls", problem)
+    this.stand(wire, wire.alpnProtocol || "")
+  }
+
+  private stand(wire: NativeWire, alpn: string): void {
+    const handler = this.finish()
+    this.wire = null
+    wire.data = silence
     if (handler === null) return wire.terminate()
-    const next = handler.onOpen(wire, "")
-    if (next === null) return wire.terminate()
-    wire.data = next
+    handOver(wire, handler.onOpen(wire, alpn))
   }
 
   onData(): void {}
-  onDrain(): void {}
   onEnd(): void {}
-  onClose(_wire: Wire, error: Error | null): void {
-    this.fail("reset", error === null ? "closed before it stood" : error.message)
+
+  onClose(wire: Wire, error: (Error & { code?: string }) | null): void {
+    if (wire !== this.wire || this.handler === null) return
+    this.wire = null
+    const code = error?.code ?? ""
+    this.fail(code === "" ? "reset" : failureOf(code), code === "" ? "the peer closed the connection before it stood" : code)
   }
 }
 
-type DialedWire = Wire & { setNoDelay(on: boolean): boolean }
-
-const socketHandlers = {
-  open(wire: DialedWire): void {
-    wire.setNoDelay(true)
-    ;(wire.data as unknown as DialAttempt).opened(wire)
-  },
-  data(wire: Wire, chunk: Buffer): void {
-    wire.data.onData(wire, chunk)
-  },
-  drain(wire: Wire): void {
-    wire.data.onDrain(wire)
-  },
-  end(wire: Wire): void {
-    wire.data.onEnd(wire)
-  },
-  close(wire: Wire, error?: Error): void {
-    wire.data.onClose(wire, error ?? null)
-  },
-  error(): void {},
-  connectError(wire: Wire, error: Error & { code?: string }): void {
-    ;(wire.data as unknown as DialAttempt).fail(failureOf(error.code ?? ""), error.code ?? error.message)
-  },
+function tellFailure(attempt: DialAttempt): void {
+  attempt.tell()
 }
 
 function failureOf(code: string): DialFailure {
   if (code === "ECONNREFUSED") return "refused"
   if (code === "ETIMEDOUT") return "timeout"
-  if (code === "ECONNRESET") return "reset"
+  if (code === "ECONNRESET" || code === "EPIPE") return "reset"
   return "unreachable"
 }
 
-function expire(attempt: DialAttempt): void {
-  attempt.fail("timeout", "no connection in time")
+// A socket from `beginConnect` opens at once and drains when it is connected; any other opens when it is connected.
+const socketHandlers = {
+  open(wire: NativeWire): void {
+    if (wire.data instanceof DialAttempt) wire.data.attach(wire)
+  },
+  data: dispatchData,
+  drain: dispatchDrain,
+  end: dispatchEnd,
+  close: dispatchClose,
+  error: dispatchError,
+  handshake(wire: NativeWire, success: boolean, error: Error | null): void {
+    if (wire.data instanceof DialAttempt) wire.data.onHandshake(wire, success, error)
+  },
 }
 
-/** Opens one connection. Never throws and never calls back before it has returned. */
+const connectedHandlers = {
+  data: dispatchData,
+  drain: dispatchDrain,
+  end: dispatchEnd,
+  close: dispatchClose,
+  error: dispatchError,
+  open(wire: NativeWire): void {
+    const attempt = wire.data
+    if (!(attempt instanceof DialAttempt)) return
+    attempt.attach(wire)
+    attempt.connected(wire)
+  },
+  connectError(wire: NativeWire, error: Error & { code?: string }): void {
+    const code = error.code ?? error.message
+    // No such socket file is the same to the caller as a port that nobody listens on.
+    if (wire.data instanceof DialAttempt) wire.data.fail(code === "ENOENT" ? "refused" : failureOf(code), code)
+  },
+}
+
+/** Opens one connection. Does not throw. */
 export function dial(target: DialTarget, options: DialOptions, handler: DialHandler): DialHandle {
-  const attempt = new DialAttempt(handler)
-  if (options.timeoutMs) attempt.timer = setTimeout(expire, options.timeoutMs, attempt)
-  const settings = "path" in target
-    ? { unix: target.path, allowHalfOpen: true, data: attempt, socket: socketHandlers }
-    : { hostname: target.host, port: target.port, allowHalfOpen: true, data: attempt, socket: socketHandlers }
+  const attempt = new DialAttempt(options, handler)
+  if (!("path" in target) && hasLibc) dialDescriptor(target.host, target.port, options, attempt)
+  else dialNatively(target, attempt)
+  attempt.starting = false
+  return attempt
+}
+
+// The runtime's own way to connect hands out the socket only when it is connected, so a connection to a silent address could not be given up and would
+// hold its descriptor for two minutes.
+function dialDescriptor(host: string, port: number, options: DialOptions, attempt: DialAttempt): void {
+  const fd = beginConnect(host, port)
+  if (fd < 0) return attempt.fail(failureOf(errorName(-fd)), errorName(-fd))
+  const { tls, preface } = options
+  const early = tls !== null && tls !== undefined && (preface ?? null) === null
+  const settings = { fd, allowHalfOpen: true, data: attempt, socket: socketHandlers, tls: early ? tls.settings(options.serverName ?? "") : undefined }
   Bun.connect(settings as never)
+}
+
+function dialNatively(target: DialTarget, attempt: DialAttempt): void {
+  const settings = "path" in target
+    ? { unix: target.path, allowHalfOpen: true, data: attempt, socket: connectedHandlers }
+    : { hostname: target.host, port: target.port, allowHalfOpen: true, data: attempt, socket: connectedHandlers }
+  Bun.connect(settings as never)
+}
+
+/**
+ * Runs TLS over a connection that stands, such as a tunnel through a parent proxy. The wire is spent: its handler hears nothing more, and all goes on with
+ * the one that `onOpen` gets. `options.preface` is not used.
+ */
+export function upgradeToTls(wire: Wire, options: DialOptions, handler: DialHandler): DialHandle {
+  const attempt = new DialAttempt(options, handler)
+  if (options.tls === null || options.tls === undefined) attempt.fail("tls", "no TLS settings")
+  else attempt.startTls(wire as NativeWire, options.tls)
+  attempt.starting = false
   return attempt
 }

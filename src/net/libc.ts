@@ -1,0 +1,110 @@
+import { getSystemErrorName } from "node:util"
+import { dlopen, type Pointer, ptr, read } from "bun:ffi"
+import { writeIp } from "../base/index.ts"
+
+// What the runtime does not offer: a connection that can be given up while it is being made, the length of the accept queue, a second handle on a
+// listening socket. Linux on x86-64 and arm64, where these numbers are the same; elsewhere `libc` is null and the callers do without.
+const SYMBOLS = {
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  listen: { args: ["i32", "i32"], returns: "i32" },
+  dup: { args: ["i32"], returns: "i32" },
+  close: { args: ["i32"], returns: "i32" },
+  getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+  __errno_location: { args: [], returns: "ptr" },
+} as const
+
+const AF_INET = 2
+const AF_INET6 = 10
+const STREAM_NONBLOCK_CLOEXEC = 0o2004001
+const SOL_SOCKET = 1
+const SO_ERROR = 4
+const IPPROTO_TCP = 6
+const TCP_NODELAY = 1
+const EINPROGRESS = 115
+const EINVAL = 22
+
+type Symbols = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"]
+
+function load(): Symbols | null {
+  if (process.platform !== "linux") return null
+  for (const name of ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`, "libc.so"]) {
+    try {
+      return dlopen(name, SYMBOLS).symbols
+    } catch {
+      // The next name.
+    }
+  }
+  return null
+}
+
+const symbols = load()
+/** True when the functions below can be called. */
+export const hasLibc: boolean = symbols !== null
+
+// The buffers are made explicitly: the engine moves the octets of a small array that has none of its own, and the pointer then points to the past.
+// struct sockaddr_in6 is 28 octets, sockaddr_in 16 (ip(7), ipv6(7)).
+const address = new Uint8Array(new ArrayBuffer(28))
+const addressPointer: Pointer = ptr(address)
+const number = new Int32Array(new ArrayBuffer(4))
+const numberPointer: Pointer = ptr(number)
+const numberBytes = new Int32Array(new ArrayBuffer(4))
+const numberBytesPointer: Pointer = ptr(numberBytes)
+
+function errno(): number {
+  return read.i32(symbols!.__errno_location()!, 0)
+}
+
+/** Begins a TCP connection to an address literal. Answers the descriptor, or the system's error number made negative. The connection stands when the descriptor becomes writable. */
+export function beginConnect(host: string, port: number): number {
+  const octets = writeIp(host, address, 8)
+  if (octets === 0) return -EINVAL
+  // The kernel's own byte order in the family, the network's in the port; an IPv4 address stands at 4, an IPv6 address behind the flow label at 8.
+  address[0] = octets === 4 ? AF_INET : AF_INET6
+  address[1] = 0
+  address[2] = port >>> 8
+  address[3] = port
+  if (octets === 4) address.copyWithin(4, 8, 12)
+  address.fill(0, octets === 4 ? 8 : 4, octets === 4 ? 16 : 8)
+  if (octets === 16) address.fill(0, 24, 28)
+  const fd = symbols!.socket(address[0], STREAM_NONBLOCK_CLOEXEC, 0)
+  if (fd < 0) return -errno()
+  number[0] = 1
+  symbols!.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, numberPointer, 4)
+  if (symbols!.connect(fd, addressPointer, octets === 4 ? 16 : 28) === 0) return fd
+  const error = errno()
+  if (error === EINPROGRESS) return fd
+  symbols!.close(fd)
+  return -error
+}
+
+/** What became of a connection that was being made: 0 = it stands, else the system's error number. Asking clears it. */
+export function connectError(fd: number): number {
+  number[0] = 0
+  numberBytes[0] = 4
+  return symbols!.getsockopt(fd, SOL_SOCKET, SO_ERROR, numberPointer, numberBytesPointer) === 0 ? number[0]! : errno()
+}
+
+/** `ECONNREFUSED` and the like. */
+export function errorName(error: number): string {
+  try {
+    return getSystemErrorName(-error)
+  } catch {
+    return `error ${error}`
+  }
+}
+
+/** Sets the length of the accept queue of a listening socket; the system caps it at net.core.somaxconn. */
+export function resizeBacklog(fd: number, backlog: number): void {
+  symbols?.listen(fd, backlog)
+}
+
+/** A second descriptor for the same socket, or -1. */
+export function duplicate(fd: number): number {
+  return symbols === null ? -1 : symbols.dup(fd)
+}
+
+export function closeDescriptor(fd: number): void {
+  symbols?.close(fd)
+}
