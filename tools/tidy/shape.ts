@@ -34,7 +34,7 @@ const kebab = /^[a-z0-9]+(?:-[a-z0-9]+)*$/
 export function checkName(path: string): Finding[] {
   const report = (message: string): Finding => ({ path, line: 1, rule: "name", message })
   for (const part of path.split("/")) {
-    const name = part.replace(/(?:\.(?:test|wire|gen|d))?\.(?:ts|mjs)$/, "")
+    const name = part.replace(/(?:\.(?:test|wire|gen|fixture|config|d))?\.(?:ts|mjs)$/, "")
     if (!kebab.test(name)) return [report(`"${part}" is not kebab-case`)]
     const banned = name.split("-").find(word => bannedWords.has(word))
     if (banned !== undefined) return [report(`"${banned}" says nothing about what is inside`)]
