@@ -166,7 +166,7 @@ export class Instance {
     const stager = new Stager({
       peers: this.#peers,
       registry: this.#registry,
-      flags: this.#options.source.flags,
+      flags: { ...this.#options.source.flags, ...(this.#options.admin === null ? {} : { "admin.bind": "--admin" }) },
       probe: probeBind,
       log: this.#log,
       committed: config => this.#admin.follow(adminSettings(config)),

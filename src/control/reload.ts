@@ -183,7 +183,8 @@ export class Reloader {
     const { outcome, trigger, tookMs } = record
     if (outcome.ok && outcome.changed) log.info("config is live", { version: outcome.version, trigger, tookMs, changes: outcome.changes })
     else if (outcome.ok) log.info("config is unchanged; certificates were read again", { version: outcome.version, trigger })
-    else log.error(outcome.version === 0 ? "config refused" : "config refused; the old one stays", { trigger, problems: outcome.problems.map(describeProblem) })
+    // at the start whoever started it tells
+    else if (outcome.version > 0) log.error("config refused; the old one stays", { trigger, problems: outcome.problems.map(describeProblem) })
   }
 }
 

@@ -1,5 +1,6 @@
 import { request } from "node:http"
 import { isIP } from "node:net"
+import { UsageError } from "./usage-error.ts"
 
 export interface AdminTarget {
   /** `host:port` or `unix:/path`. */
@@ -43,7 +44,7 @@ export function splitAddress(address: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(address)
   const port = Number(match?.[3])
   if (match === null || port < 1 || port > 65535 || (match[1] !== undefined && isIP(match[1]) !== 6)) {
-    throw new RangeError(`expected an admin address such as 127.0.0.1:9900 or unix:/run/bothways.sock, got ${JSON.stringify(address)}`)
+    throw new UsageError(`expected an admin address such as 127.0.0.1:9900 or unix:/run/bothways.sock, got ${JSON.stringify(address)}`)
   }
   const host = match[1] ?? match[2]!
   // what a listener binds to is not always what one can ask

@@ -16,28 +16,36 @@ export interface WorkerEvents {
 
 export type SpawnWorker = (setup: WorkerSetup, events: WorkerEvents) => WorkerPort
 
-/** Starts the data thread. An uncaught error in it is told through `ended`; a hung one only its heartbeat gives away. */
-export const spawnThread: SpawnWorker = (setup, events) => {
-  const worker = new Worker(new URL("../worker.ts", import.meta.url), { workerData: setup, name: `bothways-${setup.index}` })
+/** Starts the data thread. */
+export const spawnThread: SpawnWorker = (setup, events) => startThread(new URL("../worker.ts", import.meta.url), setup, events)
+
+/** Starts a thread from a module. An uncaught error in it is told through `ended`; a hung one only its heartbeat gives away. */
+export function startThread(module: URL, setup: WorkerSetup, events: WorkerEvents): WorkerPort {
+  const worker = new Worker(module, { workerData: setup })
   let error = ""
+  let terminated = false
   let ended = false
   worker.on("message", (message: FromWorker) => {
     if (!ended) events.message(message)
   })
   worker.on("error", (cause: unknown) => {
     error = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
-    // the runtime does not always end a thread that threw; half a worker is worse than none
+    // half a worker is worse than none, should the runtime leave it running
+    terminated = true
     worker.terminate()
   })
   worker.on("exit", code => {
     if (ended) return
     ended = true
-    events.ended(error === "" && code !== 0 && code !== 1 ? `exit code ${code}` : error)
+    events.ended(error !== "" || terminated ? error : `it ended by itself, exit code ${code}`)
   })
   return {
     post: message => {
       if (!ended) worker.postMessage(message)
     },
-    terminate: () => void worker.terminate(),
+    terminate: () => {
+      terminated = true
+      worker.terminate()
+    },
   }
 }
