@@ -1,5 +1,5 @@
 import type { z } from "zod"
-import { type IssueFacts, joinOr, oneOf, shown } from "./issue-sentence.ts"
+import { type IssueFacts, joinOr, shown } from "./issue-sentence.ts"
 import { nearest } from "./nearest.ts"
 import { type ConfigPath, type Finding, valueAt } from "./problem.ts"
 
@@ -39,14 +39,27 @@ function unknownKey(path: ConfigPath, key: string, { allowed = [], noun = "key" 
 }
 
 function valueFinding(path: ConfigPath, issue: Issue, value: unknown): Finding {
-  const suggestion = issue.instead ?? (typeof value === "string" && issue.allowed ? (nearest(value, issue.allowed) ?? undefined) : undefined)
-  const tail =
-    suggestion === undefined
-      ? unhelped(issue)
-      : issue.instead
-        ? `; write ${JSON.stringify(suggestion)}`
-        : `; did you mean ${JSON.stringify(suggestion)}?`
-  return { ...finding(path, "value", `${issue.message}${tail}`, issue), ...(suggestion ? { suggestion } : {}) }
+  const instead = issue.instead ?? switchWord(issue, value)
+  const near = instead === undefined && typeof value === "string" && issue.allowed ? (nearest(value, issue.allowed) ?? undefined) : undefined
+  const said = issue.instead !== undefined && issue.message.includes(issue.instead)
+  const tail = said
+    ? ""
+    : instead
+      ? `; write ${issue.instead ? JSON.stringify(instead) : instead}`
+      : near
+        ? `; did you mean ${JSON.stringify(near)}?`
+        : unhelped(issue)
+  const suggestion = instead ?? near
+  return { ...finding(path, "value", `${issue.message}${tail}`, issue), ...(suggestion === undefined ? {} : { suggestion }) }
+}
+
+// YAML 1.1 read these words as true and false; 1.2 does not.
+const switchWords: Readonly<Record<string, string>> = { yes: "true", on: "true", no: "false", off: "false" }
+
+function switchWord(issue: Issue, value: unknown): string | undefined {
+  const word = typeof value === "string" ? value.toLowerCase() : ""
+  const meant = Object.hasOwn(switchWords, word) ? switchWords[word]! : ""
+  return issue.wants?.includes(meant) ? meant : undefined
 }
 
 // "unknown balancer "x"" alone would leave the reader without the words that are known.
@@ -89,13 +102,9 @@ function issueDepth(issue: Issue): number {
 
 /** All branches fail at the value itself: what each of them wanted, in one sentence. */
 function rootSentence(union: Issue, issues: readonly Issue[], value: unknown): Issue {
-  const wanted = union.wanted ?? joinOr([...new Set(issues.flatMap(issue => wordsOf(issue)))])
-  const allowed = issues.flatMap(issue => issue.allowed ?? [])
+  const wants = union.wanted ? [union.wanted] : [...new Set(issues.flatMap(issue => issue.wants ?? (issue.wanted ? [issue.wanted] : [])))]
+  const wanted = joinOr(wants)
   const message = union.message || `expected ${wanted}, got ${shown(value)}`
-  return { ...union, message, wanted, allowed, code: "custom" } as unknown as Issue
-}
-
-function wordsOf(issue: Issue): string[] {
-  if (issue.wanted) return [issue.wanted]
-  return issue.code === "invalid_value" ? [oneOf(issue.values)] : []
+  const code = issues.some(issue => issueDepth(issue) === depthWrongWord) ? "invalid_value" : "invalid_type"
+  return { ...union, code, message, wants, wanted, allowed: issues.flatMap(issue => issue.allowed ?? []) } as unknown as Issue
 }

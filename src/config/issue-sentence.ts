@@ -1,4 +1,4 @@
-import type { z } from "zod"
+import { z } from "zod"
 
 /**
  * What our schemas add to zod's issues beside the message. zod copies own keys of a raw issue to the finished one,
@@ -7,6 +7,8 @@ import type { z } from "zod"
 export interface IssueFacts {
   /** What the field takes, as it follows the word "expected". */
   wanted?: string
+  /** The same as a list, when the field takes one of several things. */
+  wants?: readonly string[]
   /** Valid words at this place: keys of the map, or values of the field. */
   allowed?: readonly string[]
   /** An unknown key in the map that the path names. */
@@ -24,11 +26,13 @@ export function sentence(raw: z.core.$ZodRawIssue): string {
   const issue = raw as RawIssue
   switch (issue.code) {
     case "invalid_type":
-      issue.wanted ??= typeWords[issue.expected] ?? `a ${issue.expected}`
+      issue.wants ??= issue.wanted ? [issue.wanted] : typeWordsOf(issue)
+      issue.wanted ??= joinOr(issue.wants)
       return `expected ${issue.wanted}, got ${shown(issue.input)}`
     case "invalid_value":
       issue.allowed ??= issue.values.map(String)
-      issue.wanted ??= oneOf(issue.values)
+      issue.wants ??= issue.values.map(written)
+      issue.wanted ??= joinOr(issue.wants)
       return `expected ${issue.wanted}, got ${shown(issue.input)}`
     case "unrecognized_keys":
       issue.allowed ??= keysOf(issue.inst)
@@ -58,16 +62,22 @@ function boundSentence(issue: RawIssue): string {
   }
 }
 
-const typeWords: Readonly<Record<string, string>> = {
-  string: "text",
-  number: "a number",
-  int: "a whole number",
-  boolean: "true or false",
-  object: "a map",
-  record: "a map",
-  array: "a list",
-  null: "null",
-  undefined: "nothing",
+const typeWords: Readonly<Record<string, readonly string[]>> = {
+  string: ["text"],
+  number: ["a number"],
+  int: ["a whole number"],
+  boolean: ["true", "false"],
+  object: ["a map"],
+  record: ["a map"],
+  array: ["a list"],
+}
+
+function typeWordsOf(issue: z.core.$ZodRawIssue<z.core.$ZodIssueInvalidType>): readonly string[] {
+  const schema = issue.inst as z.core.$ZodType | undefined
+  const title = schema && z.globalRegistry.get(schema)?.title
+  if (title) return [`a ${title}`]
+  const format = (schema?._zod.def as { format?: string } | undefined)?.format
+  return typeWords[format === "safeint" ? "int" : issue.expected] ?? [`a ${issue.expected}`]
 }
 
 function bound(words: string, origin: string, limit: number): string {
@@ -88,8 +98,11 @@ function keysOf(schema: unknown): readonly string[] {
 
 /** `"a", "b" or "c"`. */
 export function oneOf(values: readonly unknown[]): string {
-  const words = values.map(value => (typeof value === "string" ? JSON.stringify(value) : String(value)))
-  return joinOr(words)
+  return joinOr(values.map(written))
+}
+
+function written(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value)
 }
 
 /** `a, b or c`. */
@@ -100,11 +113,10 @@ export function joinOr(words: readonly string[]): string {
 
 /** A value as a message may show it: short, and never the inside of a map or list. */
 export function shown(value: unknown): string {
-  if (value === undefined) return "nothing"
-  if (value === null) return "nothing (null)"
+  if (value === undefined || value === null) return "nothing"
   if (Array.isArray(value)) return "a list"
   if (typeof value === "function") return "a function"
   if (typeof value === "object") return "a map"
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value)
+  const text = written(value)
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }

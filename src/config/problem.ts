@@ -59,6 +59,22 @@ export function pathText(path: ConfigPath): string {
   return text
 }
 
+/** Tells line and column of an offset, both from 1. yaml's own LineCounter loses line breaks that lie within a syntax error. */
+export function lineIndex(text: string): (offset: number) => { line: number; column: number } {
+  const starts = [0]
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1)
+  return offset => {
+    const bounded = Math.max(0, Math.min(offset, text.length))
+    let low = 0
+    for (let high = starts.length; high - low > 1; ) {
+      const middle = (low + high) >>> 1
+      if (starts[middle]! <= bounded) low = middle
+      else high = middle
+    }
+    return { line: low + 1, column: bounded - starts[low]! + 1 }
+  }
+}
+
 /** The value at `path`; undefined when there is none. Only own properties count. */
 export function valueAt(root: unknown, path: ConfigPath): unknown {
   let value = root

@@ -42,9 +42,9 @@ function checkPair(at: ConfigPath, certFile: string, keyFile: string): Finding[]
   return findings
 }
 
-function checkDates(at: ConfigPath, cert: X509Certificate): Finding[] {
-  if (Date.parse(cert.validTo) < Date.now()) return [warning(at, `the certificate ended at ${cert.validTo}`)]
-  return Date.parse(cert.validFrom) > Date.now() ? [warning(at, `the certificate is not valid before ${cert.validFrom}`)] : []
+export function checkDates(at: ConfigPath, cert: Pick<X509Certificate, "validFrom" | "validTo">, now = Date.now()): Finding[] {
+  if (Date.parse(cert.validTo) < now) return [warning(at, `the certificate ended at ${cert.validTo}`)]
+  return Date.parse(cert.validFrom) > now ? [warning(at, `the certificate is not valid before ${cert.validFrom}`)] : []
 }
 
 interface Outcome<T> {

@@ -53,7 +53,7 @@ function checkListener(subject: Subject, name: string, listener: ListenerConfig)
 
 /** Something in the route asks who the client is. */
 function isRestricted(route: RouteConfig): boolean {
-  const asks = /^(?:acl|allow|client|ip|auth|basic-auth|require-user)/
+  const asks = /(?:^|-)(?:acl|allow|auth|client|ip|user)(?:-|$)/
   return (
     route.match.when !== null ||
     route.match.rules.some(rule => rule.name === "client") ||

@@ -5,14 +5,18 @@ import { error, type Subject } from "./subject.ts"
 
 /** A config without listeners, and addresses that are bound twice. */
 export function checkListeners(subject: Subject): Finding[] {
-  // Beside an unknown section the sentence would most likely be about the same slip: `liseners:`.
-  const none =
-    subject.declared.listeners.size === 0 &&
-    (subject.whole || Object.keys(subject.raw as object).every(section => Object.hasOwn(subject.config, section)))
+  const none = hasNoListeners(subject)
   return [
     ...(none ? [error([], 'no listener is defined; the proxy would hear nobody. Write, for example, listeners: { web: { bind: ":8080" } }')] : []),
     ...checkAddresses(subject),
   ]
+}
+
+/** Beside an unknown section the sentence would most likely be about the same slip: `liseners:`. */
+function hasNoListeners({ config, raw }: Subject): boolean {
+  const content = valueAt(raw, ["listeners"]) ?? {}
+  const known = Object.keys(raw as object).every(section => Object.hasOwn(config, section))
+  return known && typeof content === "object" && !Array.isArray(content) && Object.keys(content).length === 0
 }
 
 function checkAddresses({ config, raw }: Subject): Finding[] {

@@ -1,12 +1,14 @@
-import { isDeepStrictEqual } from "node:util"
 import type { Finding } from "../problem.ts"
 import type { RouteConfig } from "../schema.ts"
 import { listenersOf, routeWord, type Subject, warning } from "./subject.ts"
 
 /** What is written and never used: routes behind a catch-all, clusters without a route, listeners without one. */
 export function checkReach(subject: Subject): Finding[] {
+  const taken = new Taken()
   const unreachable = subject.config.routes.flatMap((route, position) => {
-    const earlier = shadowOf(subject, route, position)
+    const listeners = listenersOf(subject, route)
+    const earlier = taken.shadowOf(route, listeners)
+    taken.add(route, listeners, position)
     const at = ["routes", subject.routeIndex[position]!]
     return earlier === -1 ? [] : [warning(at, `this route can never match: ${routeWord(subject, earlier)} takes all of its requests before`)]
   })
@@ -14,24 +16,51 @@ export function checkReach(subject: Subject): Finding[] {
   return subject.whole ? [...unreachable, ...unusedClusters(subject), ...listenersWithoutRoute(subject)] : unreachable
 }
 
-/** Position of the earlier route that leaves nothing for this one, or -1. When several do so together, the last of them. */
-function shadowOf(subject: Subject, route: RouteConfig, position: number): number {
-  const open = new Set(listenersOf(subject, route))
-  for (let i = 0; i < position && open.size > 0; i++) {
-    const before = subject.config.routes[i]!
-    if (!takesAllOf(before, route)) continue
-    for (const name of listenersOf(subject, before)) open.delete(name)
-    if (open.size === 0) return i
+/** Rules of a route whose subsets are looked up; with more of them only none, one and all are. */
+const rulesMax = 6
+
+/**
+ * What the routes so far leave nothing of: a route takes all requests of a later one when its rules are some of the later one's rules.
+ * Looked up by the rules' text, so that thousands of routes are not compared with each other.
+ */
+class Taken {
+  /** Rules as text → listener → position of the first route that has them. */
+  readonly #byRules = new Map<string, Map<string, number>>()
+
+  add(route: RouteConfig, listeners: readonly string[], position: number): void {
+    if (route.match.when !== null) return
+    const key = keyOf(rulesOf(route))
+    const byListener = this.#byRules.get(key) ?? new Map<string, number>()
+    this.#byRules.set(key, byListener)
+    for (const name of listeners) if (!byListener.has(name)) byListener.set(name, position)
   }
-  return -1
+
+  /** Position of the route that leaves nothing for this one, or -1. When several do so together, the last of them. */
+  shadowOf(route: RouteConfig, listeners: readonly string[]): number {
+    const maps = subsetsOf(rulesOf(route)).flatMap(rules => this.#byRules.get(keyOf(rules)) ?? [])
+    let last = -1
+    for (const name of listeners) {
+      const first = Math.min(...maps.map(map => map.get(name) ?? Number.POSITIVE_INFINITY))
+      if (first === Number.POSITIVE_INFINITY) return -1
+      last = Math.max(last, first)
+    }
+    return last
+  }
 }
 
-/** On a listener that both are for, every request that `route` matches is matched by `before`. */
-function takesAllOf(before: RouteConfig, route: RouteConfig): boolean {
-  if (before.match.when !== null && before.match.when !== route.match.when) return false
-  return before.match.rules.every(
-    rule => rule.name === "listener" || route.match.rules.some(other => other.name === rule.name && isDeepStrictEqual(other.options, rule.options)),
-  )
+function rulesOf(route: RouteConfig): string[] {
+  return route.match.rules.flatMap(rule => (rule.name === "listener" ? [] : [`${rule.name}=${JSON.stringify(rule.options)}`]))
+}
+
+function keyOf(rules: readonly string[]): string {
+  return rules.join("\n")
+}
+
+function subsetsOf(rules: readonly string[]): (readonly string[])[] {
+  if (rules.length > rulesMax) return [[], ...rules.map(rule => [rule]), rules]
+  const subsets: string[][] = [[]]
+  for (const rule of rules) subsets.push(...subsets.map(subset => [...subset, rule]))
+  return subsets
 }
 
 function unusedClusters({ config }: Subject): Finding[] {

@@ -1,4 +1,3 @@
-import { joinOr } from "../issue-sentence.ts"
 import { nearest } from "../nearest.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
 import type { RouteConfig } from "../schema.ts"
@@ -32,7 +31,7 @@ function unknown(noun: string, name: string, known: ReadonlySet<string>, path: C
   if (known.has(name)) return []
   const names = [...known]
   const suggestion = nearest(name, names)
-  const there = names.length === 0 ? `no ${noun} is defined` : `there are ${joinOr(names.slice(0, 10)).replace(/ or ([^ ]*)$/, " and $1")}`
+  const there = names.length === 0 ? `no ${noun} is defined` : `defined: ${names.slice(0, 10).join(", ")}`
   const tail = suggestion === null ? `; ${there}` : `; did you mean ${JSON.stringify(suggestion)}?`
   return [error(path, `there is no ${noun} ${JSON.stringify(name)}${tail}`, suggestion === null ? {} : { suggestion })]
 }

@@ -44,10 +44,17 @@ function readPorts(text: string): string {
 }
 
 /** What was meant by the commonest slips. */
-function insteadOf(text: string): string | undefined {
+function bindInstead(text: string): string | undefined {
+  return /^\d{1,5}$/.test(text) ? `:${text}` : bracketed(text)
+}
+
+function endpointInstead(text: string): string | undefined {
   const url = /^(https?):\/\/([^/?#]+)/i.exec(text)
   if (url) return /:\d+$/.test(url[2]!) ? url[2]! : `${url[2]}:${url[1]!.toLowerCase() === "https" ? 443 : 80}`
-  if (/^\d{1,5}$/.test(text)) return `:${text}`
+  return /^:?\d{1,5}$/.test(text) ? `127.0.0.1:${text.replace(":", "")}` : bracketed(text)
+}
+
+function bracketed(text: string): string | undefined {
   const bare = /^(.*):(\d{1,5})$/.exec(text)
   return bare && isIP(bare[1]!) === 6 ? `[${bare[1]}]:${bare[2]}` : undefined
 }
@@ -75,8 +82,8 @@ function reading<T>(title: string, wanted: string, read: (text: string) => T, sl
     .meta({ title })
 }
 
-export const bindSchema = reading("address", 'an address such as "127.0.0.1:8080"', readBind, insteadOf)
-export const endpointSchema = reading("address", 'an address such as "127.0.0.1:9000"', readEndpoint, insteadOf)
+export const bindSchema = reading("address", 'an address such as "127.0.0.1:8080"', readBind, bindInstead)
+export const endpointSchema = reading("address", 'an address such as "127.0.0.1:9000"', readEndpoint, endpointInstead)
 export const cidrSchema = reading("address range", "an address range such as 10.0.0.0/8", readCidr)
 export const portsSchema = reading("port or range", "a port or a range such as 1025-65535", readPorts)
 

@@ -1,11 +1,12 @@
 import { z } from "zod"
 import { duration, size } from "../../base/index.ts"
+import { shown } from "../issue-sentence.ts"
 import { bindSchema, cidrSchema, portsSchema } from "./address.ts"
 import { count, field, listOf, maybe, off, pathSchema } from "./section.ts"
 
 /** TLS versions; YAML reads a bare 1.2 as a number. */
 export const tlsVersionSchema = z
-  .union([z.enum(["1.2", "1.3"]), z.literal(1.2), z.literal(1.3)])
+  .union([z.enum(["1.2", "1.3"]), z.literal(1.2), z.literal(1.3)], { error: issue => `expected 1.2 or 1.3, got ${shown(issue.input)}` })
   .transform((version): "1.2" | "1.3" => String(version) as "1.2" | "1.3")
   .meta({ title: "1.2 or 1.3" })
 

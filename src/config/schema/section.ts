@@ -15,7 +15,7 @@ export function maybe<S extends z.ZodType>(schema: S, meaning: string) {
 
 /** One value or a list of them; always a list in the model. */
 export function listOf<S extends z.ZodType>(schema: S) {
-  return z.union([z.array(schema).min(1), schema.transform(value => [value])]) as unknown as z.ZodType<z.output<S>[], z.input<S> | z.input<S>[]>
+  return z.union([schema.transform(value => [value]), z.array(schema).min(1)]) as unknown as z.ZodType<z.output<S>[], z.input<S> | z.input<S>[]>
 }
 
 type Overrides<S extends Record<string, z.ZodPrefault<z.ZodType>>> = { [K in keyof S]: z.ZodOptional<ReturnType<S[K]["unwrap"]>> }

@@ -1,20 +1,20 @@
-import { type ConfigPath, type ConfigSource, fileProblem, type Place } from "../problem.ts"
+import { type ConfigPath, type ConfigSource, fileProblem, lineIndex, type Place } from "../problem.ts"
 import { members } from "./literal.ts"
 import type { SourceResult } from "./yaml.ts"
-import { pathToFileURL } from "node:url"
+import { createRequire } from "node:module"
+import { dirname, join, sep } from "node:path"
 
 let loads = 0
 
 /**
- * Runs a TypeScript or JavaScript config and takes its default export. Each load runs the file afresh; modules that it imports
- * are run once in the life of the process. `text` is the file's content, for positions.
+ * Runs a TypeScript or JavaScript config and takes its default export. Each load runs the file afresh, and what it imports from its own
+ * folder and below; packages run once in the life of the process. `text` is the file's content, for positions.
  */
 export async function readScript(text: string, file: string): Promise<SourceResult> {
   loads++
   let value: unknown
   try {
-    const module = (await import(`${pathToFileURL(file).href}?load=${loads}`)) as { default?: unknown }
-    value = module.default
+    value = await importFresh(file)
   } catch (error) {
     return { source: null, problems: [fileProblem(file, `cannot be run: ${firstLine(error)}`, positionOf(error))] }
   }
@@ -22,6 +22,25 @@ export async function readScript(text: string, file: string): Promise<SourceResu
     return { source: null, problems: [fileProblem(file, "expected `export default defineConfig({ … })`, got no object as default export")] }
   }
   return { source: scriptSource(text, file, value), problems: [] }
+}
+
+const { cache } = createRequire(import.meta.url)
+const ownFolder = join(import.meta.dirname, "..", "..")
+
+/** The query makes the file itself new; what it loaded is taken out of the runtime's register again, so that the next load finds it changed. */
+async function importFresh(file: string): Promise<unknown> {
+  const before = new Set(Object.keys(cache))
+  try {
+    const module = (await import(`${file}?load=${loads}`)) as { default?: unknown }
+    return module.default
+  } finally {
+    for (const name of Object.keys(cache)) if (!before.has(name) && belongsTo(file, name)) delete cache[name]
+  }
+}
+
+/** Never our own modules: a second copy of one would have a state of its own. */
+function belongsTo(file: string, name: string): boolean {
+  return name.startsWith(join(dirname(file), sep)) && !name.startsWith(join(ownFolder, sep)) && !name.includes(`${sep}node_modules${sep}`)
 }
 
 function scriptSource(text: string, file: string, value: object): ConfigSource {
@@ -39,17 +58,12 @@ function placeIn(text: string, file: string, path: ConfigPath, part: "key" | "va
     offset = (last && part === "value") || member.key === null ? member.valueAt : member.keyAt
     open = member.valueAt
   }
-  return { file, ...lineAndColumn(text, offset) }
+  return { file, ...lineIndex(text)(offset) }
 }
 
 function startOfLiteral(text: string): number {
   const start = /\bexport\s+default\b[^{]*\{/.exec(text) ?? /\bdefineConfig\s*\(\s*\{/.exec(text)
   return start ? start.index + start[0].length - 1 : 0
-}
-
-function lineAndColumn(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset).split("\n")
-  return { line: before.length, column: before[before.length - 1]!.length + 1 }
 }
 
 function firstLine(error: unknown): string {

@@ -6,14 +6,13 @@ import {
   isPair,
   isScalar,
   isSeq,
-  LineCounter,
   type Node,
   parseAllDocuments,
   type ParsedNode,
   visit,
   type YAMLError,
 } from "yaml"
-import { type ConfigPath, type ConfigSource, fileProblem, type Place, type Problem } from "../problem.ts"
+import { type ConfigPath, type ConfigSource, fileProblem, lineIndex, type Place, type Problem } from "../problem.ts"
 
 /** Aliases that may be expanded, altogether; more is an attack or a mistake. */
 export const aliasesMax = 100
@@ -26,33 +25,39 @@ export type SourceResult =
 
 /** Reads YAML 1.2, and so JSON too. Duplicate keys, several documents, unknown tags and unresolved aliases are problems. */
 export function readYaml(text: string, file: string): SourceResult {
-  const lines = new LineCounter()
+  const positionOf = lineIndex(text)
   const problems: Problem[] = []
-  const report = (offset: number, message: string) => problems.push(fileProblem(file, message, at(lines, text, offset)))
+  const report = (offset: number, message: string) => problems.push(fileProblem(file, message, positionOf(offset)))
   let documents: Document.Parsed[]
   try {
-    documents = [...parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, stringKeys: true, logLevel: "silent" })]
+    documents = [...parseAllDocuments(text, { prettyErrors: false, stringKeys: true, logLevel: "silent" })]
   } catch (error) {
     return { source: null, problems: [fileProblem(file, `cannot be read as YAML: ${(error as Error).message}`)] }
   }
   const [document, second] = documents
   if (document === undefined || document.contents === null) return { source: null, problems: [fileProblem(file, emptySentence)] }
   if (second) report(second.range[0], 'expected one document, got several; "---" starts a new one')
-  for (const error of [...document.errors, ...document.warnings]) report(error.pos[0], syntaxSentence(error, text))
+  for (const error of oneEachLine([...document.errors, ...document.warnings], positionOf)) report(error.pos[0], syntaxSentence(error, text))
   const broken = problems.length > 0 && !document.errors.every(error => error.code === "DUPLICATE_KEY")
   if (broken || !soundTree(document, report)) return { source: null, problems }
   return {
-    source: { file, text, value: document.toJS({ maxAliasCount: -1 }), place: (path, part) => placeIn(document, { file, text, lines }, path, part) },
+    source: { file, text, value: document.toJS({ maxAliasCount: -1 }), place: (path, part) => placeIn(document, { file, positionOf }, path, part) },
     problems,
   }
 }
 
-const emptySentence = "the config is empty; it needs at least listeners and routes"
-
-function at(lines: LineCounter, text: string, offset: number): { line: number; column: number } {
-  const { line, col } = lines.linePos(Math.min(offset, text.length))
-  return { line: Math.max(1, line), column: Math.max(1, col) }
+/** A slip throws the parser off for the rest of its line; what it says after the first is noise. */
+function oneEachLine(errors: readonly YAMLError[], positionOf: (offset: number) => { line: number }): YAMLError[] {
+  const seen = new Set<number>()
+  return errors.filter(error => {
+    const { line } = positionOf(error.pos[0])
+    const first = !seen.has(line)
+    seen.add(line)
+    return first
+  })
 }
+
+const emptySentence = "the config is empty; it needs at least listeners and routes"
 
 function syntaxSentence(error: YAMLError, text: string): string {
   switch (error.code) {
@@ -65,8 +70,10 @@ function syntaxSentence(error: YAMLError, text: string): string {
     case "MULTILINE_IMPLICIT_KEY":
       return "expected `key: value`; a blank must follow the colon, and a key stays on one line"
     case "MISSING_CHAR":
+      if (/closing .quote/.test(error.message)) return "a quote above is not closed"
       return /Implicit map keys/.test(error.message) ? 'expected ":" and a value behind this key' : error.message
     case "BAD_INDENT":
+      if (/Flow (?:map|sequence)/.test(error.message)) return 'a "{" or "[" above is not closed'
       return `the indentation does not fit: ${error.message}`
     case "BLOCK_AS_IMPLICIT_KEY":
       return 'a second ": " on the line; put the value in quotes if the colon belongs to it'
@@ -125,8 +132,7 @@ function aliasesIn(target: Node, document: Document.Parsed, weights: Map<unknown
 
 interface TextOf {
   readonly file: string
-  readonly text: string
-  readonly lines: LineCounter
+  readonly positionOf: (offset: number) => { line: number; column: number }
 }
 
 function placeIn(document: Document.Parsed, of: TextOf, path: ConfigPath, part: "key" | "value"): Place {
@@ -161,6 +167,6 @@ function isEmpty(node: Node | null): boolean {
   return node === null || (isScalar(node) && node.value === null && node.range?.[0] === node.range?.[1])
 }
 
-function placeOf(node: Node | null, { file, text, lines }: TextOf): Place {
-  return { file, ...at(lines, text, node?.range?.[0] ?? 0) }
+function placeOf(node: Node | null, { file, positionOf }: TextOf): Place {
+  return { file, ...positionOf(node?.range?.[0] ?? 0) }
 }
