@@ -136,6 +136,21 @@ describe("Ejection", () => {
     expect(peers[0]!.isAvailable()).toBe(true)
   })
 
+  test("two workers that eject the last two peers in the same moment leave one in", () => {
+    const { clock, states, peers, ejection, fail } = make(2, { ejectedShareMax: 1 })
+    const there = PeerStates.attach(states.buffer, 1, clock)
+    fail(peers[0]!, 4)
+    const eject = states.eject.bind(states)
+    // The other worker has looked before us and acts between our look and our act.
+    states.eject = (slot, seen, tenths) => {
+      there.eject(1, 0, 100)
+      return eject(slot, seen, tenths)
+    }
+    expect(ejection.report(peers[0]!, false)).toBe(UNCHANGED)
+    expect([peers[0]!.isAvailable(), peers[1]!.isAvailable()]).toEqual([true, false])
+    expect([states.ejections(0), states.ejectionsTotal(0)]).toEqual([0, 0])
+  })
+
   test("whatever two workers report in whatever order, the bounds hold and somebody is left", () => {
     const step = fc.record({ worker: fc.nat(1), peer: fc.nat(5), ok: fc.boolean(), wait: fc.constantFrom(0, 0, 0, 500, 3_000) })
     fc.assert(

@@ -46,6 +46,16 @@ describe("SlotTable", () => {
     expect(table.taken).toBe(2)
   })
 
+  test("an idle slot too waits for its grace", () => {
+    const { clock, table } = make(1)
+    const slot = table.slot("a|1")
+    table.keep("a", new Set())
+    clock.advance(59_000)
+    expect(table.slot("a|2")).toBe(-1)
+    clock.advance(2_000)
+    expect(table.slot("a|2")).toBe(slot)
+  })
+
   test("a peer that comes back within the grace is the one it was", () => {
     const { clock, states, table } = make()
     const slot = table.slot("a|1")

@@ -205,9 +205,10 @@ function heap(contract: BalancerContract): void {
     peers[2]!.available = false
     const balancer = start(contract, peers)
     select(balancer, 100_000)
-    expect(await collected(() => select(balancer, 1_000_000))).toBe(false)
-    // The yardstick: one small object for each selection does wake it.
-    expect(await collected(() => allocate(1_000_000))).toBe(true)
+    // The collector may wake for reasons of its own, but not five times in turn.
+    expect(await alwaysCollected(() => select(balancer, 1_000_000))).toBe(false)
+    // The yardstick: one small object for each selection wakes it every time.
+    expect(await alwaysCollected(() => allocate(1_000_000))).toBe(true)
   })
 }
 
@@ -219,6 +220,11 @@ const box: { last: { round: number } | null } = { last: null }
 
 function allocate(rounds: number): void {
   for (let round = 0; round < rounds; round++) box.last = { round }
+}
+
+async function alwaysCollected(work: () => void): Promise<boolean> {
+  for (let time = 0; time < 5; time++) if (!(await collected(work))) return false
+  return true
 }
 
 /** Whether the collector ran during `work`: then it took an object that nobody holds. */
