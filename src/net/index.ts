@@ -6,3 +6,7 @@ export { type Acceptor, listen, type Listening, type ListenOptions } from "./lis
 export type { Time } from "./time.ts"
 export { ClientTls, type ClientTlsOptions } from "./tls/client-tls.ts"
 export type { TlsVersion } from "./tls/context.ts"
+export type { ResolvedAddress } from "./resolve/address-order.ts"
+export type { ResolveCallback } from "./resolve/flight.ts"
+export { ResolveError, type ResolveErrorCode } from "./resolve/resolve-error.ts"
+export { Resolver, type ResolverOptions } from "./resolve/resolver.ts"

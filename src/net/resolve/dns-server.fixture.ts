@@ -1,0 +1,172 @@
+import { createSocket, type Socket as UdpSocket } from "node:dgram"
+import { createServer, type Server, type Socket as TcpSocket } from "node:net"
+import { writeIp } from "../../base/index.ts"
+import { decodeMessage, RCODE_NO_NAME, RCODE_OK, TYPE_A, TYPE_CNAME, TYPE_SOA } from "./dns-message.ts"
+
+/** What the server says for a name. Nothing set = the name exists without addresses. */
+export interface DnsRule {
+  a?: readonly string[]
+  aaaa?: readonly string[]
+  /** The name is an alias; the rule of the target, if there is one, is answered along. */
+  cname?: string
+  /** Seconds. Default 60. */
+  ttl?: number
+  /** Response code, for both types or one: 2 = SERVFAIL, 3 = NXDOMAIN. */
+  rcode?: number | { a?: number; aaaa?: number }
+  /** Seconds in the SOA of an answer without addresses; unset = no SOA. */
+  negativeTtl?: number
+  /** No answer, for both types or one. */
+  silent?: boolean | "a" | "aaaa"
+  /** Over UDP only that it is too long. */
+  truncated?: boolean
+  delayMs?: number
+  /** Sent in place of the answer, in this order; `answer` is what would be sent. */
+  forge?: (query: Uint8Array, answer: Uint8Array) => readonly Uint8Array[]
+}
+
+export interface SeenQuery {
+  readonly name: string
+  readonly type: "A" | "AAAA"
+  readonly transport: "udp" | "tcp"
+  readonly fromPort: number
+  readonly id: number
+  readonly edns: boolean
+}
+
+/** A scripted DNS server on 127.0.0.1, for tests. Names without a rule do not exist. */
+export class DnsServer {
+  readonly port: number
+  readonly queries: SeenQuery[] = []
+  private readonly rules = new Map<string, DnsRule>()
+  private readonly udp: UdpSocket
+  private readonly tcp: Server
+  private readonly connections = new Set<TcpSocket>()
+  private down = false
+
+  private constructor(udp: UdpSocket, tcp: Server) {
+    this.udp = udp
+    this.tcp = tcp
+    this.port = udp.address().port
+    udp.on("message", (query, sender) => this.take(query, "udp", sender.port, answer => this.udp.send(answer, sender.port, sender.address)))
+    tcp.on("connection", socket => this.accept(socket))
+  }
+
+  /** On a free port, the same for UDP and TCP. */
+  static async start(): Promise<DnsServer> {
+    for (;;) {
+      const udp = createSocket("udp4")
+      await new Promise<void>(done => udp.bind(0, "127.0.0.1", done))
+      const tcp = createServer()
+      const bound = await new Promise<boolean>(done => {
+        tcp.once("error", () => done(false))
+        tcp.listen(udp.address().port, "127.0.0.1", () => done(true))
+      })
+      if (bound) return new DnsServer(udp, tcp)
+      udp.close()
+    }
+  }
+
+  /** `127.0.0.1:port`, for ResolverOptions.servers. */
+  get address(): string {
+    return `127.0.0.1:${this.port}`
+  }
+
+  /** Sets or replaces what is said for a name; null = it does not exist. */
+  say(name: string, rule: DnsRule | null): void {
+    if (rule === null) this.rules.delete(name)
+    else this.rules.set(name, rule)
+  }
+
+  /** From now on no query is answered (true) or again (false). */
+  silence(down: boolean): void {
+    this.down = down
+  }
+
+  /** Queries for a name so far, of one type or all. */
+  count(name: string, type?: "A" | "AAAA"): number {
+    return this.queries.filter(query => query.name === name && (type === undefined || query.type === type)).length
+  }
+
+  stop(): void {
+    this.udp.close()
+    this.tcp.close()
+    for (const socket of this.connections) socket.destroy()
+  }
+
+  private accept(socket: TcpSocket): void {
+    this.connections.add(socket)
+    socket.on("close", () => this.connections.delete(socket))
+    socket.on("error", () => {})
+    let received = Buffer.alloc(0)
+    socket.on("data", chunk => {
+      received = Buffer.concat([received, chunk as Buffer])
+      if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return
+      this.take(received.subarray(2), "tcp", socket.remotePort ?? 0, answer =>
+        socket.end(Buffer.concat([Uint8Array.of(answer.length >>> 8, answer.length & 255), answer])),
+      )
+    })
+  }
+
+  private take(query: Uint8Array, transport: "udp" | "tcp", fromPort: number, reply: (answer: Uint8Array) => void): void {
+    const message = decodeMessage(query)
+    if (typeof message === "string") return
+    const { name, type } = message.questions[0]!
+    const kind = type === TYPE_A ? "a" : "aaaa"
+    this.queries.push({ name, type: type === TYPE_A ? "A" : "AAAA", transport, fromPort, id: message.id, edns: query[11] === 1 })
+    const rule = this.rules.get(name) ?? { rcode: RCODE_NO_NAME }
+    if (this.down || rule.silent === true || rule.silent === kind) return
+    const answer =
+      transport === "udp" && rule.truncated === true
+        ? encodeAnswer(query, { flags: 0x8380, answers: [], authorities: [] })
+        : this.answer(query, name, type)
+    const messages = rule.forge?.(query, answer) ?? [answer]
+    const send = () => messages.forEach(reply)
+    if (rule.delayMs === undefined) send()
+    else setTimeout(send, rule.delayMs)
+  }
+
+  private answer(query: Uint8Array, asked: string, type: number): Uint8Array {
+    const answers: Uint8Array[] = []
+    let name = asked
+    let rule = this.rules.get(name)
+    for (let i = 0; i < 20 && rule?.cname !== undefined; i++) {
+      answers.push(encodeRecord(name, TYPE_CNAME, rule.ttl ?? 60, encodeName(rule.cname)))
+      name = rule.cname
+      rule = this.rules.get(name)
+    }
+    const code = rule === undefined ? RCODE_NO_NAME : rule.rcode
+    const rcode = (typeof code === "object" ? code[type === TYPE_A ? "a" : "aaaa"] : code) ?? RCODE_OK
+    for (const address of (type === TYPE_A ? rule?.a : rule?.aaaa) ?? []) {
+      const octets = new Uint8Array(16)
+      answers.push(encodeRecord(name, type, rule?.ttl ?? 60, octets.subarray(0, writeIp(address, octets, 0))))
+    }
+    const soa = rule?.negativeTtl
+    const authorities = soa === undefined ? [] : [encodeRecord("test", TYPE_SOA, soa, Uint8Array.of(0, 0, ...new Uint8Array(16), ...uint32(soa)))]
+    return encodeAnswer(query, { flags: 0x8180 | rcode, answers, authorities })
+  }
+}
+
+/** The message that answers `query`: its id and question, then the records. */
+export function encodeAnswer(
+  query: Uint8Array,
+  parts: { flags: number; answers: readonly Uint8Array[]; authorities: readonly Uint8Array[] },
+): Uint8Array {
+  const question = query.subarray(12, query.indexOf(0, 12) + 5)
+  const head = [query[0]!, query[1]!, parts.flags >>> 8, parts.flags & 255, 0, 1, 0, parts.answers.length, 0, parts.authorities.length, 0, 0]
+  return Uint8Array.from(Buffer.concat([Uint8Array.from(head), question, ...parts.answers, ...parts.authorities]))
+}
+
+/** A record of class IN, without compression. */
+export function encodeRecord(name: string, type: number, ttl: number, data: Uint8Array): Uint8Array {
+  return Uint8Array.of(...encodeName(name), type >>> 8, type & 255, 0, 1, ...uint32(ttl), data.length >>> 8, data.length & 255, ...data)
+}
+
+/** A name of plain labels. */
+export function encodeName(name: string): Uint8Array {
+  const labels = name === "" ? [] : name.split(".")
+  return Uint8Array.from([...labels.flatMap(label => [label.length, ...Buffer.from(label)]), 0])
+}
+
+function uint32(value: number): number[] {
+  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]
+}
