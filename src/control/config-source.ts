@@ -32,7 +32,8 @@ const defaultNames = ["bothways.yaml", "bothways.yml", "bothways.json", "bothway
 export function findConfig(given: string | undefined, directory = process.cwd()): string {
   if (given !== undefined) return given
   const found = defaultNames.find(name => existsSync(resolve(directory, name)))
-  if (found === undefined) throw new UsageError(`no config was named and there is none here (${defaultNames.join(", ")}); \`bothways demo\` needs none`)
+  if (found === undefined)
+    throw new UsageError(`no config was named and there is none here (${defaultNames.join(", ")}); \`bothways demo\` needs none`)
   return found
 }
 

@@ -58,7 +58,10 @@ function fingerprint(file: string): string {
     const stat = statSync(file, { bigint: true })
     if (!stat.isDirectory()) return print(stat)
     const names = readdirSync(file).filter(name => !name.startsWith("."))
-    return names.sort().map(name => `${name} ${printOf(join(file, name))}`).join("\n")
+    return names
+      .sort()
+      .map(name => `${name} ${printOf(join(file, name))}`)
+      .join("\n")
   } catch {
     return ""
   }
@@ -94,4 +97,3 @@ function watchDirectory(directory: string, look: () => void): FSWatcher[] {
     return []
   }
 }
-

@@ -31,7 +31,11 @@ export function controlSamples(facts: ControlFacts): ExtraSample[] {
     gauge("bothways_memory_bytes", "Resident memory of the process.", process.memoryUsage.rss()),
     gauge("bothways_config_version", "Version of the live config; rises with each that was tried.", facts.configVersion),
     gauge("bothways_config_live_since_seconds", "When the live config was committed, seconds of the epoch.", facts.committedAt / 1000),
-    gauge("bothways_config_last_reload_successful", "1 when the last reload was applied or changed nothing, 0 when it was refused.", facts.last?.outcome.ok === false ? 0 : 1),
+    gauge(
+      "bothways_config_last_reload_successful",
+      "1 when the last reload was applied or changed nothing, 0 when it was refused.",
+      facts.last?.outcome.ok === false ? 0 : 1,
+    ),
     counter("bothways_config_reloads_total", "Reloads by what came of them.", counts.reloadsApplied, { result: "applied" }),
     counter("bothways_config_reloads_total", "Reloads by what came of them.", counts.reloadsRefused, { result: "refused" }),
     gauge("bothways_workers", "Worker threads that there should be.", workers.length),

@@ -45,7 +45,8 @@ async function running(source: ConfigSource, more: Partial<InstanceOptions> = {}
   const { booted, threads } = await boot(source, more, behave)
   if (!("instance" in booted)) throw new Error(JSON.stringify(booted))
   const { instance } = booted
-  const ask = (method: "GET" | "POST", path: string): Promise<AdminReply> => askAdmin({ address: instance.adminAddress, token: "" }, method, path, 5000)
+  const ask = (method: "GET" | "POST", path: string): Promise<AdminReply> =>
+    askAdmin({ address: instance.adminAddress, token: "" }, method, path, 5000)
   return { instance, threads, ask }
 }
 
@@ -76,7 +77,8 @@ function takenPort(): Promise<number> {
 const prepares = (thread: FakeThread) => thread.got.filter((message): message is Extract<ToWorker, { type: "prepare" }> => message.type === "prepare")
 
 async function until(condition: () => boolean, ms = 2000): Promise<boolean> {
-  for (const end = performance.now() + ms; performance.now() < end; await new Promise(resolve => setTimeout(resolve, 10))) if (condition()) return true
+  for (const end = performance.now() + ms; performance.now() < end; await new Promise(resolve => setTimeout(resolve, 10)))
+    if (condition()) return true
   return false
 }
 
@@ -99,7 +101,9 @@ describe("start", () => {
 
   test("a taken port: told in one line with what changes it, before any worker starts", async () => {
     const port = await takenPort()
-    const { booted, threads } = await boot(memorySource("test", config({ listeners: { web: { bind: `127.0.0.1:${port}` } } }), { "listeners.web.bind": "--listen" }))
+    const { booted, threads } = await boot(
+      memorySource("test", config({ listeners: { web: { bind: `127.0.0.1:${port}` } } }), { "listeners.web.bind": "--listen" }),
+    )
     expect(booted).toMatchObject({ kind: "port", problems: [{ message: `127.0.0.1:${port} is in use; choose another with --listen` }] })
     expect(threads).toEqual([])
   })
@@ -107,11 +111,18 @@ describe("start", () => {
   test("a taken admin port counts too, and names its key", async () => {
     const port = await takenPort()
     const { booted } = await boot(memorySource("test", config({ admin: { bind: `127.0.0.1:${port}` } })))
-    expect(booted).toMatchObject({ kind: "port", problems: [{ message: `127.0.0.1:${port} is in use; choose another with admin.bind in the config` }] })
+    expect(booted).toMatchObject({
+      kind: "port",
+      problems: [{ message: `127.0.0.1:${port} is in use; choose another with admin.bind in the config` }],
+    })
   })
 
   test("workers that refuse: not started, and the threads are gone", async () => {
-    const refuse: Behaviour["refuse"] = message => ({ type: "refused", version: message.version, problems: [{ message: "no such certificate", where: "listeners.web.tls", expected: "" }] })
+    const refuse: Behaviour["refuse"] = message => ({
+      type: "refused",
+      version: message.version,
+      problems: [{ message: "no such certificate", where: "listeners.web.tls", expected: "" }],
+    })
     const { booted, threads } = await boot(memorySource("test", config()), {}, { refuse })
     expect(booted).toMatchObject({ kind: "refused", problems: [{ message: "no such certificate" }] })
     expect(threads.some(thread => thread.alive)).toBe(false)
@@ -121,7 +132,9 @@ describe("start", () => {
     expect((await running(memorySource("test", config()), { admin: "off" })).instance.adminAddress).toBe("")
     const { booted } = await boot(memorySource("test", config()), { admin: "0.0.0.0:0" })
     expect(booted).toMatchObject({ kind: "refused" })
-    expect(bootInstance({ source: memorySource("test", config()), watch: false, workers: 1, admin: "nonsense", token: "" })).rejects.toThrow("--admin")
+    expect(bootInstance({ source: memorySource("test", config()), watch: false, workers: 1, admin: "nonsense", token: "" })).rejects.toThrow(
+      "--admin",
+    )
   })
 })
 
@@ -143,8 +156,16 @@ describe("reload", () => {
       ["syntax", "listeners: [", /bothways\.yaml:\d+:\d+/],
       ["unknown option", config({ lisseners: {} }), /lisseners/],
       ["unresolvable cluster", config({ clusters: { shop: { peers: ["no-such-name.invalid:80"] } } }), /no-such-name\.invalid/],
-      ["missing certificate", config({ listeners: { web: { bind: "127.0.0.1:0", tls: { certificates: [{ cert: "none.pem", key: "none.key" }] } } } }), /none\.pem/],
-      ["taken port", config({ listeners: { web: { bind: "127.0.0.1:0" }, more: { bind: `127.0.0.1:${port}` } } }), /is in use; choose another with listeners\.more\.bind/],
+      [
+        "missing certificate",
+        config({ listeners: { web: { bind: "127.0.0.1:0", tls: { certificates: [{ cert: "none.pem", key: "none.key" }] } } } }),
+        /none\.pem/,
+      ],
+      [
+        "taken port",
+        config({ listeners: { web: { bind: "127.0.0.1:0" }, more: { bind: `127.0.0.1:${port}` } } }),
+        /is in use; choose another with listeners\.more\.bind/,
+      ],
       ["empty file", "", /empty/],
     ]
     for (const [name, content, reason] of broken) {
@@ -217,7 +238,8 @@ describe("admin on a running instance", () => {
     expect(status.clusters[0]).toMatchObject({ name: "shop", available: 1, peers: [{ name: "127.0.0.1:9", health: "unknown", inFlight: 0 }] })
     expect(status.listeners[0].bind[0]).toMatch(/^127\.0\.0\.1:\d+$/)
     const metrics = (await ask("GET", "/metrics")).body
-    for (const line of ["bothways_workers_live 2", "bothways_config_version 1", 'bothways_peer_available{cluster="shop",peer="127.0.0.1:9"} 1']) expect(metrics).toContain(line)
+    for (const line of ["bothways_workers_live 2", "bothways_config_version 1", 'bothways_peer_available{cluster="shop",peer="127.0.0.1:9"} 1'])
+      expect(metrics).toContain(line)
     expect(JSON.parse((await ask("GET", "/config")).body).routes[0].name).toBe("shop")
   })
 

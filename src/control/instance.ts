@@ -49,8 +49,7 @@ export async function bootInstance(options: InstanceOptions): Promise<Booted> {
   checkOverrides(options)
   const loaded = await options.source.load()
   if (!loaded.ok) return { kind: "config", problems: loaded.problems }
-  const count = options.workers ?? (loaded.config.workers === "auto" ? availableParallelism() : loaded.config.workers)
-  const instance = new Instance(options, count)
+  const instance = new Instance(options, options.workers ?? workersOf(loaded.config))
   const outcome = await instance.reload("start")
   if (outcome.ok) return { instance, warnings: loaded.warnings }
   instance.stop(1)
@@ -91,7 +90,13 @@ export class Instance {
       heartbeat: new SharedArrayBuffer(HeartbeatMonitor.bytes(workerCount)),
     }
     this.#pool = this.#newPool()
-    this.#peers = new PeerDirectory({ states: this.#states, registry: this.#registry, log: this.#log, makeResolver, changed: (cluster, peers) => this.#pool.peersChanged(cluster, peers) })
+    this.#peers = new PeerDirectory({
+      states: this.#states,
+      registry: this.#registry,
+      log: this.#log,
+      makeResolver,
+      changed: (cluster, peers) => this.#pool.peersChanged(cluster, peers),
+    })
     this.#admin = new AdminKeeper(this.#view(), this.#log)
     this.#reloader = this.#newReloader()
     this.ended = new Promise(resolve => {
@@ -169,7 +174,7 @@ export class Instance {
       flags: { ...this.#options.source.flags, ...(this.#options.admin === null ? {} : { "admin.bind": "--admin" }) },
       probe: probeBind,
       log: this.#log,
-      committed: config => this.#admin.follow(adminSettings(config)),
+      committed: config => this.#committed(config),
     })
     return new Reloader({
       load: () => this.#load(),
@@ -195,6 +200,13 @@ export class Instance {
     return { candidate: { config, file: loaded.script ? source.path : null, baseDir: loaded.baseDir, warnings: loaded.warnings.map(reloadProblem) } }
   }
 
+  /** The workers serve it; what only this thread does follows. */
+  #committed(config: Config): Promise<void> {
+    const wanted = this.#options.workers ?? workersOf(config)
+    if (wanted !== this.workerCount) this.#log.warn("another number of workers takes effect at the next start", { running: this.workerCount, wanted })
+    return this.#admin.follow(adminSettings(config))
+  }
+
   /** What a dead worker counted in shared memory is taken back. */
   #forget(index: number): void {
     this.#states.forgetWorker(index + 1)
@@ -215,7 +227,11 @@ export class Instance {
   }
 
   #metrics(): string {
-    return renderPrometheus(this.#registry, this.#memory.metrics, controlSamples({ counts: this.#counts, workers: this.#pool.status(), ...this.#facts() }))
+    return renderPrometheus(
+      this.#registry,
+      this.#memory.metrics,
+      controlSamples({ counts: this.#counts, workers: this.#pool.status(), ...this.#facts() }),
+    )
   }
 
   async #status(): Promise<Status> {
@@ -243,4 +259,8 @@ export class Instance {
 function reloadProblem(problem: Problem): ReloadProblem {
   const path = problem.path === "" ? "" : `${problem.path}: `
   return { where: `${problem.file}:${problem.line}:${problem.column}`, message: path + problem.message, expected: "" }
+}
+
+function workersOf(config: Config): number {
+  return config.workers === "auto" ? availableParallelism() : config.workers
 }

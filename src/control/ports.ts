@@ -14,7 +14,9 @@ export interface WantedBind {
 export type ProbeBind = (bind: BindConfig) => Promise<string>
 
 export function listenerBinds(config: Config): WantedBind[] {
-  return Object.entries(config.listeners).flatMap(([name, { bind }]) => bind.map((one, i) => ({ where: `listeners.${name}.bind${bind.length > 1 ? `[${i}]` : ""}`, bind: one })))
+  return Object.entries(config.listeners).flatMap(([name, { bind }]) =>
+    bind.map((one, i) => ({ where: `listeners.${name}.bind${bind.length > 1 ? `[${i}]` : ""}`, bind: one })),
+  )
 }
 
 export function adminBind(config: Config): WantedBind[] {
@@ -26,14 +28,24 @@ export function adminBind(config: Config): WantedBind[] {
  * so the probe comes first and binds without it. Addresses in `ours` are bound by this process already,
  * and would make the probe fail for the same port on another of the machine's addresses; there the bind itself decides.
  */
-export async function takenBinds(wanted: readonly WantedBind[], ours: readonly BindConfig[], flags: Readonly<Record<string, string>>, probe: ProbeBind): Promise<ReloadProblem[]> {
+export async function takenBinds(
+  wanted: readonly WantedBind[],
+  ours: readonly BindConfig[],
+  flags: Readonly<Record<string, string>>,
+  probe: ProbeBind,
+): Promise<ReloadProblem[]> {
   const problems: ReloadProblem[] = []
   for (const { where, bind } of wanted) {
     if (ours.some(one => overlaps(one, bind))) continue
     const reason = await probe(bind)
     if (reason === "") continue
     const flag = flags[where]
-    problems.push({ message: `${textOfBind(bind)} ${reason}; choose another with ${flag === undefined ? `${where} in the config` : flag}`, where: "", expected: "", kind: "port" })
+    problems.push({
+      message: `${textOfBind(bind)} ${reason}; choose another with ${flag === undefined ? `${where} in the config` : flag}`,
+      where: "",
+      expected: "",
+      kind: "port",
+    })
   }
   return problems
 }
@@ -52,7 +64,8 @@ export async function settlePorts(config: Config, before: Map<string, number>): 
   const listeners: Config["listeners"] = {}
   for (const [name, listener] of Object.entries(config.listeners)) {
     const bind: BindConfig[] = []
-    for (const [i, one] of listener.bind.entries()) bind.push("path" in one || one.port !== 0 ? one : { host: one.host, port: await portFor(`${name}[${i}] ${one.host}`, one.host, before) })
+    for (const [i, one] of listener.bind.entries())
+      bind.push("path" in one || one.port !== 0 ? one : { host: one.host, port: await portFor(`${name}[${i}] ${one.host}`, one.host, before) })
     listeners[name] = { ...listener, bind }
   }
   return { ...config, listeners }
@@ -74,4 +87,3 @@ function freePort(host: string): Promise<number> {
     })
   })
 }
-

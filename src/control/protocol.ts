@@ -92,22 +92,22 @@ export interface ReloadProblem {
 
 export type ToWorker =
   | {
-    readonly type: "prepare"
-    /** Rises by one with each attempt to reload. */
-    readonly version: number
-    readonly config: Config
-    /**
-     * Path of a config that is, or has in it, a script: the worker loads it again because functions cannot be posted; here they are null.
-     * null for everything else. In both cases the listeners' `bind` of this message is what to bind: port 0 has been replaced by a free port.
-     */
-    readonly file: string | null
-    /** Directory that relative paths in options of features count from. */
-    readonly baseDir: string
-    readonly peers: PeersByCluster
-    /** By cluster: index of its own record in `shared.peers`, where the retry budget counts. */
-    readonly clusterSlots: Readonly<Record<string, number>>
-    readonly layout: MetricsLayout
-  }
+      readonly type: "prepare"
+      /** Rises by one with each attempt to reload. */
+      readonly version: number
+      readonly config: Config
+      /**
+       * Path of a config that is, or has in it, a script: the worker loads it again because functions cannot be posted; here they are null.
+       * null for everything else. In both cases the listeners' `bind` of this message is what to bind: port 0 has been replaced by a free port.
+       */
+      readonly file: string | null
+      /** Directory that relative paths in options of features count from. */
+      readonly baseDir: string
+      readonly peers: PeersByCluster
+      /** By cluster: index of its own record in `shared.peers`, where the retry budget counts. */
+      readonly clusterSlots: Readonly<Record<string, number>>
+      readonly layout: MetricsLayout
+    }
   | { readonly type: "commit"; readonly version: number }
   | { readonly type: "discard"; readonly version: number }
   /** A cluster's addresses, the whole list: they changed, or this is the answer to `refreshPeers`. */

@@ -5,7 +5,12 @@ import { type Candidate, describeProblem, type LoadOutcome, Reloader, type Reloa
 import type { Prepare } from "./workers/worker-slot.ts"
 
 const problem = (message: string): ReloadProblem => ({ message, where: "listeners.web.bind", expected: "" })
-const candidate = (mark: string, file: string | null = null): Candidate => ({ config: { mark, listeners: {}, clusters: {}, caches: {}, routes: [], workers: mark } as unknown as Config, file, baseDir: "/etc", warnings: [] })
+const candidate = (mark: string, file: string | null = null): Candidate => ({
+  config: { mark, listeners: {}, clusters: {}, caches: {}, routes: [], workers: mark } as unknown as Config,
+  file,
+  baseDir: "/etc",
+  warnings: [],
+})
 const silent = { debug() {}, info() {}, warn() {}, error() {} } as unknown as ReloadParts["log"]
 
 /** Parts that write down what was asked of them. */
@@ -44,7 +49,17 @@ function fake(loads: (LoadOutcome | Error)[], set: Partial<Record<"stage" | "pre
     refresh: () => void steps.push("refresh"),
     log: silent,
   }
-  return { parts, steps, hold: () => { let open = () => {}; gate = new Promise(resolve => { open = resolve }); return () => open() } }
+  return {
+    parts,
+    steps,
+    hold: () => {
+      let open = () => {}
+      gate = new Promise(resolve => {
+        open = resolve
+      })
+      return () => open()
+    },
+  }
 }
 
 describe("two-phase reload", () => {
@@ -63,7 +78,7 @@ describe("two-phase reload", () => {
     await reloader.request("boot")
     expect(await reloader.request("SIGHUP")).toEqual({ ok: false, version: 1, problems: [problem("broken")] })
     expect(steps.slice(5)).toEqual(["load refused"])
-    expect((reloader.live?.config as unknown as { mark: string }).mark).toBe("a")
+    expect((reloader.live!.config as unknown as { mark: string }).mark).toBe("a")
   })
 
   test("a staging problem, such as a taken port, never reaches the workers", async () => {

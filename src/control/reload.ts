@@ -120,7 +120,9 @@ export class Reloader {
     const at = Date.now()
     const start = performance.now()
     const running = this.#attempt()
-      .catch((error: unknown) => this.#refused([{ message: `the reload failed: ${(error as Error).stack ?? String(error)}`, where: "", expected: "" }]))
+      .catch((error: unknown) =>
+        this.#refused([{ message: `the reload failed: ${(error as Error).stack ?? String(error)}`, where: "", expected: "" }]),
+      )
       .then(outcome => {
         this.#running = null
         this.#last = { trigger, at, tookMs: Math.round(performance.now() - start), outcome }
@@ -158,7 +160,16 @@ export class Reloader {
   async #hand(candidate: Candidate, version: number, staged: Staged): Promise<readonly ReloadProblem[]> {
     const { file, baseDir } = candidate
     const { peers, clusterSlots, layout } = staged
-    const message: Prepare = { type: "prepare", version, config: file === null ? candidate.config : postable(candidate.config), file, baseDir, peers, clusterSlots, layout }
+    const message: Prepare = {
+      type: "prepare",
+      version,
+      config: file === null ? candidate.config : postable(candidate.config),
+      file,
+      baseDir,
+      peers,
+      clusterSlots,
+      layout,
+    }
     const problems = await this.#parts.workers.prepare(message)
     const late = problems.length === 0 && this.#closed !== "" ? [{ message: this.#closed, where: "", expected: "" }] : problems
     if (late.length > 0) this.#parts.workers.discard(version)

@@ -6,7 +6,12 @@ function recorded() {
   const source = new EventEmitter()
   const done: string[] = []
   const untie = handleSignals(
-    { drain: signal => void done.push(`drain ${signal}`), stop: () => void done.push("stop"), reload: () => void done.push("reload"), reopenLogs: () => void done.push("reopen") },
+    {
+      drain: signal => void done.push(`drain ${signal}`),
+      stop: () => void done.push("stop"),
+      reload: () => void done.push("reload"),
+      reopenLogs: () => void done.push("reopen"),
+    },
     source as SignalSource,
   )
   return { source, done, untie }

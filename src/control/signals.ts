@@ -22,11 +22,14 @@ export function handleSignals(actions: SignalActions, source: SignalSource = pro
   let interrupted = false
   const listeners: [SignalName, () => void][] = [
     ["SIGTERM", () => actions.drain("SIGTERM")],
-    ["SIGINT", () => {
-      if (interrupted) return actions.stop()
-      interrupted = true
-      actions.drain("SIGINT")
-    }],
+    [
+      "SIGINT",
+      () => {
+        if (interrupted) return actions.stop()
+        interrupted = true
+        actions.drain("SIGINT")
+      },
+    ],
     ["SIGHUP", () => actions.reload()],
     ["SIGUSR1", () => actions.reopenLogs()],
   ]

@@ -41,8 +41,14 @@ const readers: Readonly<Record<string, Handler>> = {
 const changers: Readonly<Record<string, Handler>> = {
   "/reload": async view => {
     const outcome = await view.reload()
-    if (outcome.ok) return json(200, { ok: true, version: outcome.version, changed: outcome.changed, warnings: outcome.warnings.map(describeProblem) })
-    return json(422, { ok: false, version: outcome.version, error: "the config was refused; the old one stays", problems: outcome.problems.map(describeProblem) })
+    if (outcome.ok)
+      return json(200, { ok: true, version: outcome.version, changed: outcome.changed, warnings: outcome.warnings.map(describeProblem) })
+    return json(422, {
+      ok: false,
+      version: outcome.version,
+      error: "the config was refused; the old one stays",
+      problems: outcome.problems.map(describeProblem),
+    })
   },
   "/drain": (view, query) => {
     const given = query.get("timeout")

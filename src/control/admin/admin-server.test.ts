@@ -55,7 +55,13 @@ function raw(server: AdminServer, text: string): Promise<string> {
 }
 
 function ask(server: AdminServer, method: string, target: string, fields: readonly string[] = [], body = ""): Promise<string> {
-  const lines = [`${method} ${target} HTTP/1.1`, "Host: localhost", "Connection: close", ...fields, ...(body === "" ? [] : [`Content-Length: ${body.length}`])]
+  const lines = [
+    `${method} ${target} HTTP/1.1`,
+    "Host: localhost",
+    "Connection: close",
+    ...fields,
+    ...(body === "" ? [] : [`Content-Length: ${body.length}`]),
+  ]
   return raw(server, `${lines.join("\r\n")}\r\n\r\n${body}`)
 }
 
@@ -87,7 +93,8 @@ describe("admin listener", () => {
   test("no answer can be read by another origin, cached, sniffed or framed", async () => {
     const answer = (await ask(open, "GET", "/status")).toLowerCase()
     expect(answer).not.toContain("access-control")
-    for (const field of ["cache-control: no-store", "x-content-type-options: nosniff", "content-security-policy: default-src 'none'"]) expect(answer).toContain(field)
+    for (const field of ["cache-control: no-store", "x-content-type-options: nosniff", "content-security-policy: default-src 'none'"])
+      expect(answer).toContain(field)
   })
 
   test("changes: reload, drain, terminate; a simple form does nothing", async () => {
@@ -129,7 +136,13 @@ describe("admin listener", () => {
     expect(statusOf(await raw(open, "GET http://evil.test/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))).toBe(421)
     expect(statusOf(await raw(open, "GET /status HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n"))).toBe(400)
     expect(statusOf(await ask(open, "GET", "/status", ["Origin: http://evil.test"]))).toBe(403)
-    const upgrade = ["Host: localhost", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]
+    const upgrade = [
+      "Host: localhost",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    ]
     expect(statusOf(await raw(open, `GET / HTTP/1.1\r\n${[...upgrade, "Origin: http://evil.test"].join("\r\n")}\r\n\r\n`))).toBe(403)
     expect(statusOf(await raw(open, `GET / HTTP/1.1\r\n${upgrade.join("\r\n")}\r\n\r\n`))).toBe(400)
   })

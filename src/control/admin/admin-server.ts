@@ -26,7 +26,10 @@ export class AdminServer {
     this.#view = view
     this.#log = log
     this.#rules = rulesOf(settings)
-    this.#server = createServer({ keepAliveTimeout: 5000, requestTimeout: 15_000, headersTimeout: 10_000 }, (request, response) => void this.#serve(request, response))
+    this.#server = createServer(
+      { keepAliveTimeout: 5000, requestTimeout: 15_000, headersTimeout: 10_000 },
+      (request, response) => void this.#serve(request, response),
+    )
     this.#server.on("upgrade", (request, socket) => {
       const refusal = refusalOf(guarded(request), this.#rules)
       const status = refusal === null ? 400 : refusal.status
@@ -75,7 +78,8 @@ export class AdminServer {
         request.resume()
         return send(request, response, { status: refusal.status, type: "application/json", body: { error: refusal.message } })
       }
-      if (!(await drainBody(request))) return send(request, response, { status: 413, type: "application/json", body: { error: `the body is over ${BODY_MAX} octets` } })
+      if (!(await drainBody(request)))
+        return send(request, response, { status: 413, type: "application/json", body: { error: `the body is over ${BODY_MAX} octets` } })
       const target = request.url ?? "/"
       const query = new URLSearchParams(target.includes("?") ? target.slice(target.indexOf("?") + 1) : "")
       send(request, response, await answerAdmin(this.#view, request.method ?? "GET", pathOf(target)!, query))

@@ -42,7 +42,8 @@ describe("Host: only loopback names, configured names and the address itself", (
     ["[127.0.0.1]", 400],
     ["127.0.0.1,evil.test", 400],
   ]
-  for (const [host, expected] of table) test(`${JSON.stringify(host)} → ${expected}`, () => expect(status(open, "GET", [["Host", host]])).toBe(expected))
+  for (const [host, expected] of table)
+    test(`${JSON.stringify(host)} → ${expected}`, () => expect(status(open, "GET", [["Host", host]])).toBe(expected))
 
   test("the address that the connection reached is fine on any bind", () => {
     expect(status(open, "GET", [["Host", "10.0.0.1:9900"]], { localAddress: "10.0.0.1" })).toBe(200)
@@ -51,8 +52,18 @@ describe("Host: only loopback names, configured names and the address itself", (
   })
 
   test("two Hosts are refused, also two equal ones, also none", () => {
-    expect(status(open, "GET", [["Host", "localhost"], ["host", "localhost"]])).toBe(400)
-    expect(status(open, "GET", [["Host", "localhost"], ["HOST", "evil.test"]])).toBe(400)
+    expect(
+      status(open, "GET", [
+        ["Host", "localhost"],
+        ["host", "localhost"],
+      ]),
+    ).toBe(400)
+    expect(
+      status(open, "GET", [
+        ["Host", "localhost"],
+        ["HOST", "evil.test"],
+      ]),
+    ).toBe(400)
     expect(status(open, "GET", [])).toBe(400)
   })
 
@@ -86,13 +97,34 @@ describe("Origin: the page's own or none", () => {
   ]
   for (const [origin, expected] of table) {
     test(`${JSON.stringify(origin)} → ${expected}`, () => {
-      expect(status(open, "GET", [["Host", "localhost:9900"], ["Origin", origin]])).toBe(expected)
-      expect(status(locked, "POST", [["Host", "localhost:9900"], ["Origin", origin], ["Authorization", "Bearer s3cret"]])).toBe(expected)
+      expect(
+        status(open, "GET", [
+          ["Host", "localhost:9900"],
+          ["Origin", origin],
+        ]),
+      ).toBe(expected)
+      expect(
+        status(locked, "POST", [
+          ["Host", "localhost:9900"],
+          ["Origin", origin],
+          ["Authorization", "Bearer s3cret"],
+        ]),
+      ).toBe(expected)
     })
   }
   test("a browser that says where the request comes from is believed", () => {
-    for (const [site, expected] of [["cross-site", 403], ["same-site", 403], ["same-origin", 200], ["none", 200]] as const) {
-      expect(status(open, "GET", [["Host", "localhost"], ["Sec-Fetch-Site", site]])).toBe(expected)
+    for (const [site, expected] of [
+      ["cross-site", 403],
+      ["same-site", 403],
+      ["same-origin", 200],
+      ["none", 200],
+    ] as const) {
+      expect(
+        status(open, "GET", [
+          ["Host", "localhost"],
+          ["Sec-Fetch-Site", site],
+        ]),
+      ).toBe(expected)
     }
   })
 })
@@ -110,7 +142,13 @@ describe("changes on loopback without a token need more than a form", () => {
     ["X-Other", "1", 415],
   ]
   for (const [name, value, expected] of table) {
-    test(`${name}: ${value} → ${expected}`, () => expect(status(open, "POST", [["Host", "localhost"], [name, value]])).toBe(expected))
+    test(`${name}: ${value} → ${expected}`, () =>
+      expect(
+        status(open, "POST", [
+          ["Host", "localhost"],
+          [name, value],
+        ]),
+      ).toBe(expected))
   }
   test("methods other than GET and HEAD count as changes", () => {
     for (const method of ["DELETE", "PUT", "OPTIONS", "PATCH", "TRACE"]) expect(status(open, method, [["Host", "localhost"]])).toBe(415)
@@ -137,10 +175,21 @@ describe("token", () => {
     })
   }
   test("two Authorization fields are none", () => {
-    expect(status(locked, "GET", [["Host", "localhost"], ["Authorization", "Bearer s3cret"], ["Authorization", "Bearer s3cret"]])).toBe(401)
+    expect(
+      status(locked, "GET", [
+        ["Host", "localhost"],
+        ["Authorization", "Bearer s3cret"],
+        ["Authorization", "Bearer s3cret"],
+      ]),
+    ).toBe(401)
   })
   test("the custom field does not stand in for the token", () => {
-    expect(status(locked, "POST", [["Host", "localhost"], ["X-Bothways", "1"]])).toBe(401)
+    expect(
+      status(locked, "POST", [
+        ["Host", "localhost"],
+        ["X-Bothways", "1"],
+      ]),
+    ).toBe(401)
   })
   test("health and readiness need none, but only to read", () => {
     for (const target of ["/healthz", "/readyz", "/readyz?x=1"]) {

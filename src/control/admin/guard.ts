@@ -81,7 +81,8 @@ function refusedOrigin(request: GuardedRequest): Refusal | null {
 function refusedCaller(request: GuardedRequest, rules: GuardRules, path: string): Refusal | null {
   const reading = request.method === "GET" || request.method === "HEAD"
   if (reading && openPaths.has(path)) return null
-  if (rules.token !== "") return hasToken(request, rules.token) ? null : { status: 401, message: "expected Authorization: Bearer and the admin token" }
+  if (rules.token !== "")
+    return hasToken(request, rules.token) ? null : { status: 401, message: "expected Authorization: Bearer and the admin token" }
   if (reading || rules.unix) return null
   const type = (values(request, "content-type")[0] ?? "").split(";")[0]!.trim().toLowerCase()
   if (type === "application/json" || values(request, "x-bothways").includes("1")) return null

@@ -24,7 +24,13 @@ export interface ConfigStatus {
   readonly source: string
   readonly committedAt: string
   /** The last attempt, whatever came of it. */
-  readonly lastReload: { readonly trigger: string; readonly at: string; readonly tookMs: number; readonly ok: boolean; readonly problems: readonly ReloadProblem[] } | null
+  readonly lastReload: {
+    readonly trigger: string
+    readonly at: string
+    readonly tookMs: number
+    readonly ok: boolean
+    readonly problems: readonly ReloadProblem[]
+  } | null
 }
 
 export interface WorkerEntry {

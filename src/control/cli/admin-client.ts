@@ -34,7 +34,11 @@ export function askAdmin(target: AdminTarget, method: "GET" | "POST", path: stri
       response.on("error", reject)
     })
     out.on("timeout", () => out.destroy(new NoInstanceError(`no answer from ${target.address} within ${timeoutMs} ms`)))
-    out.on("error", (error: NodeJS.ErrnoException) => reject(error instanceof NoInstanceError ? error : new NoInstanceError(`no instance answers at ${target.address} (${error.code ?? error.message})`)))
+    out.on("error", (error: NodeJS.ErrnoException) =>
+      reject(
+        error instanceof NoInstanceError ? error : new NoInstanceError(`no instance answers at ${target.address} (${error.code ?? error.message})`),
+      ),
+    )
     out.end()
   })
 }

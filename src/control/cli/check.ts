@@ -46,7 +46,11 @@ function warnings(problems: readonly Problem[], errors: number): string {
 }
 
 function summary(config: Config): string {
-  const parts = [counted(Object.keys(config.listeners).length, "listener"), counted(Object.keys(config.clusters).length, "cluster"), counted(config.routes.length, "route")]
+  const parts = [
+    counted(Object.keys(config.listeners).length, "listener"),
+    counted(Object.keys(config.clusters).length, "cluster"),
+    counted(config.routes.length, "route"),
+  ]
   return parts.join(", ")
 }
 

@@ -20,9 +20,18 @@ function write(name: string, content: string): string {
   return path
 }
 
-const good = write("good.yaml", 'listeners:\n  web: { bind: "127.0.0.1:8080" }\nclusters:\n  shop: { peers: ["127.0.0.1:9001"] }\nroutes:\n  - to: { cluster: shop }\n')
-const bad = write("bad.yaml", 'listeners:\n  web: { bnid: "127.0.0.1:8080" }\nclusters:\n  shop: { peers: ["127.0.0.1:9001"], balance: rondom }\nroutes:\n  - to: { cluster: shop }\n')
-const odd = write("odd.yaml", 'listeners:\n  web: { bind: "127.0.0.1:8080" }\nclusters:\n  shop: { peers: ["127.0.0.1:9001", "127.0.0.1:9001"] }\nroutes:\n  - to: { cluster: shop }\n')
+const good = write(
+  "good.yaml",
+  'listeners:\n  web: { bind: "127.0.0.1:8080" }\nclusters:\n  shop: { peers: ["127.0.0.1:9001"] }\nroutes:\n  - to: { cluster: shop }\n',
+)
+const bad = write(
+  "bad.yaml",
+  'listeners:\n  web: { bnid: "127.0.0.1:8080" }\nclusters:\n  shop: { peers: ["127.0.0.1:9001"], balance: rondom }\nroutes:\n  - to: { cluster: shop }\n',
+)
+const odd = write(
+  "odd.yaml",
+  'listeners:\n  web: { bind: "127.0.0.1:8080" }\nclusters:\n  shop: { peers: ["127.0.0.1:9001", "127.0.0.1:9001"] }\nroutes:\n  - to: { cluster: shop }\n',
+)
 
 /** The command line in this process: as the program, without its start. */
 async function run(args: readonly string[], env: Record<string, string> = {}) {
@@ -51,7 +60,8 @@ describe("the program", () => {
       runBothways(["status", "--admin", "127.0.0.1:1"]),
     ])
     expect([help, told, schema, fine, broken, unknown, none].map(result => result.code)).toEqual([0, 0, 0, 0, 2, 2, 4])
-    for (const word of ["run", "reverse", "forward", "demo", "check", "reload", "status", "Exit codes", "Examples"]) expect(help.stdout).toContain(word)
+    for (const word of ["run", "reverse", "forward", "demo", "check", "reload", "status", "Exit codes", "Examples"])
+      expect(help.stdout).toContain(word)
     expect(told.stdout).toContain(`bothways ${version} (bun `)
     expect(JSON.parse(schema.stdout).properties.listeners).toBeDefined()
     expect(fine.stdout).toContain("ok, 1 listener, 1 cluster, 1 route")
@@ -185,25 +195,78 @@ describe("terminal", () => {
   })
 
   test("columns", () => {
-    expect(table([["A", "LONG"], ["abc", "d"]])).toBe("A    LONG\nabc  d\n")
+    expect(
+      table([
+        ["A", "LONG"],
+        ["abc", "d"],
+      ]),
+    ).toBe("A    LONG\nabc  d\n")
   })
 })
 
 test("the status as people read it", () => {
   const status: Status = {
-    name: "bothways", version: "1.2.3", pid: 7, instance: "ab", state: "degraded", startedAt: "2026-01-01T00:00:00.000Z", uptimeMs: 3_723_000, rssBytes: 64 * 1024 ** 2,
+    name: "bothways",
+    version: "1.2.3",
+    pid: 7,
+    instance: "ab",
+    state: "degraded",
+    startedAt: "2026-01-01T00:00:00.000Z",
+    uptimeMs: 3_723_000,
+    rssBytes: 64 * 1024 ** 2,
     config: {
-      version: 4, source: "/etc/bothways.yaml", committedAt: "2026-01-01T00:00:00.000Z",
-      lastReload: { trigger: "SIGHUP", at: "2026-01-01T01:00:00.000Z", tookMs: 3, ok: false, problems: [{ message: "unknown key", where: "a.yaml:3:1", expected: "" }] },
+      version: 4,
+      source: "/etc/bothways.yaml",
+      committedAt: "2026-01-01T00:00:00.000Z",
+      lastReload: {
+        trigger: "SIGHUP",
+        at: "2026-01-01T01:00:00.000Z",
+        tookMs: 3,
+        ok: false,
+        problems: [{ message: "unknown key", where: "a.yaml:3:1", expected: "" }],
+      },
     },
-    workers: [{ index: 0, state: "waiting", configVersion: 0, restarts: 3, aliveMs: 0, heartbeatAgeMs: 120, connections: 0, exchanges: 0, detail: null }],
+    workers: [
+      { index: 0, state: "waiting", configVersion: 0, restarts: 3, aliveMs: 0, heartbeatAgeMs: 120, connections: 0, exchanges: 0, detail: null },
+    ],
     listeners: [{ name: "web", bind: ["127.0.0.1:80", "[::1]:80"], tls: true, forward: false, connections: 5 }],
-    clusters: [{ name: "shop", available: 0, peers: [{ name: "10.0.0.1:80", host: "app.test", weight: 1, backup: true, health: "down", available: false, ejectedForMs: 4200, inFlight: 1, requests: 9, failures: 5, ejections: 1 }] }],
+    clusters: [
+      {
+        name: "shop",
+        available: 0,
+        peers: [
+          {
+            name: "10.0.0.1:80",
+            host: "app.test",
+            weight: 1,
+            backup: true,
+            health: "down",
+            available: false,
+            ejectedForMs: 4200,
+            inFlight: 1,
+            requests: 9,
+            failures: 5,
+            ejections: 1,
+          },
+        ],
+      },
+    ],
     connections: 5,
     exchanges: 1,
   }
   const text = statusText(status, styleOf({ write() {} }, {}))
-  for (const part of ["bothways 1.2.3  degraded  up 1h 2m", "memory 64MB", "last reload refused", "a.yaml:3:1: unknown key", "127.0.0.1:80 [::1]:80", "no answer", "0 of 1 peers available", "10.0.0.1:80 (backup)", "app.test", "ejected, 4s left"]) {
+  for (const part of [
+    "bothways 1.2.3  degraded  up 1h 2m",
+    "memory 64MB",
+    "last reload refused",
+    "a.yaml:3:1: unknown key",
+    "127.0.0.1:80 [::1]:80",
+    "no answer",
+    "0 of 1 peers available",
+    "10.0.0.1:80 (backup)",
+    "app.test",
+    "ejected, 4s left",
+  ]) {
     expect(text).toContain(part)
   }
 })

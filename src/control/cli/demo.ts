@@ -32,7 +32,11 @@ async function runDemo(options: DemoOptions, context: CommandContext): Promise<n
   const flags = { "listeners.reverse.bind": "--reverse-port", "listeners.forward.bind": "--forward-port", "admin.bind": "--admin-port" }
   try {
     const source = memorySource("bothways demo", demoConfig(origins, ports), flags)
-    return await serve(source, { quiet: true, watch: false, workers: 1, started: () => announce(options, demoLines(origins, ports, context.env), context) }, context)
+    return await serve(
+      source,
+      { quiet: true, watch: false, workers: 1, started: () => announce(options, demoLines(origins, ports, context.env), context) },
+      context,
+    )
   } finally {
     for (const origin of origins) origin.close()
   }

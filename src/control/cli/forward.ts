@@ -27,6 +27,8 @@ export function addForward(program: Command, context: CommandContext): void {
     .addHelpText("after", examples)
   addServeOptions(command).action(async (options: ForwardOptions & ServeOptions) => {
     const config = forwardConfig({ ...options, listen: options.listen ?? ["127.0.0.1:3128"] })
-    context.exit(await serve(memorySource("bothways forward", config, { "listeners.forward.bind": "--listen" }), { ...options, watch: false }, context))
+    context.exit(
+      await serve(memorySource("bothways forward", config, { "listeners.forward.bind": "--listen" }), { ...options, watch: false }, context),
+    )
   })
 }

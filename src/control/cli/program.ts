@@ -32,7 +32,8 @@ Exit codes:
 
 Signals of a running instance:
   SIGTERM, Ctrl-C  finish open exchanges (drain.timeout), then leave; a second Ctrl-C leaves at once
-  SIGHUP           load the config again      SIGUSR1  open the log files again
+  SIGHUP           load the config again (run); finish and leave (reverse, forward, demo)
+  SIGUSR1          open the log files again
 
 Environment:
   BOTHWAYS_ADMIN_TOKEN  token of the admin API      NO_COLOR  no colours

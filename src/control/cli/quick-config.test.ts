@@ -34,7 +34,17 @@ describe("reverse", () => {
   })
 
   test("everything", () => {
-    const config = reverseConfig({ ...base, to: ["https://a.test", "https://b.test:8443"], balance: "random", host: ["a.test"], health: "/up", cert: "c.pem", key: "k.pem", insecure: true, log: "json" })
+    const config = reverseConfig({
+      ...base,
+      to: ["https://a.test", "https://b.test:8443"],
+      balance: "random",
+      host: ["a.test"],
+      health: "/up",
+      cert: "c.pem",
+      key: "k.pem",
+      insecure: true,
+      log: "json",
+    })
     expect(config).toEqual({
       listeners: { reverse: { bind: [":8080"], tls: { certificates: [{ cert: "c.pem", key: "k.pem" }] } } },
       clusters: { target: { peers: ["a.test:443", "b.test:8443"], balance: "random", health: { http: { path: "/up" } }, tls: { verify: false } } },

@@ -32,11 +32,17 @@ interface Target {
 export function reverseConfig(options: ReverseOptions): ConfigInput {
   const targets = options.to.map(readTarget)
   const tls = targets.some(target => target.tls)
-  if (targets.some(target => target.tls !== tls)) throw new UsageError("--to: some targets are https and some are not; use a config with two clusters")
+  if (targets.some(target => target.tls !== tls))
+    throw new UsageError("--to: some targets are https and some are not; use a config with two clusters")
   if (options.insecure === true && !tls) throw new UsageError("--insecure is for https targets")
   if ((options.cert === undefined) !== (options.key === undefined)) throw new UsageError("--cert and --key go together")
   const config = {
-    listeners: { reverse: { bind: [...options.listen], ...(options.cert === undefined ? {} : { tls: { certificates: [{ cert: options.cert, key: options.key! }] } }) } },
+    listeners: {
+      reverse: {
+        bind: [...options.listen],
+        ...(options.cert === undefined ? {} : { tls: { certificates: [{ cert: options.cert, key: options.key! }] } }),
+      },
+    },
     clusters: {
       target: {
         peers: targets.map(target => target.peer),
@@ -83,7 +89,8 @@ export function readTarget(text: string): Target {
     return { peer: /:\d+$/.test(authority) ? authority : `${authority}:${tls ? 443 : 80}`, tls }
   }
   if (/^https?:\/\/[^/?#]*@/i.test(text)) throw new UsageError("--to: a target takes no user and password; use a config with a header filter")
-  if (/^https?:\/\/[^/?#]+[/?#]/i.test(text)) throw new UsageError(`--to: a target has no path, got ${JSON.stringify(text)}; use a config with a rewrite filter`)
+  if (/^https?:\/\/[^/?#]+[/?#]/i.test(text))
+    throw new UsageError(`--to: a target has no path, got ${JSON.stringify(text)}; use a config with a rewrite filter`)
   if (/^:\d{1,5}$/.test(text)) return { peer: `127.0.0.1${text}`, tls: false }
   if (/^(?:\[[^\]]+\]|[^:/?#@\s]+):\d{1,5}$/.test(text)) return { peer: text, tls: false }
   throw new UsageError(`--to: expected http://host:port, https://host, host:port or unix:/path, got ${JSON.stringify(text)}`)

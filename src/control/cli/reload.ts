@@ -35,7 +35,11 @@ function report(status: number, reply: ReloadReply, context: CommandContext): nu
   const style = styleOf(context.err, context.env)
   for (const warning of reply.warnings ?? []) context.err.write(`${style.yellow("warning:")} ${warning}\n`)
   if (status === 200 && reply.ok === true) {
-    context.out.write(reply.changed === true ? `config version ${reply.version} is live\n` : `the config is unchanged (version ${reply.version}); certificates were read again\n`)
+    context.out.write(
+      reply.changed === true
+        ? `config version ${reply.version} is live\n`
+        : `the config is unchanged (version ${reply.version}); certificates were read again\n`,
+    )
     return EXIT.ok
   }
   context.err.write(`${style.red("bothways:")} ${reply.error ?? `the instance answered ${status}`}\n`)

@@ -28,6 +28,8 @@ export function addReverse(program: Command, context: CommandContext): void {
     .addHelpText("after", examples)
   addServeOptions(command).action(async (options: ReverseOptions & ServeOptions) => {
     const config = reverseConfig({ ...options, listen: options.listen ?? [":8080"] })
-    context.exit(await serve(memorySource("bothways reverse", config, { "listeners.reverse.bind": "--listen" }), { ...options, watch: false }, context))
+    context.exit(
+      await serve(memorySource("bothways reverse", config, { "listeners.reverse.bind": "--listen" }), { ...options, watch: false }, context),
+    )
   })
 }

@@ -1,5 +1,5 @@
 import type { Config } from "../../config/index.ts"
-import { setLogLevel } from "../../base/index.ts"
+import { log, setLogLevel } from "../../base/index.ts"
 import { type ConfigSource, textOfBind } from "../config-source.ts"
 import { type BootFailure, bootInstance, type Instance } from "../instance.ts"
 import { describeProblem } from "../reload.ts"
@@ -21,7 +21,13 @@ export interface ServeSettings extends ServeOptions {
 export async function serve(source: ConfigSource, settings: ServeSettings, context: CommandContext): Promise<number> {
   if (settings.quiet === true) setLogLevel("warn")
   const admin = settings.admin
-  const booting = bootInstance({ source, watch: settings.watch, workers: settings.workers ?? null, admin: admin ?? null, token: context.env["BOTHWAYS_ADMIN_TOKEN"] ?? "" })
+  const booting = bootInstance({
+    source,
+    watch: settings.watch,
+    workers: settings.workers ?? null,
+    admin: admin ?? null,
+    token: context.env["BOTHWAYS_ADMIN_TOKEN"] ?? "",
+  })
   const booted = await withProgress(context, "starting", booting)
   if (!("instance" in booted)) return refuse(booted, source, context)
   const { instance } = booted
@@ -31,12 +37,29 @@ export async function serve(source: ConfigSource, settings: ServeSettings, conte
   const untie = handleSignals({
     drain: signal => void instance.drain(signal, null),
     stop: () => instance.stop(EXIT.interrupted),
-    reload: () => void instance.reload("SIGHUP"),
+    // a command that built its config has nothing to load again: its terminal went away
+    reload: () => void (source.path === null ? instance.drain("SIGHUP", null) : instance.reload("SIGHUP")),
     reopenLogs: () => instance.reopenLogs(),
   })
+  const unguard = keepAlive()
   const code = await instance.ended
+  unguard()
   untie()
   return code
+}
+
+/** A defect of the control thread, as in an admin handler, must not take down workers that serve. */
+function keepAlive(): () => void {
+  const told = (error: unknown) =>
+    log.error("control", "an error that nobody caught; the workers serve on", {
+      error: error instanceof Error ? (error.stack ?? error.message) : error,
+    })
+  process.on("uncaughtException", told)
+  process.on("unhandledRejection", told)
+  return () => {
+    process.off("uncaughtException", told)
+    process.off("unhandledRejection", told)
+  }
 }
 
 function refuse(failure: BootFailure, source: ConfigSource, context: CommandContext): number {
@@ -52,13 +75,17 @@ function refuse(failure: BootFailure, source: ConfigSource, context: CommandCont
 
 function banner(instance: Instance, source: ConfigSource, context: CommandContext): void {
   const style = styleOf(context.err, context.env)
-  const lines = [`${style.bold(`bothways ${version}`)} serves ${source.name} with ${instance.workerCount} ${instance.workerCount === 1 ? "worker" : "workers"}`]
+  const lines = [
+    `${style.bold(`bothways ${version}`)} serves ${source.name} with ${instance.workerCount} ${instance.workerCount === 1 ? "worker" : "workers"}`,
+  ]
   for (const [name, listener] of Object.entries(instance.config.listeners)) lines.push(`  ${name}: ${addresses(listener)}`)
   lines.push(instance.adminAddress === "" ? "  admin: off" : `  admin: ${instance.adminAddress}`)
   context.err.write(`${lines.join("\n")}\n`)
 }
 
 function addresses(listener: Config["listeners"][string]): string {
-  const kind = [listener.tls === null ? "" : "TLS", listener.forward === null ? "reverse" : "forward and reverse"].filter(word => word !== "").join(", ")
+  const kind = [listener.tls === null ? "" : "TLS", listener.forward === null ? "reverse" : "forward and reverse"]
+    .filter(word => word !== "")
+    .join(", ")
   return `${listener.bind.map(textOfBind).join(" ")} (${kind})`
 }

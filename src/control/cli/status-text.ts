@@ -19,28 +19,50 @@ function head(status: Status, style: Style): string {
   ]
   const last = config.lastReload
   if (last !== null && !last.ok) {
-    lines.push(style.red(`last reload refused at ${last.at} (${last.trigger}); the old config stays:`), ...last.problems.map(problem => `  ${describeProblem(problem)}`))
+    lines.push(
+      style.red(`last reload refused at ${last.at} (${last.trigger}); the old config stays:`),
+      ...last.problems.map(problem => `  ${describeProblem(problem)}`),
+    )
   }
   return `${lines.join("\n")}\n`
 }
 
 function listeners(status: Status): string {
-  const rows = status.listeners.map(l => [l.name, l.bind.join(" "), l.tls ? "yes" : "no", l.forward ? "forward and reverse" : "reverse", String(l.connections)])
+  const rows = status.listeners.map(l => [
+    l.name,
+    l.bind.join(" "),
+    l.tls ? "yes" : "no",
+    l.forward ? "forward and reverse" : "reverse",
+    String(l.connections),
+  ])
   return rows.length === 0 ? "" : table([["LISTENER", "ADDRESS", "TLS", "TAKES", "CONNECTIONS"], ...rows])
 }
 
 function workers(status: Status): string {
   const rows = status.workers.map(w => [
-    String(w.index), w.state, String(w.configVersion), age(w.aliveMs), String(w.restarts), `${w.heartbeatAgeMs}ms`,
-    String(w.connections), String(w.exchanges), w.detail === null ? "no answer" : size(w.detail.heapBytes),
+    String(w.index),
+    w.state,
+    String(w.configVersion),
+    age(w.aliveMs),
+    String(w.restarts),
+    `${w.heartbeatAgeMs}ms`,
+    String(w.connections),
+    String(w.exchanges),
+    w.detail === null ? "no answer" : size(w.detail.heapBytes),
   ])
   return table([["WORKER", "STATE", "CONFIG", "AGE", "RESTARTS", "HEARTBEAT", "CONNECTIONS", "EXCHANGES", "HEAP"], ...rows])
 }
 
 function clusterText(cluster: ClusterEntry, style: Style): string {
   const rows = cluster.peers.map(p => [
-    p.name + (p.backup ? " (backup)" : ""), p.host === "" || p.name.startsWith(`${p.host}:`) ? "" : p.host, String(p.weight), p.health,
-    p.available ? "yes" : p.ejectedForMs > 0 ? `ejected, ${age(p.ejectedForMs)} left` : "no", String(p.inFlight), String(p.requests), String(p.failures),
+    p.name + (p.backup ? " (backup)" : ""),
+    p.host === "" || p.name.startsWith(`${p.host}:`) ? "" : p.host,
+    String(p.weight),
+    p.health,
+    p.available ? "yes" : p.ejectedForMs > 0 ? `ejected, ${age(p.ejectedForMs)} left` : "no",
+    String(p.inFlight),
+    String(p.requests),
+    String(p.failures),
   ])
   const summary = `cluster ${style.bold(cluster.name)}: ${cluster.available} of ${cluster.peers.length} peers available\n`
   return summary + (rows.length === 0 ? "" : table([["PEER", "FROM", "WEIGHT", "HEALTH", "AVAILABLE", "IN FLIGHT", "REQUESTS", "FAILURES"], ...rows]))
@@ -55,7 +77,16 @@ function size(octets: number): string {
 export function age(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)}ms`
   const seconds = Math.floor(ms / 1000)
-  const parts: [number, string][] = [[Math.floor(seconds / 86_400), "d"], [Math.floor(seconds / 3600) % 24, "h"], [Math.floor(seconds / 60) % 60, "m"], [seconds % 60, "s"]]
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"],
+  ]
   const first = parts.findIndex(([value]) => value > 0)
-  return parts.slice(first, first + 2).filter(([value]) => value > 0).map(([value, unit]) => `${value}${unit}`).join(" ")
+  return parts
+    .slice(first, first + 2)
+    .filter(([value]) => value > 0)
+    .map(([value, unit]) => `${value}${unit}`)
+    .join(" ")
 }

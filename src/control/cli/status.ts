@@ -12,13 +12,17 @@ interface StatusOptions extends AdminOptions {
 }
 
 export function addStatus(program: Command, context: CommandContext): void {
-  const command = program.command("status").description("what a running instance is doing: workers, listeners, clusters with their peers").option("--json", "as JSON")
+  const command = program
+    .command("status")
+    .description("what a running instance is doing: workers, listeners, clusters with their peers")
+    .option("--json", "as JSON")
   addAdminOptions(command).action(async (options: StatusOptions) => {
     const target = await adminTarget(options, context)
     const reply = await askAdmin(target, "GET", "/status", 5000)
     const status = reply.status === 200 ? readStatus(reply.body) : null
     if (status === null) {
-      const reason = reply.status === 401 ? "it wants the admin token: set BOTHWAYS_ADMIN_TOKEN or name the --config" : "is this the admin address of bothways?"
+      const reason =
+        reply.status === 401 ? "it wants the admin token: set BOTHWAYS_ADMIN_TOKEN or name the --config" : "is this the admin address of bothways?"
       context.err.write(`${styleOf(context.err, context.env).red("bothways:")} ${target.address} answered ${reply.status}; ${reason}\n`)
       return context.exit(EXIT.noInstance)
     }

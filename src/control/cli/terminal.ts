@@ -43,5 +43,13 @@ export async function withProgress<T>(terminal: Terminal, what: string, work: Pr
 /** Rows as columns, two blanks apart; the first row is the heading. Colour codes must not be in the cells. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => (row[column] ?? "").length)))
-  return rows.map(row => `${row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()}\n`).join("")
+  return rows
+    .map(
+      row =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column]!))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("")
 }

@@ -17,7 +17,10 @@ export function demoConfig(origins: readonly DemoOrigin[], ports: DemoPorts): Co
   const config = {
     listeners: {
       reverse: { bind: `127.0.0.1:${ports.reverse}` },
-      forward: { bind: `127.0.0.1:${ports.forward}`, forward: { privateRanges: ["127.0.0.1/32"], ports: origins.map(origin => origin.port), connectPorts: [] } },
+      forward: {
+        bind: `127.0.0.1:${ports.forward}`,
+        forward: { privateRanges: ["127.0.0.1/32"], ports: origins.map(origin => origin.port), connectPorts: [] },
+      },
     },
     clusters: {
       origins: { peers: origins.map(origin => `127.0.0.1:${origin.port}`), health: { http: { path: "/healthz", every: "2s" } } },

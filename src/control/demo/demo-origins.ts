@@ -33,7 +33,8 @@ function answer(name: string, request: IncomingMessage, response: ServerResponse
   if (request.url === "/healthz") return send(request, response, name, "text/plain; charset=utf-8", "ok\n")
   const accept = request.headers.accept ?? ""
   if (accept.includes("text/html")) return send(request, response, name, "text/html; charset=utf-8", html(name, request))
-  if (accept.includes("application/json")) return send(request, response, name, "application/json", `${JSON.stringify(seen(name, request), null, 2)}\n`)
+  if (accept.includes("application/json"))
+    return send(request, response, name, "application/json", `${JSON.stringify(seen(name, request), null, 2)}\n`)
   send(request, response, name, "text/plain; charset=utf-8", text(name, request))
 }
 
@@ -43,7 +44,13 @@ function send(request: IncomingMessage, response: ServerResponse, name: string, 
 }
 
 function seen(name: string, request: IncomingMessage) {
-  return { origin: name, method: request.method, target: request.url, version: request.httpVersion, fields: pairs(request).map(([field, value]) => `${field}: ${value}`) }
+  return {
+    origin: name,
+    method: request.method,
+    target: request.url,
+    version: request.httpVersion,
+    fields: pairs(request).map(([field, value]) => `${field}: ${value}`),
+  }
 }
 
 function text(name: string, request: IncomingMessage): string {

@@ -16,7 +16,13 @@ export class FollowedCluster {
   readonly #discovery: ClusterDiscovery
   readonly #stop: () => void
 
-  constructor(name: string, key: string, cluster: ClusterConfig, deps: Omit<NameWatchDeps, "onTrouble">, changed: (cluster: FollowedCluster) => void) {
+  constructor(
+    name: string,
+    key: string,
+    cluster: ClusterConfig,
+    deps: Omit<NameWatchDeps, "onTrouble">,
+    changed: (cluster: FollowedCluster) => void,
+  ) {
     this.name = name
     this.key = key
     this.names = new Set(cluster.peers.filter(peer => peer.path === "").map(peer => peer.host))

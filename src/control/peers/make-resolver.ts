@@ -14,7 +14,15 @@ export function makeResolver(config: ResolverConfig): NameResolver {
     ttlMaxMs: config.ttlMax,
     staleForMs: config.staleFor,
   })
-  const ask = (how: "lookup" | "refresh"): NameResolver["lookup"] => (name, done) =>
-    resolver[how](name, (error, addresses, expiresAt) => done(error, addresses.map(entry => entry.address), expiresAt))
+  const ask =
+    (how: "lookup" | "refresh"): NameResolver["lookup"] =>
+    (name, done) =>
+      resolver[how](name, (error, addresses, expiresAt) =>
+        done(
+          error,
+          addresses.map(entry => entry.address),
+          expiresAt,
+        ),
+      )
   return { lookup: ask("lookup"), refresh: ask("refresh") }
 }

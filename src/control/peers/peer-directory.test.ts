@@ -15,7 +15,9 @@ afterEach(() => {
 })
 
 function config(clusters: object): Config {
-  const loaded = parseConfig(JSON.stringify({ listeners: { web: { bind: ":0" } }, clusters, routes: [{ to: { cluster: Object.keys(clusters)[0] } }] }))
+  const loaded = parseConfig(
+    JSON.stringify({ listeners: { web: { bind: ":0" } }, clusters, routes: [{ to: { cluster: Object.keys(clusters)[0] } }] }),
+  )
   if (!loaded.ok) throw new Error(loaded.problems[0]!.message)
   return loaded.config
 }
@@ -66,7 +68,9 @@ async function until(condition: () => boolean, ms = 1500): Promise<boolean> {
 describe("peer directory", () => {
   test("literals at once; every peer has a slot and a place for metrics of its own", async () => {
     const { directory } = make()
-    const staged = await directory.stage(config({ shop: { peers: ["127.0.0.1:1", { address: "[::1]:2", weight: 3, backup: true }, "unix:/run/a.sock"] } }))
+    const staged = await directory.stage(
+      config({ shop: { peers: ["127.0.0.1:1", { address: "[::1]:2", weight: 3, backup: true }, "unix:/run/a.sock"] } }),
+    )
     expect(staged.problems).toEqual([])
     const [first, second, third] = staged.peers["shop"]!
     expect(first).toMatchObject({ address: "127.0.0.1", port: 1, host: "127.0.0.1", weight: 1, backup: false })

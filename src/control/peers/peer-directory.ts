@@ -2,7 +2,17 @@ import { randomInt } from "node:crypto"
 import { type Log, Random, systemClock } from "../../base/index.ts"
 import type { Config, ResolverConfig } from "../../config/index.ts"
 import type { MetricsRegistry } from "../../observe/index.ts"
-import { endpointName, type HealthChange, HEALTH_UP, HealthMonitor, type NameResolver, type PeerStates, SlotTable, slotKey, systemTimers } from "../../upstream/index.ts"
+import {
+  endpointName,
+  type HealthChange,
+  HEALTH_UP,
+  HealthMonitor,
+  type NameResolver,
+  type PeerStates,
+  SlotTable,
+  slotKey,
+  systemTimers,
+} from "../../upstream/index.ts"
 import type { PeersByCluster, ReloadProblem, ResolvedPeer } from "../protocol.ts"
 import { FollowedCluster } from "./followed-cluster.ts"
 import { healthPeersOf, healthPlanOf } from "./health-plan.ts"
@@ -47,7 +57,13 @@ export class PeerDirectory {
   constructor(parts: PeerDirectoryParts) {
     this.#parts = parts
     this.#slots = new SlotTable(parts.states)
-    this.#monitor = new HealthMonitor({ states: parts.states, clock: systemClock, timers: systemTimers, random: this.#random, onChange: change => this.#healthChanged(change) })
+    this.#monitor = new HealthMonitor({
+      states: parts.states,
+      clock: systemClock,
+      timers: systemTimers,
+      random: this.#random,
+      onChange: change => this.#healthChanged(change),
+    })
   }
 
   /** The peers of the live config. */
@@ -113,7 +129,9 @@ export class PeerDirectory {
 
   #slotProblems(peers: PeersByCluster): ReloadProblem[] {
     const lost = Object.entries(peers).find(([, list]) => list.some(peer => peer.slot < 0))
-    return lost === undefined ? [] : [{ where: `clusters.${lost[0]}.peers`, message: `more than ${this.#parts.states.slotsMax} peers altogether`, expected: "" }]
+    return lost === undefined
+      ? []
+      : [{ where: `clusters.${lost[0]}.peers`, message: `more than ${this.#parts.states.slotsMax} peers altogether`, expected: "" }]
   }
 
   #commit(config: Config, next: Map<string, FollowedCluster>, sent: PeersByCluster, resolver: NameResolver): void {

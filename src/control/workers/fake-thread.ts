@@ -55,7 +55,8 @@ export class FakeThread {
       if (message.type === "prepare") this.say(this.#behave.refuse?.(message, this) ?? { type: "prepared", version: message.version })
       else if (message.type === "commit") this.say({ type: "committed", version: message.version })
       else if (message.type === "drain") this.say({ type: "drained", cut: this.index })
-      else if (message.type === "inspect") this.say({ type: "inspected", id: message.id, connections: {}, exchanges: this.index, tunnels: 0, pools: {}, heapBytes: 1, snapshots: [] })
+      else if (message.type === "inspect")
+        this.say({ type: "inspected", id: message.id, connections: {}, exchanges: this.index, tunnels: 0, pools: {}, heapBytes: 1, snapshots: [] })
     },
     terminate: () => this.die(""),
   }

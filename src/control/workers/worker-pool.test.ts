@@ -12,7 +12,12 @@ afterEach(() => {
 function make(count: number, behave: Behaviour = {}, more: Partial<WorkerPoolOptions> = {}) {
   const threads: FakeThread[] = []
   const errors: string[] = []
-  const log = { debug() {}, info() {}, warn() {}, error: (_message: string, facts: { error: string }) => void errors.push(facts.error) } as unknown as WorkerPoolOptions["log"]
+  const log = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (_message: string, facts: { error: string }) => void errors.push(facts.error),
+  } as unknown as WorkerPoolOptions["log"]
   const memory = () => new SharedArrayBuffer(64)
   const pool = new WorkerPool({
     count,
@@ -31,7 +36,16 @@ function make(count: number, behave: Behaviour = {}, more: Partial<WorkerPoolOpt
 }
 
 const peersOfAll = { shop: [] }
-const version = (n: number): Prepare => ({ type: "prepare", version: n, config: {}, file: null, baseDir: "/", peers: peersOfAll, layout: { capacity: 0, blocks: [] } }) as unknown as Prepare
+const version = (n: number): Prepare =>
+  ({
+    type: "prepare",
+    version: n,
+    config: {},
+    file: null,
+    baseDir: "/",
+    peers: peersOfAll,
+    layout: { capacity: 0, blocks: [] },
+  }) as unknown as Prepare
 const types = (thread: FakeThread) => thread.got.map(message => ("version" in message ? `${message.type} ${message.version}` : message.type))
 
 async function until(condition: () => boolean, ms = 2000): Promise<boolean> {
@@ -56,12 +70,17 @@ describe("worker pool", () => {
     expect(pool.ready()).toBe(false)
     await pool.commit(version(1))
     expect(pool.ready()).toBe(true)
-    expect(threads.map(types)).toEqual([["prepare 1", "commit 1"], ["prepare 1", "commit 1"]])
+    expect(threads.map(types)).toEqual([
+      ["prepare 1", "commit 1"],
+      ["prepare 1", "commit 1"],
+    ])
   })
 
   test("one refusal is the pool's answer", async () => {
     const wrong = { message: "wrong", where: "", expected: "" }
-    const { pool } = await serving(2, { refuse: (message, thread) => (message.version === 2 && thread.index === 1 ? { type: "refused", version: 2, problems: [wrong] } : null) })
+    const { pool } = await serving(2, {
+      refuse: (message, thread) => (message.version === 2 && thread.index === 1 ? { type: "refused", version: 2, problems: [wrong] } : null),
+    })
     expect(await pool.prepare(version(2))).toEqual([wrong])
     pool.discard(2)
     expect(pool.ready()).toBe(true)

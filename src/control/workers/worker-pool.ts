@@ -45,7 +45,13 @@ export class WorkerPool {
     this.#beats = new HeartbeatMonitor(options.shared.heartbeat, options.count)
     const owner = {
       spawn: options.spawn,
-      setup: (index: number) => ({ index, count: options.count, shared: options.shared, instanceId: options.instanceId, testing: options.testing ?? {} }),
+      setup: (index: number) => ({
+        index,
+        count: options.count,
+        shared: options.shared,
+        instanceId: options.instanceId,
+        testing: options.testing ?? {},
+      }),
       live: () => this.#live,
       started: (index: number) => this.#beats.begin(index, performance.now()),
       lost: (index: number, error: string, again: number) => this.#lost(index, error, again),
@@ -151,7 +157,8 @@ export class WorkerPool {
     this.#beats.look(now)
     for (const slot of this.#slots) {
       if (slot.state !== "live" && slot.state !== "idle" && slot.state !== "preparing") continue
-      if (this.#beats.stalled(slot.index, now, slot.preparing)) slot.kill(`its event loop has not moved for ${Math.round(this.#beats.age(slot.index, now))} ms`)
+      if (this.#beats.stalled(slot.index, now, slot.preparing))
+        slot.kill(`its event loop has not moved for ${Math.round(this.#beats.age(slot.index, now))} ms`)
     }
   }
 

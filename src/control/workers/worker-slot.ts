@@ -110,7 +110,8 @@ export class WorkerSlot {
     this.preparing = true
     try {
       const got = await this.#call("prepared", PREPARE_MS, () => this.post(message))
-      if (got.type === "refused") return got.problems.length > 0 ? got.problems : [{ message: "a worker refused without a reason", where: "", expected: "" }]
+      if (got.type === "refused")
+        return got.problems.length > 0 ? got.problems : [{ message: "a worker refused without a reason", where: "", expected: "" }]
       this.#prepared = message
       return []
     } catch (error) {
@@ -237,7 +238,8 @@ export class WorkerSlot {
     if (message.type === "log") return writeLog(message.record)
     if (message.type === "fatal") return this.kill(message.error)
     const waiting = this.#waiting
-    if (waiting !== null && (message.type === waiting.answer || (message.type === "refused" && waiting.answer === "prepared"))) return waiting.settle(message)
+    if (waiting !== null && (message.type === waiting.answer || (message.type === "refused" && waiting.answer === "prepared")))
+      return waiting.settle(message)
     this.#owner.event(this.index, message)
   }
 

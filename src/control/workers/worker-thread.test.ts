@@ -7,7 +7,13 @@ const module = new URL("./fixture/moody-thread.ts", import.meta.url)
 
 function start(mood: string, from = module) {
   const memory = new SharedArrayBuffer(64)
-  const setup: WorkerSetup = { index: 0, count: 1, shared: { peers: memory, metrics: memory, connections: memory, heartbeat: memory }, instanceId: "test", testing: { mood } }
+  const setup: WorkerSetup = {
+    index: 0,
+    count: 1,
+    shared: { peers: memory, metrics: memory, connections: memory, heartbeat: memory },
+    instanceId: "test",
+    testing: { mood },
+  }
   const got: FromWorker[] = []
   let port: WorkerPort | null = null
   const next = Promise.withResolvers<FromWorker>()
@@ -66,7 +72,9 @@ describe("threads of the runtime", () => {
     port.terminate()
     expect(await ended).toBe("")
     await closed
-    const refused = await new Promise<string>(resolve => connect((message as { cut: number }).cut, "127.0.0.1").on("error", error => resolve((error as NodeJS.ErrnoException).code ?? "")))
+    const refused = await new Promise<string>(resolve =>
+      connect((message as { cut: number }).cut, "127.0.0.1").on("error", error => resolve((error as NodeJS.ErrnoException).code ?? "")),
+    )
     expect(refused).toBe("ECONNREFUSED")
   })
 })
