@@ -3,6 +3,7 @@ import type { BindConfig, Config } from "../config/index.ts"
 import type { MetricsRegistry } from "../observe/index.ts"
 import { adminSettings } from "./overrides.ts"
 import { adminBindProblem } from "./admin/admin-server.ts"
+import { dryBuild } from "./dry-build.ts"
 import type { PeerDirectory } from "./peers/peer-directory.ts"
 import { adminBind, listenerBinds, type ProbeBind, takenBinds } from "./ports.ts"
 import type { ReloadProblem } from "./protocol.ts"
@@ -27,12 +28,14 @@ export class Stager {
     this.#parts = parts
   }
 
-  async stage({ config }: Candidate): Promise<Staged> {
+  async stage({ config, baseDir }: Candidate): Promise<Staged> {
     const { peers, registry, log } = this.#parts
-    const problems = await this.#problems(config)
-    if (problems.length > 0) return refusal(problems)
+    const taken = await this.#problems(config)
+    if (taken.length > 0) return refusal(taken)
     registry.begin()
     placeMetrics(registry, config)
+    const problems = dryBuild(config, baseDir, (name, help) => void registry.counter(name, help))
+    if (problems.length > 0) return refusal(problems)
     const staged = await peers.stage(config)
     return {
       problems: staged.problems,

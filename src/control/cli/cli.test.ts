@@ -108,6 +108,15 @@ describe("check", () => {
     expect((await run(["check", "--strict", good])).code).toBe(0)
   })
 
+  test("what only building a filter can tell: a password file with a line that is none", async () => {
+    write("users", "alice:plaintext\n")
+    const path = write(
+      "auth.yaml",
+      'listeners:\n  out: { bind: "127.0.0.1:1", forward: { auth: { htpasswd: users } } }\nroutes:\n  - match: { listener: out }\n    to: { origin: {} }\n',
+    )
+    expect(await run(["check", path])).toMatchObject({ code: 2, stderr: expect.stringMatching(/listeners\.out\.forward\.auth: .*users/) })
+  })
+
   test("--json for machines", async () => {
     const { code, stdout, stderr } = await run(["check", "--json", bad])
     const report = JSON.parse(stdout)
