@@ -53,8 +53,7 @@ export async function bootInstance(options: InstanceOptions): Promise<Booted> {
   const outcome = await instance.reload("start")
   if (outcome.ok) return { instance, warnings: loaded.warnings }
   instance.stop(1)
-  const kind = outcome.problems.every(problem => problem.kind === "port") ? "port" : "refused"
-  return { kind, problems: outcome.problems }
+  return { kind: outcome.problems[0]?.kind ?? "refused", problems: outcome.problems }
 }
 
 /** A running proxy: its config, its workers and everything around them. */
@@ -180,16 +179,23 @@ export class Instance {
       load: () => this.#load(),
       stage: candidate => stager.stage(candidate),
       workers: {
-        prepare: async message => {
-          await (this.#poolStart ??= pool.start())
-          return pool.prepare(message)
-        },
+        prepare: async message => (await this.#startPool()) ?? pool.prepare(message),
         commit: message => pool.commit(message),
         discard: version => pool.discard(version),
       },
       refresh: () => pool.broadcast({ type: "certificates" }),
       log: this.#log,
     })
+  }
+
+  /** Problems, or null when the workers listen. They are started when the first config has been staged, so that a taken port starts nothing. */
+  async #startPool(): Promise<readonly ReloadProblem[] | null> {
+    try {
+      await (this.#poolStart ??= this.#pool.start())
+      return null
+    } catch (error) {
+      return [{ message: `the workers cannot start: ${(error as Error).message}`, where: "", expected: "", kind: "failed" }]
+    }
   }
 
   async #load(): Promise<LoadOutcome> {

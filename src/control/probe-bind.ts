@@ -6,7 +6,7 @@ import type { BindConfig } from "../config/index.ts"
 export async function probeBind(bind: BindConfig): Promise<string> {
   if ("path" in bind) return probeUnix(bind.path)
   if (bind.port === 0) return ""
-  return probe({ host: bind.host === "" ? "::" : bind.host, port: bind.port, exclusive: true })
+  return probe({ ...(bind.host === "" ? {} : { host: bind.host }), port: bind.port, exclusive: true })
 }
 
 async function probeUnix(path: string): Promise<string> {

@@ -86,8 +86,8 @@ export interface ReloadProblem {
   readonly where: string
   /** What would be right, or "". */
   readonly expected: string
-  /** An address is taken: the start ends with an exit code of its own. */
-  readonly kind?: "port"
+  /** `port`: an address is taken; `failed`: it is not the config's fault. The start ends with exit codes of their own. */
+  readonly kind?: "port" | "failed"
 }
 
 export type ToWorker =

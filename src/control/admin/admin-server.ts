@@ -45,7 +45,8 @@ export class AdminServer {
       admin.#server.once("error", reject)
       const done = () => resolve()
       if ("path" in bind) admin.#server.listen(bind.path, done)
-      else admin.#server.listen(bind.port, bind.host === "" ? "::" : bind.host, done)
+      else if (bind.host === "") admin.#server.listen(bind.port, done)
+      else admin.#server.listen(bind.port, bind.host, done)
     })
     return admin
   }

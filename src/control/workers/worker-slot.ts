@@ -27,6 +27,7 @@ export interface SlotOwner {
 const READY_MS = 15_000
 const PREPARE_MS = 60_000
 const COMMIT_MS = 10_000
+const GONE_MS = 5000
 /** A worker that lived this long was healthy: its next restart is at once. */
 const HEALTHY_MS = 10_000
 const BACKOFF_FIRST_MS = 100
@@ -157,7 +158,7 @@ export class WorkerSlot {
 
   /** Settles with the number of exchanges that were cut, or null when the thread did not answer. */
   async drain(timeoutMs: number, patienceMs: number): Promise<number | null> {
-    if (this.#port === null) return 0
+    if (this.#port === null || this.state !== "live") return 0
     try {
       const got = await this.#call("drained", timeoutMs + patienceMs, () => this.post({ type: "drain", timeoutMs }))
       return got.type === "drained" ? got.cut : null
@@ -190,6 +191,11 @@ export class WorkerSlot {
     if (this.#port === null) return
     if (this.#reason === "") this.#reason = reason
     this.#port.terminate()
+    // should the runtime never tell of the end, the place must not stay empty
+    const life = this.#life
+    setTimeout(() => {
+      if (life === this.#life) this.#ended("")
+    }, GONE_MS).unref()
   }
 
   /** From now on a thread that ends is not replaced. */
