@@ -38,7 +38,7 @@ describe("certificates", () => {
   test("that fit", () => expect(pair(site.certFile, site.keyFile)).toEqual([]))
 
   test("that are missing", () => {
-    expect(pair("a.crt", "a.key")).toEqual([`${at}.cert: there is no file a.crt`, `${at}.key: there is no file a.key`])
+    expect(pair("a.crt", "a.key")).toEqual([`${at}.cert: there is no such file: a.crt`, `${at}.key: there is no such file: a.key`])
     expect(pair(site.certFile, "directory")).toEqual([`${at}.key: directory is a directory, not a file`])
   })
 
@@ -73,7 +73,7 @@ describe("certificates", () => {
     expect(cluster(`{ ca: "${site.certFile}", cert: "${site.certFile}", key: "${site.keyFile}" }`)).toEqual([])
     expect(cluster(`{ cert: "${site.certFile}" }`)).toEqual(['clusters.a.tls.key: "key" is missing: a certificate needs its private key'])
     expect(cluster(`{ key: "${site.keyFile}" }`)).toEqual(['clusters.a.tls.cert: "cert" is missing: a private key needs its certificate'])
-    expect(cluster('{ ca: "nowhere" }')).toEqual(["clusters.a.tls.ca: there is no file nowhere"])
+    expect(cluster('{ ca: "nowhere" }')).toEqual(["clusters.a.tls.ca: there is no such file: nowhere"])
   })
 })
 
@@ -103,7 +103,7 @@ describe("other files", () => {
     expect(rest("routes: [ { to: { files: { root: users } } } ]")).toEqual(["routes[0].to.files.root: users is a file, not a directory"])
     expect(rest("routes: [ { to: { respond: {} } } ]\nobserve: { accessLog: { to: { file: directory/a.log } } }")).toEqual([])
     expect(rest("routes: [ { to: { respond: {} } } ]\nobserve: { accessLog: { to: { file: nowhere/a.log } } }")).toEqual([
-      "observe.accessLog.to.file: nowhere is no directory that may be written to",
+      "observe.accessLog.to.file: the directory nowhere does not exist or cannot be written to",
     ])
   })
 })

@@ -93,7 +93,7 @@ function parseFile<T>(at: ConfigPath, file: string, expected: string, parse: (te
 
 function readSentence(file: string, failure: unknown): string {
   const code = (failure as { code?: string }).code
-  if (code === "ENOENT" || code === "ENOTDIR") return `there is no file ${file}`
+  if (code === "ENOENT" || code === "ENOTDIR") return `there is no such file: ${file}`
   if (code === "EACCES") return `${file} may not be read: permission denied`
   if (code === "EISDIR") return `${file} is a directory, not a file`
   return `${file} cannot be read: ${(failure as Error).message}`
@@ -113,6 +113,6 @@ function checkLogFile(target: { kind: string; path?: string }): Finding[] {
     accessSync(dirname(target.path), constants.W_OK)
     return []
   } catch {
-    return [error(["observe", "accessLog", "to", "file"], `${dirname(target.path)} is no directory that may be written to`)]
+    return [error(["observe", "accessLog", "to", "file"], `the directory ${dirname(target.path)} does not exist or cannot be written to`)]
   }
 }

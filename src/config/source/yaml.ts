@@ -2,6 +2,7 @@ import {
   type Alias,
   type Document,
   isAlias,
+  isCollection,
   isMap,
   isPair,
   isScalar,
@@ -37,7 +38,11 @@ export function readYaml(text: string, file: string): SourceResult {
   const [document, second] = documents
   if (document === undefined || document.contents === null) return { source: null, problems: [fileProblem(file, emptySentence)] }
   if (second) report(second.range[0], 'expected one document, got several; "---" starts a new one')
-  for (const error of oneEachLine([...document.errors, ...document.warnings], positionOf)) report(error.pos[0], syntaxSentence(error, text))
+  for (const error of oneEachLine([...document.errors, ...document.warnings], positionOf)) {
+    const opening = unclosedAt(error, text)
+    if (opening >= 0) report(opening, `this ${text[opening]} is not closed`)
+    else report(error.pos[0], syntaxSentence(error, text))
+  }
   const broken = problems.length > 0 && !document.errors.every(error => error.code === "DUPLICATE_KEY")
   if (broken || !soundTree(document, report)) return { source: null, problems }
   return {
@@ -57,6 +62,34 @@ function oneEachLine(errors: readonly YAMLError[], positionOf: (offset: number) 
   })
 }
 
+/** Offset of the bracket or quote that is still open where the parser gave up, or -1 when the error is another one. */
+function unclosedAt(error: YAMLError, text: string): number {
+  if (/^Flow (?:map|sequence)/.test(error.message)) return openAt(text, error.pos[0]).bracket
+  return /closing .quote/.test(error.message) ? openAt(text, text.length).quote : -1
+}
+
+function openAt(text: string, end: number): { bracket: number; quote: number } {
+  const open: number[] = []
+  for (let at = 0; at < end; at++) {
+    const char = text[at]!
+    const fresh = at === 0 || /[\s,:[{]/.test(text[at - 1]!)
+    if (fresh && (char === '"' || char === "'")) {
+      const start = at
+      at = endOfQuoted(text, at, char)
+      if (at >= text.length) return { bracket: open.at(-1) ?? -1, quote: start }
+    } else if (fresh && char === "#") at = text.indexOf("\n", at) < 0 ? end : text.indexOf("\n", at)
+    else if (char === "{" || char === "[") open.push(at)
+    else if (char === "}" || char === "]") open.pop()
+  }
+  return { bracket: open.at(-1) ?? -1, quote: -1 }
+}
+
+function endOfQuoted(text: string, start: number, quote: string): number {
+  let at = start + 1
+  while (at < text.length && text[at] !== quote) at += quote === '"' && text[at] === "\\" ? 2 : 1
+  return at
+}
+
 const emptySentence = "the config is empty; it needs at least listeners and routes"
 
 function syntaxSentence(error: YAMLError, text: string): string {
@@ -70,10 +103,10 @@ function syntaxSentence(error: YAMLError, text: string): string {
     case "MULTILINE_IMPLICIT_KEY":
       return "expected `key: value`; a blank must follow the colon, and a key stays on one line"
     case "MISSING_CHAR":
-      if (/closing .quote/.test(error.message)) return "a quote above is not closed"
       return /Implicit map keys/.test(error.message) ? 'expected ":" and a value behind this key' : error.message
+    case "RESOURCE_EXHAUSTION":
+      return `nested more than ${depthMax} levels deep`
     case "BAD_INDENT":
-      if (/Flow (?:map|sequence)/.test(error.message)) return 'a "{" or "[" above is not closed'
       return `the indentation does not fit: ${error.message}`
     case "BLOCK_AS_IMPLICIT_KEY":
       return 'a second ": " on the line; put the value in quotes if the colon belongs to it'
@@ -108,7 +141,7 @@ function soundTree(document: Document.Parsed, report: (offset: number, message: 
       if (expanded > aliasesMax) return say(alias, `more than ${aliasesMax} aliases; write the values out`)
     },
     Collection(_key, node, ancestors) {
-      if (ancestors.length > depthMax * 2) return say(node, `nested more than ${depthMax} levels deep`)
+      if (ancestors.filter(isCollection).length > depthMax) return say(node, `nested more than ${depthMax} levels deep`)
     },
   })
   return ok
