@@ -1,52 +1,13 @@
 // HOT
 import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index.ts"
-import { type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, type Verdict, WAIT, type Waiter, armContinue, resume } from "../flow/index.ts"
-import { type AttemptTimes, ClientConnection } from "../http/index.ts"
+import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
+import { ClientConnection } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
+import { type AttemptRules, dialFault, isIdempotent, requestTarget } from "./attempt-rules.ts"
 import type { Cluster } from "./cluster.ts"
 import type { Peer } from "./peer.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
 import { Tried } from "./tried.ts"
-
-/** What a route says about its attempts. */
-export interface AttemptRules {
-  readonly times: AttemptTimes
-  readonly connectMs: number
-  /** Attempts altogether. */
-  readonly attemptsMax: number
-  /** Statuses of the peer that are tried again. */
-  readonly retryStatus: ReadonlySet<number> | null
-  readonly keepBytesMax: number
-  /** How the request line names the target: origin-form to servers, absolute-form to parent proxies. */
-  readonly absolute: boolean
-  /** Protocols that may be upgraded to. */
-  readonly upgrades: ReadonlySet<string>
-}
-
-export function dialFault(kind: DialFailure): Fault {
-  switch (kind) {
-    case "refused":
-      return FAULT.connectRefused
-    case "timeout":
-      return FAULT.connectTimeout
-    case "tls":
-      return FAULT.tlsFailed
-    default:
-      return FAULT.connectFailed
-  }
-}
-
-/** RFC 9110 section 9.2.2. */
-export function isIdempotent(method: string): boolean {
-  return method === "GET" || method === "HEAD" || method === "PUT" || method === "DELETE" || method === "OPTIONS" || method === "TRACE"
-}
-
-/** What goes on the request line. */
-export function requestTarget(x: Exchange, absolute: boolean): string {
-  if (x.method === "CONNECT") return x.authority
-  if (!absolute) return x.query === "" ? x.path : x.path + x.query
-  return `${x.scheme}://${x.authority}${x.path === "*" ? "" : x.path}${x.query}`
-}
 
 /**
  * The attempts of one exchange at one cluster: whom it has tried, whom it uses, what it waits for. Lives with its pooled exchange.
@@ -142,7 +103,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
 
   private dial(): Verdict {
     this.x.waiter = this
-    this.dialing = this.cluster!.dial(this.peer!, this.rules!.connectMs, this)
+    this.dialing = this.cluster!.dial(this.peer!, this.rules!.connectMs, this, this.x)
     return WAIT
   }
 

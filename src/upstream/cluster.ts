@@ -7,10 +7,10 @@ import type { Balancer, BalancerKey } from "../plugin/index.ts"
 import type { Attempt } from "./attempt.ts"
 import { Peer } from "./peer.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
-import type { Tried } from "./tried.ts"
+import { type Tried, TriedTail } from "./tried.ts"
 
 /** Opens a connection to a peer. Given at build time: direct, TLS, through a parent … */
-export type Dialer = (peer: Peer, timeoutMs: number, handler: DialHandler) => DialHandle
+export type Dialer = (peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange) => DialHandle
 
 export interface Budget {
   onRequest(): void
@@ -52,6 +52,7 @@ export class Cluster {
   private readonly waiting: Attempt[] = []
   private refreshWanted = false
   private lastResort = 0
+  private readonly tail = new TriedTail()
 
   constructor(parts: ClusterParts) {
     this.parts = parts
@@ -93,11 +94,16 @@ export class Cluster {
     for (const pool of this.pools.values()) pool.close()
   }
 
-  /** Takes the pools and peers of a former snapshot's cluster whose way of connecting is the same. */
-  inherit(former: Cluster): void {
-    assert(this.pools.size === 0, "inherit before the first use")
-    this.peers = former.peers
-    for (const [peer, pool] of former.pools) this.pools.set(peer, pool)
+  /** Takes over the connections of a former snapshot's cluster to peers that are still here, and closes the others. `compatible`: both connect in the same way. */
+  adopt(former: Cluster, compatible: boolean): void {
+    assert(former !== this, "a cluster adopts another one's connections")
+    for (const peer of compatible ? this.peers : []) {
+      const old = former.peers.find(p => p.name === peer.name && p.slot === peer.slot && p.host === peer.host) // allow(closure): on reload only
+      const pool = old === undefined ? undefined : former.pools.get(old)
+      if (pool !== undefined && !this.pools.has(peer)) this.pools.set(peer, pool)
+    }
+    const kept = new Set(this.pools.values())
+    for (const pool of former.pools.values()) if (!kept.has(pool)) pool.close()
   }
 
   poolOf(peer: Peer): Pool {
@@ -120,8 +126,8 @@ export class Cluster {
     return { busy, idle }
   }
 
-  dial(peer: Peer, timeoutMs: number, handler: DialHandler): DialHandle {
-    return this.parts.dialer(peer, timeoutMs, handler)
+  dial(peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange): DialHandle {
+    return this.parts.dialer(peer, timeoutMs, handler, x)
   }
 
   /** The next peer: a primary, then a backup, then, when the config says so, any that has not been tried, down or not. */
@@ -129,17 +135,17 @@ export class Cluster {
     let index = this.balancer.select(hash, tried)
     if (index >= 0) return this.primaries[index]!
     if (this.backups.length > 0) {
-      index = this.backupBalancer.select(hash, NOT_TRIED)
-      if (index >= 0 && !tried.has(this.primaries.length + index)) return this.backups[index]!
+      index = this.backupBalancer.select(hash, this.tail.over(tried, this.primaries.length))
+      if (index >= 0) return this.backups[index]!
     }
     return this.parts.allDown === "try" ? this.pickAnyway(tried) : null
   }
 
   private pickAnyway(tried: Tried): Peer | null {
-    const count = this.primaries.length
+    const count = this.peers.length
     for (let k = 0; k < count; k++) {
       const index = (this.lastResort + k) % count
-      const peer = this.primaries[index]!
+      const peer = index < this.primaries.length ? this.primaries[index]! : this.backups[index - this.primaries.length]!
       if (tried.has(index) || peer.weight === 0 || peer.saturated) continue
       this.lastResort = index + 1
       return peer
@@ -160,7 +166,7 @@ export class Cluster {
     const { primaries, backups } = this
     const down = this.parts.allDown === "try"
     for (let i = 0; i < primaries.length; i++) if (!tried.has(i) && primaries[i]!.weight > 0 && (down || primaries[i]!.isAvailable())) return true
-    for (let i = 0; i < backups.length; i++) if (!tried.has(primaries.length + i) && backups[i]!.isAvailable()) return true
+    for (let i = 0; i < backups.length; i++) if (!tried.has(primaries.length + i) && backups[i]!.weight > 0 && (down || backups[i]!.isAvailable())) return true
     return false
   }
 
@@ -222,8 +228,6 @@ export class Cluster {
 function giveUp(cluster: Cluster, attempt: Attempt): void {
   cluster.refreshTimedOut(attempt)
 }
-
-const NOT_TRIED = { count: 0, has: (_index: number): boolean => false }
 
 function cookieValue(x: Exchange, name: string): string | undefined {
   const cookies = x.request.find("cookie")

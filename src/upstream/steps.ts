@@ -1,6 +1,7 @@
 // HOT
 import { type Exchange, NEXT, type Step, type Verdict } from "../flow/index.ts"
-import { Attempt, type AttemptRules } from "./attempt.ts"
+import { Attempt } from "./attempt.ts"
+import { allowedUpgrades, type AttemptRules } from "./attempt-rules.ts"
 import type { Cluster } from "./cluster.ts"
 
 /** The steps that a route to a cluster consists of. Made once for each route; `cluster` is asked for at every exchange since it outlives reloads. */
@@ -13,7 +14,7 @@ export interface ClusterSteps {
 }
 
 function attemptOf(x: Exchange): Attempt {
-  if (x.attempt === null) x.attempt = new Attempt(x)
+  if (!(x.attempt instanceof Attempt)) x.attempt = new Attempt(x)
   return x.attempt as Attempt
 }
 
@@ -34,21 +35,11 @@ export function clusterSteps(cluster: Cluster, rules: AttemptRules): ClusterStep
       return (x.attempt as Attempt).judge()
     },
     finish(x: Exchange): Verdict {
-      if (x.attempt !== null) (x.attempt as Attempt).end()
+      if (x.attempt instanceof Attempt) x.attempt.end()
       return NEXT
     },
     retry(x: Exchange): boolean {
       return (x.attempt as Attempt).retry()
     },
   }
-}
-
-/** Of what the client offers only what the route lets through stays (RFC 9110 section 7.8); h2c would carry requests past every rule. */
-export function allowedUpgrades(offered: string, allowed: ReadonlySet<string>): string {
-  let out = ""
-  for (const part of offered.split(",")) {
-    const protocol = part.trim()
-    if (protocol !== "" && allowed.has(protocol)) out = out === "" ? protocol : `${out}, ${protocol}`
-  }
-  return out
 }

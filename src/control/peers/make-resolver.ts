@@ -1,11 +1,24 @@
 import { formatHostPort } from "../../base/index.ts"
 import type { ResolverConfig } from "../../config/index.ts"
 import { Resolver } from "../../net/index.ts"
-import type { NameResolver } from "../../upstream/index.ts"
+import type { NameResolver, OriginResolver } from "../../upstream/index.ts"
 
 /** The resolver of the control thread, by the config. Discovery lives on another floor than net and knows only the shape. */
 export function makeResolver(config: ResolverConfig): NameResolver {
-  const resolver = new Resolver({
+  const resolver = build(config)
+  const ask = (how: "lookup" | "refresh"): NameResolver["lookup"] => (name, done) =>
+    resolver[how](name, (error, addresses, expiresAt) => done(error, addresses.map(entry => entry.address), expiresAt))
+  return { lookup: ask("lookup"), refresh: ask("refresh") }
+}
+
+/** The resolver of a worker, for the origins of forward requests. */
+export function makeOriginResolver(config: ResolverConfig): OriginResolver {
+  const resolver = build(config)
+  return { lookup: (name, done) => resolver.lookup(name, done) }
+}
+
+function build(config: ResolverConfig): Resolver {
+  return new Resolver({
     ...(config.servers === null ? {} : { servers: config.servers.map(server => formatHostPort(server.host, server.port)) }),
     timeoutMs: config.timeout,
     attempts: config.attempts,
@@ -14,15 +27,4 @@ export function makeResolver(config: ResolverConfig): NameResolver {
     ttlMaxMs: config.ttlMax,
     staleForMs: config.staleFor,
   })
-  const ask =
-    (how: "lookup" | "refresh"): NameResolver["lookup"] =>
-    (name, done) =>
-      resolver[how](name, (error, addresses, expiresAt) =>
-        done(
-          error,
-          addresses.map(entry => entry.address),
-          expiresAt,
-        ),
-      )
-  return { lookup: ask("lookup"), refresh: ask("refresh") }
 }

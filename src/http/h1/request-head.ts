@@ -101,6 +101,8 @@ function readRequest(m: Message, target: string): Fault | null {
   if (targetFault !== null) return targetFault
   const framingFault = frameRequest(fields, m.version)
   if (framingFault !== null) return framingFault
+  // CONNECT has no body; octets behind its head belong to the tunnel (RFC 9110 section 9.3.6).
+  if (m.method === "CONNECT" && (framing.kind !== 0 || fields.has(NAME.contentLength))) return FAULT.malformed
   m.requestBody = framing.kind
   m.requestLength = framing.length
   m.expectContinue = false

@@ -63,6 +63,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
   private pausedMs = 0
   private pausedAt = 0
   private requests = 0
+  private tunnel: H1Tunnel | null = null
   /** What filters remember of this connection (failed log-ins …), by slot. */
   slots: unknown[] | null = null
 
@@ -472,7 +473,8 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     const ahead = this.ahead
     this.ahead = null
     this.closed = true
-    return new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
+    this.tunnel = new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
+    return this.tunnel
   }
 
   tunnelGone(): void {
@@ -515,6 +517,10 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
 
   /** Cuts whatever is under way. */
   closeNow(): void {
+    if (this.tunnel !== null) {
+      this.tunnel.abort()
+      return
+    }
     const m = this.m
     this.m = null
     this.shut(true)

@@ -1,0 +1,108 @@
+import { readFileSync } from "node:fs"
+import { ipFamily, log } from "../../base/index.ts"
+import type { Exchange } from "../../flow/index.ts"
+import type { ServerConnection } from "../../http/index.ts"
+import { ClientTls, dial, type DialHandle, type DialHandler, encodeV1, encodeV2 } from "../../net/index.ts"
+import type { BalancerDefinition } from "../../plugin/index.ts"
+import { Cluster, type Dialer, EJECTED, Ejection, Peer, RETURNED, RetryBudget } from "../../upstream/index.ts"
+import { balancers } from "../features.gen.ts"
+import type { ClusterConfig, Config } from "../schema.ts"
+import type { CompileDeps } from "./compile-deps.ts"
+
+/** Limits of response heads; the request side's are the listener's. */
+const HEAD_BYTES_MAX = 256 * 1024
+const FIELDS_MAX = 512
+
+/** Builds the clusters, each with its peers and no connections yet. */
+export function compileClusters(config: Config, deps: CompileDeps): CompiledClusters {
+  const clusters = new Map<string, Cluster>()
+  const keys = new Map<string, string>()
+  for (const [name, settings] of Object.entries(config.clusters)) {
+    const cluster = buildCluster(name, settings, deps)
+    cluster.setPeers((deps.peers[name] ?? []).map(peer => new Peer(peer, peer.slot, deps.states)))
+    clusters.set(name, cluster)
+    keys.set(name, JSON.stringify({ tls: settings.tls, pool: settings.pool, proxyProtocol: settings.proxyProtocol }))
+  }
+  return { clusters, keys }
+}
+
+/** The new snapshot goes live: connections to peers that stay are kept where both connect in the same way. */
+export function adoptConnections(next: CompiledClusters, former: CompiledClusters): void {
+  for (const [name, old] of former.clusters) {
+    const cluster = next.clusters.get(name)
+    if (cluster === undefined) old.close()
+    else cluster.adopt(old, next.keys.get(name) === former.keys.get(name))
+  }
+}
+
+export interface CompiledClusters {
+  readonly clusters: ReadonlyMap<string, Cluster>
+  /** What decides whether pools can be kept. */
+  readonly keys: ReadonlyMap<string, string>
+}
+
+function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps): Cluster {
+  const definition = balancers.find(balancer => balancer.name === settings.balance.name) as BalancerDefinition<unknown>
+  const { options } = settings.balance
+  const { pool, health } = settings
+  const ejection = health.passive === null ? null : new Ejection(health.passive)
+  let seen: readonly Peer[] = []
+  return new Cluster({
+    name,
+    makeBalancer: () => definition.build(options, Math.random),
+    key: definition.key?.(options) ?? null,
+    allDown: settings.allDown,
+    pool: {
+      // A PROXY header speaks for one client: its connection serves no other.
+      idleMax: settings.proxyProtocol === null ? pool.idleMax : 0,
+      idleTimeoutMs: pool.idleTimeout,
+      connectionsMax: pool.connectionsMax,
+      requestsMax: pool.requestsMax,
+      waitTimeoutMs: pool.waitTimeout,
+      waitersMax: pool.waitersMax,
+      headBytesMax: HEAD_BYTES_MAX,
+      fieldsMax: FIELDS_MAX,
+    },
+    time: deps.time,
+    dialer: compileDialer(settings, deps),
+    budget: new RetryBudget(deps.states, deps.clusterSlots[name] ?? 0, settings.retry.budget),
+    judge(cluster, peer, ok) {
+      if (ejection === null) return
+      if (seen !== cluster.peers) {
+        seen = cluster.peers
+        ejection.peersChanged(seen)
+      }
+      const change = ejection.report(peer, ok)
+      if (change === EJECTED) log.warn("upstream", "a peer is ejected", { cluster: name, peer: peer.name })
+      else if (change === RETURNED) log.info("upstream", "a peer is back", { cluster: name, peer: peer.name })
+    },
+    refresh: settings.peers.some(peer => peer.path === "" && ipFamily(peer.host) === 0) ? cluster => deps.refreshPeers(cluster) : null,
+  })
+}
+
+function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
+  const { tls, proxyProtocol } = settings
+  const client = tls === null ? null : new ClientTls({ ...readTlsFiles(tls), verify: tls.verify, minVersion: tls.minVersion })
+  return (peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange): DialHandle => {
+    const target = peer.path === "" ? { host: peer.address, port: peer.port } : { path: peer.path }
+    const serverName = tls === null ? "" : (tls.serverName ?? peer.host)
+    const preface = proxyProtocol === null ? null : prefaceOf(proxyProtocol, x)
+    return dial(target, { time: deps.time, timeoutMs, tls: client, serverName, preface }, handler)
+  }
+}
+
+function prefaceOf(version: "v1" | "v2", x: Exchange): Uint8Array {
+  const info = x.down === null ? null : (x.down as ServerConnection).info
+  const known = info !== null && ipFamily(x.clientAddress) !== 0
+  const source = known ? { address: x.clientAddress, port: x.clientAddress === x.peerAddress ? info.remotePort : 0 } : null
+  const destination = known ? { address: info.localAddress, port: info.localPort } : null
+  return version === "v1" ? encodeV1(source, destination) : encodeV2(source, destination)
+}
+
+function readTlsFiles(tls: NonNullable<ClusterConfig["tls"]>): { ca?: string; cert?: string; key?: string } {
+  const out: { ca?: string; cert?: string; key?: string } = {}
+  if (tls.ca !== null) out.ca = readFileSync(tls.ca, "utf8")
+  if (tls.cert !== null) out.cert = readFileSync(tls.cert, "utf8")
+  if (tls.key !== null) out.key = readFileSync(tls.key, "utf8")
+  return out
+}

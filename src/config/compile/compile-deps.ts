@@ -1,0 +1,35 @@
+import type { Exchange } from "../../flow/index.ts"
+import type { Time } from "../../http/index.ts"
+import type { AccessLog, MetricsLayout, WorkerMetrics } from "../../observe/index.ts"
+import type { OriginResolver, PeerEndpoint, PeerStates } from "../../upstream/index.ts"
+
+/** A peer with the slot of its shared state. */
+export interface SlottedPeer extends PeerEndpoint {
+  readonly slot: number
+}
+
+/** What a snapshot is compiled with. The worker gives the real things; explain and check give quiet ones. */
+export interface CompileDeps {
+  readonly time: Time
+  readonly states: PeerStates
+  readonly peers: Readonly<Record<string, readonly SlottedPeer[]>>
+  /** By cluster: slot of its retry budget. */
+  readonly clusterSlots: Readonly<Record<string, number>>
+  readonly resolver: OriginResolver
+  readonly metrics: WorkerMetrics | null
+  readonly layout: MetricsLayout | null
+  readonly accessLog: AccessLog | null
+  /** Names this process in Via. */
+  readonly instanceId: string
+  /** Directory that relative paths count from. */
+  readonly baseDir: string
+  /** Asks for the addresses of a cluster's names again. */
+  refreshPeers(cluster: string): void
+  /** Told of each exchange's end, after the log. */
+  ended(x: Exchange): void
+  /** Told when a file that a filter watches is to be watched; returns the first content. */
+  watchFile(path: string, changed: (content: string) => void): string
+  /** Addresses of this machine, for the loop rule. */
+  readonly ownAddresses: readonly string[]
+}
+

@@ -1,0 +1,186 @@
+import { CidrSet, FAULT } from "../../base/index.ts"
+import {
+  type ForwardFieldsOptions, forwardRequestStep, forwardResponseStep, type ReverseFieldsOptions, reverseRequestStep, reverseResponseStep,
+} from "../../filter/index.ts"
+import { armRequest, deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
+import type { Filter } from "../../plugin/index.ts"
+import { type AttemptRules, type Cluster, type ClusterSteps, clusterSteps, type Origins, originSteps } from "../../upstream/index.ts"
+import type { Config, RouteConfig } from "../schema.ts"
+import type { CompileDeps } from "./compile-deps.ts"
+import { logStep } from "./compile-entry.ts"
+import { redirectStep, respondStep } from "./destinations.ts"
+import { filesStep } from "./files.ts"
+import { buildFilters } from "./filters.ts"
+
+/** What a route's plan is built from besides its own entry. */
+export interface RouteParts {
+  readonly config: Config
+  readonly deps: CompileDeps
+  readonly clusters: ReadonlyMap<string, Cluster>
+  readonly origins: ReadonlyMap<string, Origins>
+  /** Index of the route's metrics block. */
+  readonly metrics: number
+}
+
+/** Defaults of a route to an origin, where no cluster says anything. */
+const ORIGIN_TIMES = { connect: 10_000, head: 60_000, idle: 60_000, request: 0 }
+const ORIGIN_RETRY = { attempts: 2, status: [] as readonly number[], budget: 0.2, replayBytesMax: 64 * 1024 }
+
+type Phase = "access" | "request" | "upstreamRequest" | "upstreamResponse" | "response"
+
+/**
+ * The plan of one route, in the order of phases:
+ * [access …] [request …] [forwarding fields] peer, forward [judge] [upstreamResponse …] [response fields] [response …] deliver, finish, log.
+ * What a route does not use is not in its plan.
+ */
+export function compileRoute(route: RouteConfig, index: number, parts: RouteParts): Plan {
+  const filters = buildFilters(route.filters, parts.deps, { value: 1 })
+  const identify = filters.filter(filter => filter.identify !== undefined).map((filter): Step => x => filter.identify!(x))
+  const steps: Step[] = [...identify, ...phase(filters, "access"), ...phase(filters, "request")]
+  const times = timesOf(route, parts.config)
+  if (times.request > 0) steps.push(requestTimer(parts.deps, times.request))
+  const upstream = upstreamOf(route, parts)
+  let peerAt = -1
+  let response: Step[] = []
+  if (upstream === null) steps.push(localStep(route, parts))
+  else {
+    const fields = fieldsSteps(route, parts)
+    steps.push(fields.request, ...phase(filters, "upstreamRequest"))
+    peerAt = steps.length
+    steps.push(upstream.peer, upstream.forward, upstream.judge, ...phase(filters, "upstreamResponse"))
+    response = [fields.response]
+  }
+  steps.push(...response)
+  const respondAt = steps.length
+  steps.push(...phase(filters, "response"), deliver)
+  const logAt = steps.length
+  if (upstream !== null) steps.push(upstream.finish)
+  for (const filter of filters) if (filter.log !== undefined) steps.push(logPhase(filter))
+  steps.push(logStep(parts.deps), () => DONE)
+  return {
+    steps, respondAt, peerAt, logAt, retry: upstream === null ? null : upstream.retry, bodyBytesMax: bodyMax(route, parts.config), requestMs: times.request,
+    tunnelIdleMs: listenersOf(route, parts.config)[0]?.timeouts.tunnelIdle ?? 3_600_000,
+    route: { name: route.name, index, cluster: clusterOf(route), metrics: parts.metrics },
+  }
+}
+
+function phase(filters: readonly Filter[], name: Phase): Step[] {
+  return filters.filter(filter => filter[name] !== undefined).map((filter): Step => x => filter[name]!(x))
+}
+
+function logPhase(filter: Filter): Step {
+  return (x: Exchange): Verdict => {
+    filter.log!(x)
+    return NEXT
+  }
+}
+
+function requestTimer(deps: CompileDeps, ms: number): Step {
+  return (x: Exchange): Verdict => {
+    armRequest(x, deps.time, ms)
+    return NEXT
+  }
+}
+
+function clusterOf(route: RouteConfig): string {
+  return route.to.kind === "cluster" ? route.to.cluster : route.to.kind === "origin" ? (route.to.via ?? "") : ""
+}
+
+export function listenersOf(route: RouteConfig, config: Config): Config["listeners"][string][] {
+  const names = route.match.listeners.length > 0 ? route.match.listeners : Object.keys(config.listeners)
+  return names.map(name => config.listeners[name]).filter(listener => listener !== undefined)
+}
+
+function bodyMax(route: RouteConfig, config: Config): number {
+  if (route.bodyBytesMax !== undefined && route.bodyBytesMax !== null) return route.bodyBytesMax
+  return Math.max(0, ...listenersOf(route, config).map(listener => listener.limits.bodyBytesMax))
+}
+
+/** Timeouts of a route: its own words over its cluster's. */
+export function timesOf(route: RouteConfig, config: Config): { connect: number; head: number; idle: number; request: number } {
+  const cluster = config.clusters[clusterOf(route)]
+  return { ...ORIGIN_TIMES, ...cluster?.timeouts, ...defined(route.timeouts) }
+}
+
+export function retryOf(route: RouteConfig, config: Config): { attempts: number; status: readonly number[]; budget: number; replayBytesMax: number } {
+  const cluster = config.clusters[clusterOf(route)]
+  return { ...ORIGIN_RETRY, ...cluster?.retry, ...defined(route.retry) }
+}
+
+function defined<T extends object>(overrides: T): { [K in keyof T]?: Exclude<T[K], undefined | null> } {
+  return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined && value !== null)) as never
+}
+
+function rulesOf(route: RouteConfig, config: Config, absolute: boolean): AttemptRules {
+  const times = timesOf(route, config)
+  const retry = retryOf(route, config)
+  return {
+    times: { head: times.head, idle: times.idle },
+    connectMs: times.connect,
+    attemptsMax: retry.attempts,
+    retryStatus: retry.status.length === 0 ? null : new Set(retry.status),
+    keepBytesMax: retry.replayBytesMax,
+    absolute,
+    upgrades: new Set(route.upgrade),
+  }
+}
+
+function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null {
+  const { to } = route
+  if (to.kind === "cluster") return clusterSteps(parts.clusters.get(to.cluster)!, rulesOf(route, parts.config, false))
+  if (to.kind !== "origin") return null
+  if (to.via !== null && to.via !== undefined) return clusterSteps(parts.clusters.get(to.via)!, rulesOf(route, parts.config, true))
+  const rules = rulesOf(route, parts.config, false)
+  const byListener = new Map([...parts.origins].map(([name, origins]) => [name, originSteps(origins, rules)]))
+  const of = (x: Exchange): ClusterSteps => byListener.get(x.listener!.name)!
+  return {
+    peer(x) {
+      if (byListener.has(x.listener!.name)) return of(x).peer(x)
+      x.fault = FAULT.notForward
+      return FAULT_VERDICT
+    },
+    forward: x => of(x).forward(x),
+    judge: () => NEXT,
+    finish: x => (byListener.has(x.listener!.name) ? of(x).finish(x) : NEXT),
+    retry: x => of(x).retry(x),
+  }
+}
+
+function localStep(route: RouteConfig, parts: RouteParts): Step {
+  switch (route.to.kind) {
+    case "respond":
+      return respondStep(route.to)
+    case "redirect":
+      return redirectStep(route.to)
+    case "files":
+      return filesStep(route.to, parts.deps.baseDir)
+    default:
+      throw new Error(`route ${route.name} has no local answer`)
+  }
+}
+
+/** Forwarding fields by direction; a route that several listeners use asks which one it is. */
+function fieldsSteps(route: RouteConfig, parts: RouteParts): { request: Step; response: Step } {
+  const names = route.match.listeners.length > 0 ? route.match.listeners : Object.keys(parts.config.listeners)
+  const pairs = names.map((name): readonly [string, { request: Step; response: Step }] => [name, pairFor(name, route, parts)])
+  if (pairs.length === 1) return pairs[0]![1]
+  const requests = new Map(pairs.map(([name, pair]) => [name, pair.request]))
+  const responses = new Map(pairs.map(([name, pair]) => [name, pair.response]))
+  return { request: x => requests.get(x.listener!.name)!(x), response: x => responses.get(x.listener!.name)!(x) }
+}
+
+function pairFor(name: string, route: RouteConfig, parts: RouteParts): { request: Step; response: Step } {
+  const listener = parts.config.listeners[name]!
+  const position = Object.keys(parts.config.listeners).indexOf(name)
+  const pseudonym = `bothways-${parts.deps.instanceId}-${position}`
+  if (route.to.kind === "origin") {
+    const options: ForwardFieldsOptions = { via: pseudonym, sendVia: listener.via, privacy: listener.forward?.privacy ?? "standard" }
+    return { request: forwardRequestStep(options), response: forwardResponseStep(options) }
+  }
+  const options: ReverseFieldsOptions = {
+    via: listener.via ? pseudonym : "",
+    scheme: listener.tls === undefined || listener.tls === null ? "http" : "https",
+    trusted: listener.trustedHops.length > 0 ? CidrSet.parse(listener.trustedHops) : null,
+  }
+  return { request: reverseRequestStep(options), response: reverseResponseStep(options) }
+}

@@ -1,0 +1,78 @@
+import type { Plan } from "../../flow/index.ts"
+import { dial, ClientTls } from "../../net/index.ts"
+import { MetricsRegistry } from "../../observe/index.ts"
+import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type RouteInput } from "../../route/index.ts"
+import { Origins } from "../../upstream/index.ts"
+import { matchers } from "../features.gen.ts"
+import type { Config, ForwardConfig } from "../schema.ts"
+import { compileClusters } from "./compile-clusters.ts"
+import type { CompileDeps } from "./compile-deps.ts"
+import { compileEntry } from "./compile-entry.ts"
+import { compileRoute, type RouteParts } from "./compile-route.ts"
+import type { Snapshot } from "./snapshot.ts"
+
+/** Connections to origins of a forward listener. */
+const ORIGIN_POOL = {
+  idleMax: 32, idleTimeoutMs: 30_000, connectionsMax: 0, requestsMax: 0, waitTimeoutMs: 5000, waitersMax: 1024, headBytesMax: 256 * 1024, fieldsMax: 512,
+}
+
+/** Turns a valid config into what the data path runs. Throws when a file that it needs cannot be used; then nothing has changed. */
+export function compileSnapshot(version: number, config: Config, deps: CompileDeps, former: Snapshot | null): Snapshot {
+  const compiledClusters = compileClusters(config, deps)
+  const { clusters } = compiledClusters
+  const origins = compileOrigins(config, deps, former)
+  const table = compileRoutes(config.routes.map(routeInput), matchers)
+  const registry = deps.layout === null ? null : MetricsRegistry.restore(deps.layout)
+  const plans: Plan[] = config.routes.map((route, index) => {
+    const parts: RouteParts = { config, deps, clusters, origins, metrics: registry?.route(route.name) ?? 0 }
+    return compileRoute(route, index, parts)
+  })
+  const unrouted = registry?.unrouted ?? 0
+  const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(listener, table, plans, deps, unrouted)]))
+  return { version, config, table, plans, entries, clusters, compiledClusters, origins, close: () => {} }
+}
+
+export function routeInput(route: Config["routes"][number]): RouteInput {
+  const match: Record<string, unknown> = Object.fromEntries(route.match.rules.map(rule => [rule.name, rule.options]))
+  if (route.match.listeners.length > 0) match.listener = route.match.listeners
+  return { match, when: route.match.when, encodedSlashes: route.encodedSlashes }
+}
+
+function compileOrigins(config: Config, deps: CompileDeps, former: Snapshot | null): Map<string, Origins> {
+  const own = { binds: ownBinds(config), addresses: deps.ownAddresses }
+  const out = new Map<string, Origins>()
+  for (const [name, listener] of Object.entries(config.listeners)) {
+    if (listener.forward === null) continue
+    const old = former?.origins.get(name)
+    const same = JSON.stringify(former?.config.listeners[name]?.forward) === JSON.stringify(listener.forward)
+    // Its rules also hold our own ports: unchanged only when no listener moved.
+    const binds = former !== null && JSON.stringify(ownBinds(former.config)) === JSON.stringify(own.binds)
+    out.set(name, old !== undefined && same && binds ? old : buildOrigins(listener.forward, own, deps))
+  }
+  return out
+}
+
+function buildOrigins(forward: ForwardConfig, own: { binds: { host: string; port: number }[]; addresses: readonly string[] }, deps: CompileDeps): Origins {
+  const rules = compileOriginRules(forward, own)
+  let tls: ClientTls | null = null
+  return new Origins({
+    time: deps.time,
+    resolver: deps.resolver,
+    pool: ORIGIN_POOL,
+    checks: {
+      target: x => checkTarget(x.host, x.port, x.method === "CONNECT", rules),
+      address: (address, port) => checkOrigin(address, port, rules),
+    },
+    dialer(address, port, tlsName, timeoutMs, handler) {
+      // The authorities of the system are read when the first https origin is asked for, not at every start.
+      if (tlsName !== "") tls ??= new ClientTls()
+      return dial({ host: address, port }, { time: deps.time, timeoutMs, tls: tlsName === "" ? null : tls, serverName: tlsName }, handler)
+    },
+  })
+}
+
+function ownBinds(config: Config): { host: string; port: number }[] {
+  const binds = Object.values(config.listeners).flatMap(listener => listener.bind)
+  const admin = config.admin === null ? [] : [config.admin.bind]
+  return [...binds, ...admin].filter((bind): bind is { host: string; port: number } => "port" in bind).map(({ host, port }) => ({ host, port }))
+}

@@ -1,0 +1,36 @@
+import { resolve } from "node:path"
+import type { Filter, FilterDefinition, FilterDeps } from "../../plugin/index.ts"
+import { filters } from "../features.gen.ts"
+import type { FilterUse } from "../schema/route.ts"
+import type { CompileDeps } from "./compile-deps.ts"
+
+/** The cache is written among the filters but passes everything until its engine exists; `check` says so. */
+const CACHE = "cache"
+
+/** Builds the filters of a route, or of a listener, in the order of the config. `nextSlot` numbers their state slots. */
+export function buildFilters(uses: readonly FilterUse[], deps: CompileDeps, nextSlot: { value: number }): Filter[] {
+  const out: Filter[] = []
+  for (const use of uses) {
+    if (use.inline !== null) out.push(use.inline)
+    else if (use.name !== CACHE) out.push(definitionOf(use.name).build(use.options, filterDeps(deps, nextSlot)))
+  }
+  return out
+}
+
+export function definitionOf(name: string): FilterDefinition<unknown> {
+  const definition = filters.find(filter => filter.name === name)
+  if (definition === undefined) throw new Error(`there is no filter "${name}"; expected one of ${filters.map(filter => filter.name).join(", ")}`)
+  return definition
+}
+
+function filterDeps(deps: CompileDeps, nextSlot: { value: number }): FilterDeps {
+  return {
+    slot: () => nextSlot.value++,
+    counter: (name, _help) => {
+      const block = deps.layout?.blocks.find(entry => entry.shape === "counter" && entry.name === name)
+      return { add: n => block !== undefined && deps.metrics?.add(block.offset, n) }
+    },
+    path: name => resolve(deps.baseDir, name),
+    watchFile: (path, changed) => deps.watchFile(path, changed),
+  }
+}

@@ -1,0 +1,254 @@
+import { readFileSync, watchFile } from "node:fs"
+import { networkInterfaces } from "node:os"
+import { log, startWheel, systemClock, TimerWheel } from "../../base/index.ts"
+import { adoptConnections, compileSnapshot, type CompileDeps, type Config, loadConfig, logFormats, type Snapshot } from "../../config/index.ts"
+import { type Exchange, tunnelCount } from "../../flow/index.ts"
+import type { Time } from "../../http/index.ts"
+import { type AccessLog, createAccessLog, type MetricsLayout, MetricsRegistry, PROCESS, WorkerMetrics } from "../../observe/index.ts"
+import { Peer, PeerStates } from "../../upstream/index.ts"
+
+import { makeOriginResolver } from "../peers/make-resolver.ts"
+import { type FromWorker, HEARTBEAT, HEARTBEAT_EVERY_MS, HEARTBEAT_WORDS, type ToWorker, type WorkerInspection, type WorkerSetup } from "../protocol.ts"
+import { ListenerRuntime, type WorkerCounts } from "./listener-runtime.ts"
+import { ListenerSet, type PreparedListeners } from "./listener-set.ts"
+
+type Prepare = Extract<ToWorker, { type: "prepare" }>
+
+interface Prepared {
+  readonly message: Prepare
+  readonly snapshot: Snapshot
+  readonly listeners: PreparedListeners
+  readonly accessLog: AccessLog
+}
+
+const DRAIN_LOOK_MS = 50
+
+/** The data path of one worker thread: listeners, the live snapshot, and what the control thread asks of it. */
+export class DataPlane {
+  private readonly setup: WorkerSetup
+  private readonly post: (message: FromWorker) => void
+  private readonly time: Time
+  private readonly beat: Int32Array
+  private readonly states: PeerStates
+  private readonly counts: WorkerCounts = { connections: 0, exchanges: 0 }
+  private metrics: WorkerMetrics | null = null
+  private registry: MetricsRegistry | null = null
+  private readonly listeners: ListenerSet
+  private live: Prepared | null = null
+  private prepared: Prepared | null = null
+  private resolver: { readonly key: string; readonly of: CompileDeps["resolver"] } | null = null
+  private accessLog: { readonly key: string; readonly of: AccessLog } | null = null
+  private drainTimer: ReturnType<typeof setInterval> | null = null
+  private droppedBefore = 0
+
+  constructor(setup: WorkerSetup, post: (message: FromWorker) => void) {
+    this.setup = setup
+    this.post = post
+    const clock = systemClock
+    this.time = { clock, wheel: new TimerWheel(clock.now()) }
+    startWheel(this.time.wheel, clock)
+    this.beat = new Int32Array(setup.shared.heartbeat, setup.index * HEARTBEAT_WORDS * 4, HEARTBEAT_WORDS)
+    this.states = PeerStates.attach(setup.shared.peers, setup.index + 1)
+    this.listeners = new ListenerSet((name, index, config) => this.newRuntime(name, index, config), setup.index === 0)
+    setInterval(() => this.tick(), HEARTBEAT_EVERY_MS)
+  }
+
+  private newRuntime(name: string, index: number, config: Config["listeners"][string]): ListenerRuntime {
+    return new ListenerRuntime(name, index, config, { time: this.time, counts: this.counts, metrics: this.metrics!, metricsAt: this.registry!.listener(name) })
+  }
+
+  private tick(): void {
+    Atomics.add(this.beat, HEARTBEAT.beat, 1)
+    Atomics.store(this.beat, HEARTBEAT.connections, this.counts.connections)
+    Atomics.store(this.beat, HEARTBEAT.exchanges, this.counts.exchanges)
+    const dropped = this.accessLog?.of.dropped() ?? 0
+    if (dropped > this.droppedBefore && this.metrics !== null && this.registry !== null) {
+      this.metrics.add(this.registry.process + PROCESS.linesDropped, dropped - this.droppedBefore)
+      this.droppedBefore = dropped
+    }
+  }
+
+  /** One message of the control thread. */
+  async handle(message: ToWorker): Promise<void> {
+    switch (message.type) {
+      case "prepare":
+        return this.prepare(message)
+      case "commit":
+        return this.commit(message.version)
+      case "discard":
+        return this.discard(message.version)
+      case "peers":
+        return this.setPeers(message.cluster, message.peers)
+      case "drain":
+        return this.drain(message.timeoutMs)
+      case "reopen":
+        this.accessLog?.of.reopen()
+        return
+      case "certificates":
+        this.listeners.refreshCertificates()
+        return
+      case "inspect":
+        this.post({ type: "inspected", id: message.id, ...this.inspect() })
+    }
+  }
+
+  /** Compiles beside the live snapshot and binds what is new. Nothing of it serves before commit. */
+  private async prepare(message: Prepare): Promise<void> {
+    this.discardPrepared()
+    let snapshot: Snapshot | null = null
+    try {
+      this.takeLayout(message.layout)
+      const config = await this.configOf(message)
+      const accessLog = this.accessLogFor(config)
+      snapshot = compileSnapshot(message.version, config, this.depsFor(message, config, accessLog), this.live?.snapshot ?? null)
+      const listeners = this.listeners.prepare(snapshot)
+      this.prepared = { message, snapshot, listeners, accessLog }
+      this.post({ type: "prepared", version: message.version })
+    } catch (error) {
+      snapshot?.close()
+      const text = error instanceof Error ? error.message : String(error)
+      this.post({ type: "refused", version: message.version, problems: [{ message: text, where: "", expected: "" }] })
+    }
+  }
+
+  private takeLayout(layout: MetricsLayout): void {
+    this.registry = MetricsRegistry.restore(layout)
+    this.metrics ??= WorkerMetrics.attach(this.setup.shared.metrics, this.setup.index, layout)
+  }
+
+  /** Functions cannot be posted: a config with a script in it is loaded again; where to listen is what the control thread found. */
+  private async configOf(message: Prepare): Promise<Config> {
+    if (message.file === null) return message.config
+    const loaded = await loadConfig(message.file)
+    if (!loaded.ok) throw new Error(loaded.problems[0]?.message ?? "the config cannot be loaded again")
+    const listeners = Object.fromEntries(
+      Object.entries(loaded.config.listeners).map(([name, listener]) => [name, { ...listener, bind: message.config.listeners[name]?.bind ?? listener.bind }]),
+    )
+    return { ...loaded.config, listeners }
+  }
+
+  private accessLogFor(config: Config): AccessLog {
+    const { accessLog } = config.observe
+    const key = JSON.stringify(accessLog)
+    if (this.accessLog?.key === key) return this.accessLog.of
+    const definition = logFormats.find(format => format.name === accessLog.format.name)
+    if (definition === undefined) throw new Error(`there is no log format "${accessLog.format.name}"`)
+    return createAccessLog({ format: definition.compile(accessLog.format.options), to: accessLog.to })
+  }
+
+  private resolverFor(config: Config): CompileDeps["resolver"] {
+    const key = JSON.stringify(config.resolver)
+    if (this.resolver?.key !== key) this.resolver = { key, of: makeOriginResolver(config.resolver) }
+    return this.resolver.of
+  }
+
+  private depsFor(message: Prepare, config: Config, accessLog: AccessLog): CompileDeps {
+    return {
+      time: this.time,
+      states: this.states,
+      peers: message.peers,
+      clusterSlots: message.clusterSlots,
+      resolver: this.resolverFor(config),
+      metrics: this.metrics,
+      layout: message.layout,
+      accessLog,
+      instanceId: this.setup.instanceId,
+      baseDir: message.baseDir,
+      refreshPeers: cluster => this.post({ type: "refreshPeers", cluster }),
+      ended: this.ended,
+      watchFile: watchText,
+      ownAddresses: Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(entry => entry.address)),
+    }
+  }
+
+  private readonly ended = (_x: Exchange): void => {
+    this.counts.exchanges--
+  }
+
+  private commit(version: number): void {
+    const { prepared } = this
+    if (prepared === null || prepared.message.version !== version) return
+    this.prepared = null
+    const former = this.live
+    this.live = prepared
+    this.listeners.commit(prepared.listeners, prepared.snapshot)
+    if (former !== null) {
+      adoptConnections(prepared.snapshot.compiledClusters, former.snapshot.compiledClusters)
+      for (const [name, origins] of former.snapshot.origins) if (prepared.snapshot.origins.get(name) !== origins) origins.close()
+      former.snapshot.close()
+    }
+    if (this.accessLog !== null && this.accessLog.of !== prepared.accessLog) void this.accessLog.of.close()
+    this.accessLog = { key: JSON.stringify(prepared.snapshot.config.observe.accessLog), of: prepared.accessLog }
+    Atomics.store(this.beat, HEARTBEAT.version, version)
+    this.post({ type: "committed", version })
+  }
+
+  private discard(version: number): void {
+    if (this.prepared?.message.version === version) this.discardPrepared()
+  }
+
+  private discardPrepared(): void {
+    const { prepared } = this
+    this.prepared = null
+    if (prepared === null) return
+    this.listeners.discard(prepared.listeners)
+    prepared.snapshot.close()
+    if (prepared.accessLog !== this.accessLog?.of) void prepared.accessLog.close()
+  }
+
+  private setPeers(cluster: string, peers: Prepare["peers"][string]): void {
+    const of = this.live?.snapshot.clusters.get(cluster)
+    of?.setPeers(peers.map(peer => new Peer(peer, peer.slot, this.states)))
+  }
+
+  private drain(timeoutMs: number): void {
+    Atomics.store(this.beat, HEARTBEAT.draining, 1)
+    this.listeners.drain()
+    if (this.drainTimer !== null) clearInterval(this.drainTimer)
+    const until = Date.now() + timeoutMs
+    const look = (): void => {
+      const { open } = this.listeners
+      if (open > 0 && Date.now() < until) return
+      if (this.drainTimer !== null) clearInterval(this.drainTimer)
+      this.drainTimer = null
+      const cut = open === 0 ? 0 : this.listeners.cut()
+      void this.finishDrain(cut)
+    }
+    this.drainTimer = setInterval(look, DRAIN_LOOK_MS)
+    look()
+  }
+
+  private async finishDrain(cut: number): Promise<void> {
+    await this.accessLog?.of.close()
+    this.post({ type: "drained", cut })
+  }
+
+  private inspect(): WorkerInspection {
+    const connections: Record<string, number> = {}
+    for (const [name, runtime] of this.listeners.live) connections[name] = runtime.connections.size
+    const pools: Record<string, { busy: number; idle: number }> = {}
+    for (const [name, cluster] of this.live?.snapshot.clusters ?? []) pools[name] = cluster.counts()
+    return {
+      connections,
+      exchanges: this.counts.exchanges,
+      tunnels: tunnelCount(),
+      pools,
+      heapBytes: process.memoryUsage().heapUsed,
+      snapshots: this.live === null ? [] : [this.live.snapshot.version],
+    }
+  }
+}
+
+/** Reads a file that a filter names and tells of later versions. */
+function watchText(path: string, changed: (content: string) => void): string {
+  const content = readFileSync(path, "utf8")
+  watchFile(path, { interval: 1000, persistent: false }, () => {
+    try {
+      changed(readFileSync(path, "utf8"))
+    } catch (error) {
+      log.warn("control", "a watched file cannot be read; its last version stays", { path, error: error instanceof Error ? error.message : String(error) })
+    }
+  })
+  return content
+}
+

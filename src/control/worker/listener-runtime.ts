@@ -1,0 +1,128 @@
+// HOT
+import { assert, type Fault } from "../../base/index.ts"
+import type { ListenerConfig, Snapshot } from "../../config/index.ts"
+import { acquireExchange, begin, type Exchange, FAULT_VERDICT, type ListenerInfo, type Plan, type Step } from "../../flow/index.ts"
+import { type Message, ServerConnection, type ServerHooks, type ServerTimeouts, type Time } from "../../http/index.ts"
+import type { Acceptor, ConnectionInfo, Listening, Wire, WireHandler } from "../../net/index.ts"
+import { LISTENER, type WorkerMetrics } from "../../observe/index.ts"
+
+/** Counts that the heartbeat publishes. */
+export interface WorkerCounts {
+  connections: number
+  exchanges: number
+}
+
+function refuseStep(_x: Exchange): typeof FAULT_VERDICT {
+  return FAULT_VERDICT
+}
+
+/**
+ * One listener in one worker: what its connections need, and which snapshot their next exchange starts with. It outlives reloads that do not
+ * touch its address; a reload swaps `snapshot`, `entry` and the limits, nothing else.
+ */
+export class ListenerRuntime implements ServerHooks, Acceptor {
+  readonly info: ListenerInfo
+  readonly secure: boolean
+  readonly time: Time
+  closing = false
+  limits: ServerHooks["limits"]
+  timeouts: ServerTimeouts
+  readonly connections = new Set<ServerConnection>()
+  /** Sockets that accept for it. */
+  listening: Listening[] = []
+  private readonly counts: WorkerCounts
+  private readonly metrics: WorkerMetrics
+  private readonly metricsAt: number
+  private snapshot: Snapshot | null = null
+  private entry: Plan | null = null
+  private refusal: Plan | null = null
+
+  constructor(name: string, index: number, config: ListenerConfig, parts: { time: Time; counts: WorkerCounts; metrics: WorkerMetrics; metricsAt: number }) {
+    this.info = { name, index, secure: config.tls !== null, forward: config.forward !== null }
+    this.secure = config.tls !== null
+    this.time = parts.time
+    this.counts = parts.counts
+    this.metrics = parts.metrics
+    this.metricsAt = parts.metricsAt
+    this.limits = config.limits
+    this.timeouts = config.timeouts
+  }
+
+  /** Exchanges that start from now on use this snapshot. */
+  swap(snapshot: Snapshot): void {
+    const entry = snapshot.entries.get(this.info.name)
+    const config = snapshot.config.listeners[this.info.name]
+    assert(entry !== undefined && config !== undefined, "a listener is in its snapshot")
+    this.snapshot = snapshot
+    this.entry = entry
+    this.limits = config.limits
+    this.timeouts = config.timeouts
+    const steps: Step[] = [refuseStep, ...entry.steps.slice(entry.respondAt)] // allow(spread): at reload only
+    this.refusal = { ...entry, steps, respondAt: 1, logAt: 1 + entry.logAt - entry.respondAt } // allow(spread): at reload only
+  }
+
+  onOpen(wire: Wire, info: ConnectionInfo): WireHandler | null {
+    const connection = new ServerConnection(wire, info, this)
+    this.connections.add(connection)
+    this.counts.connections++
+    this.metrics.add(this.metricsAt + LISTENER.accepted, 1)
+    this.metrics.add(this.metricsAt + LISTENER.open, 1)
+    return connection
+  }
+
+  acquire(connection: ServerConnection): Message {
+    const x = acquireExchange()
+    const { info } = connection
+    x.down = connection
+    x.listener = this.info
+    x.scheme = this.secure ? "https" : "http"
+    x.peerAddress = info.remoteAddress === "" ? "unix" : info.remoteAddress
+    x.clientAddress = x.peerAddress
+    return x
+  }
+
+  recycle(m: Message): void {
+    ;(m as Exchange).release()
+  }
+
+  start(m: Message): void {
+    const x = m as Exchange
+    this.counts.exchanges++
+    x.snapshot = this.snapshot
+    x.plan = this.entry
+    begin(x)
+  }
+
+  refuse(m: Message, fault: Fault): void {
+    const x = m as Exchange
+    this.counts.exchanges++
+    x.snapshot = this.snapshot
+    x.plan = this.refusal
+    x.fault = fault
+    begin(x)
+  }
+
+  closed(connection: ServerConnection): void {
+    if (!this.connections.delete(connection)) return
+    this.counts.connections--
+    this.metrics.add(this.metricsAt + LISTENER.open, -1)
+  }
+
+  /** Stops accepting; idle connections close, the others after their exchange. */
+  retire(): void {
+    this.closing = true
+    for (const listening of this.listening) listening.stop()
+    this.listening = []
+    for (const connection of this.connections) connection.closeIdle()
+  }
+
+  /** Cuts what is left; returns how many connections that were. */
+  cut(): number {
+    let count = 0
+    for (const connection of this.connections) {
+      connection.closeNow()
+      count++
+    }
+    return count
+  }
+}

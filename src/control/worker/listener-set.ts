@@ -1,0 +1,110 @@
+import type { ListenerConfig, Snapshot } from "../../config/index.ts"
+import { type Bind, listen, type Listening } from "../../net/index.ts"
+import { ListenerRuntime } from "./listener-runtime.ts"
+
+export type MakeRuntime = (name: string, index: number, config: ListenerConfig) => ListenerRuntime
+
+/** Listeners that a snapshot needs and that are bound already, waiting for commit or discard. */
+export interface PreparedListeners {
+  readonly runtimes: ReadonlyMap<string, ListenerRuntime>
+  /** Bound for this snapshot; the others are the live ones. */
+  readonly fresh: readonly ListenerRuntime[]
+}
+
+/** The listeners of one worker over reloads: an unchanged address keeps its socket. */
+export class ListenerSet {
+  live: ReadonlyMap<string, ListenerRuntime> = new Map()
+  private liveKeys = new Map<string, string>()
+  /** Listeners that a reload removed and whose connections live on. */
+  private readonly retired = new Set<ListenerRuntime>()
+  private readonly make: MakeRuntime
+  private readonly first: boolean
+
+  /** `first`: this is worker 0, the one that accepts on Unix sockets, which workers cannot share. */
+  constructor(make: MakeRuntime, first: boolean) {
+    this.make = make
+    this.first = first
+  }
+
+  /** Binds what is new. Throws when an address cannot be bound; then nothing has changed. */
+  prepare(snapshot: Snapshot): PreparedListeners {
+    const runtimes = new Map<string, ListenerRuntime>()
+    const fresh: ListenerRuntime[] = []
+    try {
+      Object.entries(snapshot.config.listeners).forEach(([name, config], index) => {
+        const old = this.live.get(name)
+        if (old !== undefined && this.liveKeys.get(name) === keyOf(config)) {
+          runtimes.set(name, old)
+          return
+        }
+        const runtime = this.make(name, index, config)
+        runtimes.set(name, runtime)
+        fresh.push(runtime)
+        runtime.swap(snapshot)
+        for (const bind of config.bind) {
+          const listening = this.bind(bind, config, runtime)
+          if (listening !== null) runtime.listening.push(listening)
+        }
+      })
+    } catch (error) {
+      for (const runtime of fresh) runtime.retire()
+      throw error
+    }
+    return { runtimes, fresh }
+  }
+
+  private bind(bind: Bind, _config: ListenerConfig, runtime: ListenerRuntime): Listening | null {
+    if ("path" in bind && !this.first) return null
+    return listen({ bind, reusePort: !("path" in bind) }, runtime)
+  }
+
+  commit(prepared: PreparedListeners, snapshot: Snapshot): void {
+    for (const [name, old] of this.live) if (prepared.runtimes.get(name) !== old) this.retire(old)
+    for (const runtime of prepared.runtimes.values()) runtime.swap(snapshot)
+    this.live = prepared.runtimes
+    this.liveKeys = new Map(Object.entries(snapshot.config.listeners).map(([name, config]) => [name, keyOf(config)]))
+  }
+
+  private retire(runtime: ListenerRuntime): void {
+    runtime.retire()
+    this.retired.add(runtime)
+  }
+
+  discard(prepared: PreparedListeners): void {
+    for (const runtime of prepared.fresh) {
+      runtime.retire()
+      runtime.cut()
+    }
+  }
+
+  /** Stops accepting everywhere. */
+  drain(): void {
+    for (const runtime of this.live.values()) runtime.retire()
+  }
+
+  /** Connections that are open, on live and retired listeners. */
+  get open(): number {
+    let count = 0
+    for (const runtime of this.live.values()) count += runtime.connections.size
+    for (const runtime of this.retired) {
+      if (runtime.connections.size === 0) this.retired.delete(runtime)
+      count += runtime.connections.size
+    }
+    return count
+  }
+
+  cut(): number {
+    let count = 0
+    for (const runtime of [...this.live.values(), ...this.retired]) count += runtime.cut()
+    return count
+  }
+
+  refreshCertificates(): void {
+    for (const runtime of this.live.values()) for (const listening of runtime.listening) (listening as { refresh?(): void }).refresh?.()
+  }
+}
+
+/** What a listening socket depends on; everything else is swapped in place. */
+function keyOf(config: ListenerConfig): string {
+  return JSON.stringify([config.bind, config.tls, config.proxyProtocol, config.forward === null, config.timeouts.handshake, config.limits.connectionsMax, config.limits.connectionsPerClientMax])
+}

@@ -1,0 +1,30 @@
+import type { Wire } from "../../net/index.ts"
+import type { TunnelEnd, Upstream } from "../sides.ts"
+import { H1Tunnel } from "./tunnel-end.ts"
+import type { Time } from "./wire-out.ts"
+
+/** The upstream side of CONNECT: a connection that never speaks HTTP. It takes part in an exchange only to become a tunnel. */
+export class WireTunnel implements Upstream {
+  private readonly end: H1Tunnel
+
+  constructor(wire: Wire, time: Time) {
+    this.end = new H1Tunnel(wire, time, null, null, null)
+  }
+
+  sendBody(): boolean {
+    return true
+  }
+
+  sendEnd(): void {}
+  flush(): void {}
+  pauseBody(): void {}
+  resumeBody(): void {}
+
+  abort(): void {
+    this.end.abort()
+  }
+
+  takeTunnel(): TunnelEnd {
+    return this.end
+  }
+}

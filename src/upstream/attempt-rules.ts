@@ -1,0 +1,56 @@
+// HOT
+import { type Fault, FAULT } from "../base/index.ts"
+import type { Exchange } from "../flow/index.ts"
+import type { AttemptTimes } from "../http/index.ts"
+import type { DialFailure } from "../net/index.ts"
+
+/** What a route says about its attempts. */
+export interface AttemptRules {
+  readonly times: AttemptTimes
+  readonly connectMs: number
+  /** Attempts altogether. */
+  readonly attemptsMax: number
+  /** Statuses of the peer that are tried again; null = none. */
+  readonly retryStatus: ReadonlySet<number> | null
+  /** Octets of a request body that are kept for another attempt. */
+  readonly keepBytesMax: number
+  /** How the request line names the target: origin-form to servers, absolute-form to parent proxies. */
+  readonly absolute: boolean
+  /** Protocols that may be upgraded to, lower case. */
+  readonly upgrades: ReadonlySet<string>
+}
+
+export function dialFault(kind: DialFailure): Fault {
+  switch (kind) {
+    case "refused":
+      return FAULT.connectRefused
+    case "timeout":
+      return FAULT.connectTimeout
+    case "tls":
+      return FAULT.tlsFailed
+    default:
+      return FAULT.connectFailed
+  }
+}
+
+/** RFC 9110 section 9.2.2. */
+export function isIdempotent(method: string): boolean {
+  return method === "GET" || method === "HEAD" || method === "PUT" || method === "DELETE" || method === "OPTIONS" || method === "TRACE"
+}
+
+/** What goes on the request line. */
+export function requestTarget(x: Exchange, absolute: boolean): string {
+  if (x.method === "CONNECT") return x.authority
+  if (!absolute) return x.query === "" ? x.path : x.path + x.query
+  return `${x.scheme}://${x.authority}${x.path === "*" ? "" : x.path}${x.query}`
+}
+
+/** Of what the client offers only what the route lets through stays (RFC 9110 section 7.8); h2c would carry requests past every rule. */
+export function allowedUpgrades(offered: string, allowed: ReadonlySet<string>): string {
+  let out = ""
+  for (const part of offered.split(",")) {
+    const protocol = part.trim()
+    if (protocol !== "" && allowed.has(protocol)) out = out === "" ? protocol : `${out}, ${protocol}`
+  }
+  return out
+}
