@@ -67,7 +67,7 @@ function validate(source: ConfigSource, before: readonly Problem[], baseDir: str
   const slips = [...(parsed.success ? [] : findingsOf(parsed.error.issues, raw)), ...strangeKeys(raw)]
   // A config that is no map at all has one problem, not one and the lack of listeners; and what is there twice makes the rest doubtful.
   const checkable = before.length === 0 && !slips.some(slip => slip.path.length === 0 && slip.part === "value")
-  const findings = checkable ? checkConfig(config ? wholeSubject(config, raw) : partialSubject(raw, baseDir)) : []
+  const findings = checkable ? checkConfig(config ? wholeSubject(config, raw, baseDir) : partialSubject(raw, baseDir)) : []
   const problems = sortProblems([...before, ...[...slips, ...findings].map(finding => locate(source, finding))])
   if (config === null || problems.some(problem => problem.severity === "error")) return { ok: false, problems }
   return { ok: true, config, warnings: problems, baseDir }

@@ -87,6 +87,13 @@ describe("other files", () => {
     expect(users("garbage")[0]).toEndWith("does not hold lines of the form user:hash")
   })
 
+  test("of users, in filters", () => {
+    const filter = (file: string) =>
+      said(`listeners: { web: { bind: ":1" } }\nroutes: [ { filters: [ { basic-auth: { htpasswd: ${file} } } ], to: { respond: {} } } ]\n`)
+    expect(filter("users")).toEqual([])
+    expect(filter("nowhere")).toEqual(["routes[0].filters[0].basic-auth.htpasswd: there is no such file: nowhere"])
+  })
+
   test("that may not be read", () => {
     const file = join(folder, "closed")
     writeFileSync(file, "a:b\n")

@@ -1,17 +1,22 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
 import { accessSync, constants, readFileSync, statSync } from "node:fs"
-import { dirname } from "node:path"
-import type { ConfigPath, Finding } from "../problem.ts"
+import { dirname, resolve } from "node:path"
+import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
+import type { FilterUse } from "../schema/route.ts"
 import type { ClusterTlsConfig, ListenerConfig } from "../schema.ts"
 import { error, type Subject, warning } from "./subject.ts"
 
 /** Files that the config names: there, readable, of the right kind, and fitting together. */
-export function checkFiles({ config, routeIndex }: Subject): Finding[] {
+export function checkFiles(subject: Subject): Finding[] {
+  const { config, routeIndex } = subject
   return [
     ...Object.entries(config.listeners).flatMap(([name, listener]) => checkListener(["listeners", name], listener)),
     ...Object.entries(config.clusters).flatMap(([name, cluster]) => (cluster.tls ? checkClusterTls(["clusters", name, "tls"], cluster.tls) : [])),
     ...config.routes.flatMap((route, i) =>
       route.to.kind === "files" ? checkRoot(["routes", routeIndex[i]!, "to", "files", "root"], route.to.root) : [],
+    ),
+    ...config.routes.flatMap((route, i) =>
+      route.filters.flatMap((use, j) => checkFilter(["routes", routeIndex[i]!, "filters", j, use.name], use, subject)),
     ),
     ...checkLogFile(config.observe.accessLog.to),
   ]
@@ -22,6 +27,12 @@ function checkListener(at: ConfigPath, { tls, forward }: ListenerConfig): Findin
   const ca = tls?.clientCertificates ? checkAuthorities([...at, "tls", "clientCertificates", "ca"], tls.clientCertificates.ca) : []
   const users = forward?.auth ? checkUsers([...at, "forward", "auth", "htpasswd"], forward.auth.htpasswd) : []
   return [...pairs, ...ca, ...users]
+}
+
+/** Several filters ask for passwords, each with its file under this key; what is missing must show when the config is checked, not first when it is used. */
+function checkFilter(at: ConfigPath, { options }: FilterUse, { baseDir }: Subject): Finding[] {
+  const file = valueAt(options, ["htpasswd"])
+  return typeof file === "string" ? checkUsers([...at, "htpasswd"], resolve(baseDir, file)) : []
 }
 
 function checkClusterTls(at: ConfigPath, { ca, cert, key }: ClusterTlsConfig): Finding[] {

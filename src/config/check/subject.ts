@@ -13,13 +13,15 @@ export interface Subject {
   /** Nothing was left out. */
   readonly whole: boolean
   readonly raw: unknown
+  /** Relative paths in the options of features count from here; all others in `config` are absolute already. */
+  readonly baseDir: string
 }
 
 export type Check = (subject: Subject) => Finding[]
 
-export function wholeSubject(config: Config, raw: unknown): Subject {
+export function wholeSubject(config: Config, raw: unknown, baseDir: string): Subject {
   const declared = { listeners: keysOf(raw, "listeners"), clusters: keysOf(raw, "clusters"), caches: keysOf(raw, "caches") }
-  return { config, declared, routeIndex: config.routes.map((_, index) => index), whole: true, raw }
+  return { config, declared, routeIndex: config.routes.map((_, index) => index), whole: true, raw, baseDir }
 }
 
 /** The valid parts of a config that is not valid: entry by entry of the named sections and the routes, everything else section by section. */
@@ -33,7 +35,7 @@ export function partialSubject(raw: unknown, baseDir: string): Subject {
   })
   const { routes, routeIndex } = validRoutes(valueAt(raw, ["routes"]))
   const config = resolvePaths({ ...(Object.fromEntries(sections) as Config), routes }, baseDir)
-  return { ...wholeSubject(config, raw), routeIndex, whole: false }
+  return { ...wholeSubject(config, raw, baseDir), routeIndex, whole: false }
 }
 
 function validEntries(section: "listeners" | "clusters" | "caches", content: unknown): Record<string, unknown> {
