@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { setLogSink } from "../base/index.ts"
 import { createAccessLog } from "./access-log.ts"
 import combined from "./format/combined/combined.ts"
-import { sampleExchange } from "./format/sample-exchange.ts"
+import { sampleExchange } from "./format/sample-exchange.fixture.ts"
 
 describe("createAccessLog", () => {
   test("writes one line an exchange to a file", async () => {

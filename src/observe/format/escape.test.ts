@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
-import { escapeHex, escapeJson, valueCharactersMax } from "./escape.ts"
+import { escapeHex, escapeHexText, escapeJson, valueCharactersMax } from "./escape.ts"
 
 const octets = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map(code => String.fromCharCode(code)), maxLength: 60 })
 const anything = fc.string({ unit: "binary", maxLength: 60 })
@@ -31,8 +31,10 @@ describe("escapeHex", () => {
     expect(escapeHex("a\r\nb\t\x7f\xe9")).toBe("a\\x0D\\x0Ab\\x09\\x7F\\xE9")
   })
 
-  test("text beyond latin1 is written as its UTF-8 octets", () => {
-    expect(escapeHex("Łé")).toBe("\\xC5\\x81\\xC3\\xA9")
+  test("text is written as its UTF-8 octets", () => {
+    expect(escapeHexText("Łé")).toBe("\\xC5\\x81\\xC3\\xA9")
+    expect(escapeHexText("ann")).toBe("ann")
+    expect(escapeHexText("")).toBe("-")
   })
 
   test("octets can be read back, and the line is printable ASCII without quotes", () => {

@@ -20,24 +20,23 @@ export function escapeJson(value: string): string {
   return out + value.substring(from)
 }
 
-/** nginx's escaping of log values: `"`, `\`, control characters and octets from 0x7F on become \xHH. An empty value is "-". */
+/** nginx's escaping of octets: `"`, `\`, control characters and octets from 0x7F on become \xHH. An empty value is "-". */
 export function escapeHex(value: string): string {
   if (value === "") return "-"
   if (value.length > valueCharactersMax) return escapeHex(value.slice(0, valueCharactersMax)) + "..."
   if (!unsafe.test(value)) return value
-  const octets = isLatin1(value) ? value : Buffer.from(value, "utf8").toString("latin1")
   let out = ""
   let from = 0
-  for (let i = 0; i < octets.length; i++) {
-    const code = octets.charCodeAt(i)
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
     if (code > 31 && code < 127 && code !== 34 && code !== 92) continue
-    out += octets.substring(from, i) + "\\x" + code.toString(16).toUpperCase().padStart(2, "0")
+    out += value.substring(from, i) + "\\x" + code.toString(16).toUpperCase().padStart(2, "0")
     from = i + 1
   }
-  return out + octets.substring(from)
+  return out + value.substring(from)
 }
 
-function isLatin1(value: string): boolean {
-  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 255) return false
-  return true
+/** The same for text: its UTF-8 octets are escaped. */
+export function escapeHexText(value: string): string {
+  return unsafe.test(value) ? escapeHex(Buffer.from(value, "utf8").toString("latin1")) : escapeHex(value)
 }

@@ -4,9 +4,12 @@ import { NAME } from "../../http/index.ts"
 import type { Redactor } from "./redact.ts"
 import { WallTime } from "./wall-time.ts"
 
-/** `plain` text is ours and printable ASCII; other text may hold anything and is escaped by the format. "" = it does not apply. */
+/**
+ * `plain` text is ours and printable ASCII. What `octets` holds came over the wire, one character an octet; `text` is Unicode. Both may hold
+ * anything and are escaped by the format. "" = it does not apply.
+ */
 export interface TextFact {
-  readonly kind: "text" | "plain"
+  readonly kind: "plain" | "octets" | "text"
   readonly read: (x: Exchange) => string
 }
 
@@ -20,6 +23,7 @@ export interface NumberFact {
 export type Fact = TextFact | NumberFact
 
 const text = (read: (x: Exchange) => string): TextFact => ({ kind: "text", read })
+const octets = (read: (x: Exchange) => string): TextFact => ({ kind: "octets", read })
 const plain = (read: (x: Exchange) => string): TextFact => ({ kind: "plain", read })
 const number = (read: (x: Exchange) => number): NumberFact => ({ kind: "number", read })
 
@@ -31,42 +35,39 @@ export function compileFacts(redact: Redactor, clock: Clock) {
   return {
     time: plain(() => time.iso()),
     listener: text(x => x.listener?.name ?? ""),
-    client: text(x => x.clientAddress),
+    client: octets(x => x.clientAddress),
     user: text(x => x.user),
-    method: text(x => x.method),
+    method: octets(x => x.method),
     scheme: plain(x => x.scheme),
-    host: text(hostOf),
-    target: text(x => targetOf(x, redact)),
+    host: octets(x => x.host),
+    target: octets(x => targetOf(x, redact)),
     version: plain(x => versionOf(x.version)),
     status: number(statusOf),
     fault: plain(x => x.fault?.code ?? ""),
     route: text(x => x.plan?.route.name ?? ""),
     cluster: text(x => x.plan?.route.cluster ?? ""),
-    peer: text(x => x.peerName),
+    peer: octets(x => x.peerName),
     attempts: number(x => (x.attempts === 0 ? -1 : x.attempts)),
     durationMs: number(x => span(x.startedAt, x.endedAt)),
     connectMs: number(x => span(x.startedAt, x.connectedAt)),
     waitMs: number(x => span(x.sentAt, x.headAt)),
     requestBytes: number(x => x.requestBytes),
     responseBytes: number(x => x.responseBytes),
-    userAgent: text(x => x.request.get(NAME.userAgent)),
-    referer: text(x => redact.url(x.request.get(NAME.referer))),
-    requestId: text(requestIdOf),
+    userAgent: octets(x => x.request.get(NAME.userAgent)),
+    referer: octets(x => redact.url(x.request.get(NAME.referer))),
+    requestId: octets(requestIdOf),
     // not in the JSON line
-    peerAddress: text(x => x.peerAddress),
+    port: number(x => x.port),
+    authority: octets(x => x.authority),
+    peerAddress: octets(x => x.peerAddress),
     timeLocal: plain(() => time.commonLog()),
-    request: text(x => requestLine(x, redact)),
+    request: octets(x => requestLine(x, redact)),
   } satisfies Record<string, Fact>
 }
 
 /** What the client got; when it left before it got anything, the status that its fault stands for (499), and 0 when there is none. */
 export function statusOf(x: Exchange): number {
   return x.status !== 0 ? x.status : (x.fault?.status ?? 0)
-}
-
-/** The authority as the client wrote it, port included. */
-export function hostOf(x: Exchange): string {
-  return x.authority === "" ? x.host : x.authority
 }
 
 export function requestIdOf(x: Exchange): string {

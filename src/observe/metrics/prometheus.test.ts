@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { renderPrometheus } from "./prometheus.ts"
 import { createMetricsMemory, MetricsRegistry } from "./registry.ts"
-import { parseExposition } from "./strict-exposition.ts"
+import { parseExposition } from "./strict-exposition.fixture.ts"
 
 const small = 64 * 1024
 

@@ -8,7 +8,7 @@ import { clearGauges } from "./gauges.ts"
 import { LISTENER, PROCESS } from "./layout.ts"
 import { renderPrometheus } from "./prometheus.ts"
 import { createMetricsMemory, MetricsRegistry } from "./registry.ts"
-import { parseExposition } from "./strict-exposition.ts"
+import { parseExposition } from "./strict-exposition.fixture.ts"
 import { WorkerMetrics } from "./worker-metrics.ts"
 
 const small = 64 * 1024

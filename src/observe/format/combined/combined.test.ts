@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import { FAULT, FakeClock } from "../../../base/index.ts"
-import { sampleExchange } from "../sample-exchange.ts"
+import { sampleExchange } from "../sample-exchange.fixture.ts"
 import combined, { combinedFormatter } from "./combined.ts"
 
 process.env["TZ"] ??= "UTC"

@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { type Clock, systemClock } from "../../../base/index.ts"
 import { defineLogFormat, type LogFormatter } from "../../../plugin/index.ts"
-import { escapeHex } from "../escape.ts"
+import { escapeHex, escapeHexText } from "../escape.ts"
 import { compileFacts } from "../facts.ts"
 import { compileRedact, redactOption } from "../redact.ts"
 
@@ -17,7 +17,7 @@ type CombinedOptions = z.infer<typeof options>
 export function combinedFormatter(settings: CombinedOptions, clock: Clock = systemClock): LogFormatter {
   const { client, user, timeLocal, request, status, responseBytes, referer, userAgent } = compileFacts(compileRedact(settings.redact), clock)
   return x => {
-    const front = `${escapeHex(client.read(x))} - ${escapeHex(user.read(x))} [${timeLocal.read(x)}] "${escapeHex(request.read(x))}" `
+    const front = `${escapeHex(client.read(x))} - ${escapeHexText(user.read(x))} [${timeLocal.read(x)}] "${escapeHex(request.read(x))}" `
     const code = status.read(x)
     return `${front}${code === 0 ? "000" : code} ${responseBytes.read(x)} "${escapeHex(referer.read(x))}" "${escapeHex(userAgent.read(x))}"\n`
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { FAULT, FakeClock } from "../../../base/index.ts"
 import { Fields } from "../../../http/index.ts"
-import { sampleExchange } from "../sample-exchange.ts"
+import { sampleExchange } from "../sample-exchange.fixture.ts"
 import json, { jsonFormatter } from "./json.ts"
 
 const format = jsonFormatter({ redact: true }, new FakeClock(0, Date.UTC(2026, 10, 26, 1, 7, 46, 5)))
@@ -16,7 +16,7 @@ describe("json", () => {
     ])
     const line =
       '{"time":"2026-11-26T01:07:46.005Z","listener":"web","client":"192.0.2.17","user":"ann","method":"GET","scheme":"http",' +
-      '"host":"shop.example:8080","target":"/a/b?page=2","version":"1.1","status":200,"fault":"upstream.truncated","route":"shop","cluster":"stock",' +
+      '"host":"shop.example","port":8080,"target":"/a/b?page=2","version":"1.1","status":200,"fault":"upstream.truncated","route":"shop","cluster":"stock",' +
       '"peer":"127.0.0.1:9001","attempts":1,"durationMs":3.1,"connectMs":0.25,"waitMs":2.26,"requestBytes":0,"responseBytes":1234,' +
       '"userAgent":"curl/8","referer":"https://ref.test/?token=***","requestId":"r-1"}\n'
     expect(format(x)).toBe(line)
@@ -47,7 +47,13 @@ describe("json", () => {
 
   test("CONNECT shows the authority as the target", () => {
     const x = sampleExchange({ method: "CONNECT", path: "", query: "", host: "app.test", authority: "app.test:443", forwardForm: true })
-    expect(JSON.parse(format(x))).toMatchObject({ method: "CONNECT", host: "app.test:443", target: "app.test:443" })
+    expect(JSON.parse(format(x))).toMatchObject({ method: "CONNECT", host: "app.test", target: "app.test:443" })
+  })
+
+  test("the scheme's own port is not told", () => {
+    expect(format(sampleExchange({ port: 80 }))).not.toContain('"port"')
+    expect(format(sampleExchange({ port: 443, scheme: "https" }))).not.toContain('"port"')
+    expect(format(sampleExchange({ port: 443 }))).toContain('"port":443,')
   })
 
   test("credentials are in no line", () => {

@@ -4,7 +4,7 @@ import type { Exchange, ListenerInfo, RouteInfo } from "../../../flow/index.ts"
 import { NAME } from "../../../http/index.ts"
 import { defineLogFormat, type LogFormatter } from "../../../plugin/index.ts"
 import { escapeJson } from "../escape.ts"
-import { hostOf, requestIdOf, span, statusOf, targetOf, versionOf } from "../facts.ts"
+import { requestIdOf, span, statusOf, targetOf, versionOf } from "../facts.ts"
 import { compileRedact, type Redactor, redactOption } from "../redact.ts"
 import { WallTime } from "../wall-time.ts"
 
@@ -38,8 +38,13 @@ export function jsonFormatter(settings: JsonOptions, clock: Clock = systemClock)
 
 function requestPart(x: Exchange, redact: Redactor): string {
   if (x.method === "") return ""
-  const front = `,"method":"${escapeJson(x.method)}","scheme":"${x.scheme}","host":"${escapeJson(hostOf(x))}"`
+  const front = `,"method":"${escapeJson(x.method)}","scheme":"${x.scheme}","host":"${escapeJson(x.host)}"${portPart(x)}`
   return `${front},"target":"${escapeJson(targetOf(x, redact))}","version":"${versionOf(x.version)}"`
+}
+
+/** The port when it is not the scheme's own. */
+function portPart(x: Exchange): string {
+  return x.port === 0 || x.port === (x.scheme === "https" ? 443 : 80) ? "" : `,"port":${x.port}`
 }
 
 function upstreamPart(x: Exchange): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { FakeClock } from "../../../base/index.ts"
 import { Fields } from "../../../http/index.ts"
-import { sampleExchange } from "../sample-exchange.ts"
+import { sampleExchange } from "../sample-exchange.fixture.ts"
 import template, { templateFormatter } from "./template.ts"
 
 const clock = new FakeClock(0, Date.UTC(2026, 10, 26, 1, 7, 46, 5))
@@ -51,6 +51,8 @@ describe("template", () => {
       "peerAddress",
       "timeLocal",
       "request",
+      "authority",
+      "port",
     )
     for (const word of words) expect(messageOf(`$${word}`)).toBe("")
     const line = templateFormatter(
@@ -63,7 +65,7 @@ describe("template", () => {
       clock,
     )(sampleExchange())
     expect(line).toBe(
-      "2026-11-26T01:07:46.005Z web 192.0.2.17 - GET http shop.example:8080 /a/b?page=2 1.1 200 - shop stock 127.0.0.1:9001 1 3.1 0.25 2.26 0 1234 - - - 198.51.100.9\n",
+      "2026-11-26T01:07:46.005Z web 192.0.2.17 - GET http shop.example /a/b?page=2 1.1 200 - shop stock 127.0.0.1:9001 1 3.1 0.25 2.26 0 1234 - - - 198.51.100.9\n",
     )
   })
 

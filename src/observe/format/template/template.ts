@@ -2,7 +2,7 @@ import { z } from "zod"
 import { type Clock, parseTemplate, systemClock, TemplateError, type TemplatePart } from "../../../base/index.ts"
 import type { Exchange } from "../../../flow/index.ts"
 import { defineLogFormat, type LogFormatter } from "../../../plugin/index.ts"
-import { escapeHex, escapeJson } from "../escape.ts"
+import { escapeHex, escapeHexText, escapeJson } from "../escape.ts"
 import { compileFacts, type FactName } from "../facts.ts"
 import { compileRedact, redactOption } from "../redact.ts"
 
@@ -36,8 +36,8 @@ type TemplateOptions = z.infer<typeof options>
 /** A line of the operator's own making. */
 export function templateFormatter(settings: TemplateOptions, clock: Clock = systemClock): LogFormatter {
   const facts = compileFacts(compileRedact(settings.redact), clock)
-  const escape = settings.escape === "json" ? escapeJson : escapeHex
-  const writers = parseTemplate(settings.text, words).map(part => writerOf(part, facts, escape))
+  const escapes = settings.escape === "json" ? jsonEscapes : hexEscapes
+  const writers = parseTemplate(settings.text, words).map(part => writerOf(part, facts, escapes))
   return x => {
     let line = ""
     for (let i = 0; i < writers.length; i++) line += writers[i]!(x)
@@ -45,14 +45,25 @@ export function templateFormatter(settings: TemplateOptions, clock: Clock = syst
   }
 }
 
-function writerOf(part: TemplatePart, facts: ReturnType<typeof compileFacts>, escape: (value: string) => string): (x: Exchange) => string {
+interface Escapes {
+  readonly octets: (value: string) => string
+  readonly text: (value: string) => string
+  /** What stands for a number that does not apply. */
+  readonly absent: string
+}
+
+const hexEscapes: Escapes = { octets: escapeHex, text: escapeHexText, absent: "-" }
+const jsonEscapes: Escapes = { octets: escapeJson, text: escapeJson, absent: "null" }
+
+function writerOf(part: TemplatePart, facts: ReturnType<typeof compileFacts>, escapes: Escapes): (x: Exchange) => string {
   if (typeof part === "string") return () => part
   const field = part.argument.toLowerCase()
-  if (part.word === "requestField") return x => escape(x.request.find(field) ?? "")
-  if (part.word === "responseField") return x => escape(x.response.find(field) ?? "")
+  const { absent } = escapes
+  if (part.word === "requestField") return x => escapes.octets(x.request.find(field) ?? "")
+  if (part.word === "responseField") return x => escapes.octets(x.response.find(field) ?? "")
   const fact = facts[part.word as FactName]
-  const absent = escape === escapeJson ? "null" : "-"
   if (fact.kind === "number") return x => numberText(fact.read(x), absent)
+  const escape = fact.kind === "text" ? escapes.text : escapes.octets
   return x => escape(fact.read(x))
 }
 

@@ -12,6 +12,7 @@ export function sampleExchange(change: Partial<Exchange> = {}, fields: readonly 
   x.method = "GET"
   x.host = "shop.example"
   x.authority = "shop.example:8080"
+  x.port = 8080
   x.path = "/a/b"
   x.query = "?page=2"
   x.status = 200
