@@ -8,6 +8,9 @@ import matchListener from "../route/match/listener/listener.ts"
 import matchMethod from "../route/match/method/method.ts"
 import matchPath from "../route/match/path/path.ts"
 import matchQuery from "../route/match/query/query.ts"
+import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
+import filterHeaders from "../filter/headers/headers.ts"
+import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import balanceConsistentHash from "../upstream/balance/consistent-hash/consistent-hash.ts"
 import balanceLeastRequests from "../upstream/balance/least-requests/least-requests.ts"
 import balancePowerOfTwo from "../upstream/balance/power-of-two/power-of-two.ts"
@@ -32,7 +35,11 @@ export const matchers: readonly MatcherDefinition<unknown>[] = [
 ]
 
 /** Keys under `filters:`. */
-export const filters: readonly FilterDefinition<unknown>[] = []
+export const filters: readonly FilterDefinition<unknown>[] = [
+  filterBasicAuth,
+  filterHeaders,
+  filterProxyAuth,
+]
 
 /** Words and keys under `balance:`. */
 export const balancers: readonly BalancerDefinition<unknown>[] = [

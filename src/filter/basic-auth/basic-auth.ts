@@ -1,0 +1,28 @@
+import { z } from "zod"
+import { FAULT } from "../../base/index.ts"
+import { NAME } from "../../http/index.ts"
+import { defineFilter } from "../../plugin/index.ts"
+import { BasicLogin, htpasswdOption, type LoginKind, realmOption } from "../basic-login.ts"
+
+const kind: LoginKind = {
+  name: "basic_auth",
+  field: NAME.authorization,
+  challenge: "WWW-Authenticate",
+  required: FAULT.loginRequired,
+  repeated: FAULT.loginRepeated,
+  busy: FAULT.authBusy,
+}
+
+export default defineFilter({
+  name: "basic-auth",
+  summary: "Clients of a site must give a user and a password (Authorization, RFC 7617).",
+  options: z.strictObject({
+    htpasswd: htpasswdOption,
+    realm: realmOption.default("restricted"),
+    keepAuthorization: z.boolean().default(false).describe("Passes Authorization on to the peer instead of removing it."),
+  }),
+  build({ htpasswd, realm, keepAuthorization }, deps) {
+    const login = new BasicLogin(kind, { htpasswd, realm, keepField: keepAuthorization }, deps)
+    return { access: x => login.access(x), describe: () => login.describe() }
+  },
+})

@@ -1,0 +1,56 @@
+import { type TemplatePart, type TemplateWords, parseTemplate } from "../../base/index.ts"
+import type { Exchange } from "../../flow/index.ts"
+
+/** Reads a part of a value as octets, one character each, ready to be sent. */
+export type ValueReader = (x: Exchange) => string
+
+const octets: Readonly<Record<string, ValueReader>> = {
+  client: x => x.clientAddress,
+  peerAddress: x => x.peerAddress,
+  host: x => x.host,
+  authority: x => x.authority,
+  port: x => String(x.port),
+  scheme: x => x.scheme,
+  method: x => x.method,
+  path: x => x.path,
+  query: x => x.query,
+  status: x => (x.status === 0 ? "" : String(x.status)),
+  peer: x => x.peerName,
+}
+
+// Names and users are text; on the wire they are UTF-8.
+const texts: Readonly<Record<string, ValueReader>> = {
+  user: x => x.user,
+  listener: x => x.listener?.name ?? "",
+  route: x => x.plan?.route.name ?? "",
+  cluster: x => x.plan?.route.cluster ?? "",
+}
+
+/** Words that a value may name. `${requestField:name}` is a field of the request, `${responseField:name}` one of the response. */
+export const variableWords: TemplateWords = {
+  plain: [...Object.keys(octets), ...Object.keys(texts)],
+  withArgument: ["requestField", "responseField"],
+}
+
+/** Readers of the parts of a value, text between variables included. Throws TemplateError. */
+export function compileValue(text: string): ValueReader[] {
+  return parseTemplate(text, variableWords).map(readerOf)
+}
+
+function readerOf(part: TemplatePart): ValueReader {
+  if (typeof part === "string") {
+    const fixed = utf8Octets(part)
+    return () => fixed
+  }
+  const name = part.argument.toLowerCase()
+  if (part.word === "requestField") return x => x.request.find(name) ?? ""
+  if (part.word === "responseField") return x => x.response.find(name) ?? ""
+  const text = texts[part.word]
+  return text === undefined ? octets[part.word]! : x => utf8Octets(text(x))
+}
+
+/** UTF-8 octets of a text, one character each; control characters, which would end the line, become spaces. */
+function utf8Octets(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text
+  return Buffer.from(text.replace(/[\x00-\x1f\x7f]/g, " "), "utf8").toString("latin1")
+}
