@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test"
-import { type Config, diffConfig, formatDiff, parseConfig } from "./index.ts"
+import { diffConfig, formatDiff } from "./diff.ts"
+import { parseConfig } from "./load.ts"
+import type { Config } from "./schema.ts"
 
 function config(text: string): Config {
   const result = parseConfig(text)

@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process"
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { formatProblems, loadConfig } from "./index.ts"
+import { formatProblems } from "./format-problems.ts"
+import { loadConfig } from "./load.ts"
 
 const examples = join(import.meta.dirname, "../../examples")
 const folder = mkdtempSync(join(tmpdir(), "bothways-examples-"))

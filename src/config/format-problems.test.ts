@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
-import { formatProblems, parseConfig } from "./index.ts"
+import { formatProblems } from "./format-problems.ts"
+import { parseConfig } from "./load.ts"
 
 function formatted(text: string, colour = false): string {
   const result = parseConfig(text, "b.yaml")

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { filters, healthChecks, matchers } from "./features.gen.ts"
-import { configJsonSchema, writeReference } from "./index.ts"
+import { configJsonSchema } from "./json-schema.ts"
+import { writeReference } from "./reference.ts"
 
 interface Node {
   readonly [key: string]: Node | undefined

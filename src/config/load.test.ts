@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Authority } from "../../test/support/certificates.ts"
-import { type Config, type LoadResult, loadConfig, parseConfig } from "./index.ts"
+import { type LoadResult, loadConfig, parseConfig } from "./load.ts"
+import type { Config } from "./schema.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "bothways-config-"))
 let authority: Authority

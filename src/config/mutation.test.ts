@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { parse } from "yaml"
-import { formatProblems, type LoadResult, parseConfig } from "./index.ts"
+import { formatProblems } from "./format-problems.ts"
+import { type LoadResult, parseConfig } from "./load.ts"
 
 const good = `
 workers: 2

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { filters } from "./features.gen.ts"
-import { parseConfig, type Problem } from "./index.ts"
+import { parseConfig } from "./load.ts"
+import type { Problem } from "./problem.ts"
 
 const good = "listeners: { web: { bind: ':8080' } }\nclusters: { shop: { peers: ['127.0.0.1:9001'] } }\nroutes: [ { to: { cluster: shop } } ]\n"
 

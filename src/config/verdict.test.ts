@@ -2,7 +2,8 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type LoadResult, loadConfig, type Problem } from "./index.ts"
+import { type LoadResult, loadConfig } from "./load.ts"
+import type { Problem } from "./problem.ts"
 
 // Field case O-53: one bad piece of configuration must not stop what runs. Reload and check both stand on this verdict: it names file, line and route,
 // comes back as a value, and leaves nothing half done.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { parseConfig } from "../index.ts"
+import { parseConfig } from "../load.ts"
 
 function said(text: string): string[] {
   const result = parseConfig(text, "/conf/b.yaml")

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Authority, type Certificate } from "../../../test/support/certificates.ts"
-import { parseConfig } from "../index.ts"
+import { parseConfig } from "../load.ts"
 import { checkDates } from "./files.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "bothways-files-"))
