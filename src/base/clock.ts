@@ -5,6 +5,8 @@ export interface Clock {
   now(): number
   /** Milliseconds since 1970-01-01 UTC. May jump when the machine's clock is set; the one to log and to share between threads. */
   wall(): number
+  /** An event begins: clocks that hold `now` still during one read it anew. */
+  tick(): void
 }
 
 class SystemClock implements Clock {
@@ -15,6 +17,8 @@ class SystemClock implements Clock {
   wall(): number {
     return Date.now()
   }
+
+  tick(): void {}
 }
 
 /** The machine's clocks. */
@@ -37,6 +41,8 @@ export class FakeClock implements Clock {
   wall(): number {
     return this.wallMs
   }
+
+  tick(): void {}
 
   /** Moves both hands; time does not run backwards, so `ms` is 0 or more. */
   advance(ms: number): void {

@@ -2,7 +2,7 @@
 import { assert, type Fault } from "../base/index.ts"
 import { BODY_NONE, type BodyKind, type Downstream, Fields, type Message, type Upstream } from "../http/index.ts"
 import { clientGone, requestFaulted, responseHeadCame, upFaulted } from "./engine.ts"
-import { downDrained, interimCame, Pump, requestBodyCame, requestEndCame, responseBodyCame, responseEndCame, upDrained } from "./pump.ts"
+import { downDrained, interimCame, Pump, requestBodyCame, requestEndCame, responseBodyCame, responseEndCame, responseTextCame, upDrained } from "./pump.ts"
 import type { Verdict } from "./verdict.ts"
 
 export type Step = (x: Exchange) => Verdict
@@ -184,6 +184,10 @@ export class Exchange implements Message {
 
   onResponseBody(chunk: Uint8Array): void {
     responseBodyCame(this, chunk)
+  }
+
+  onResponseText(text: string): void {
+    responseTextCame(this, text)
   }
 
   onResponseEnd(trailers: string): void {

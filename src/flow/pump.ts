@@ -1,5 +1,5 @@
 // HOT
-import { assert, FAULT } from "../base/index.ts"
+import { assert, type Clock, FAULT, systemClock } from "../base/index.ts"
 import { resume } from "./engine.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Deadline } from "./timers.ts"
@@ -8,11 +8,11 @@ import { NEXT } from "./verdict.ts"
 /** Octets of a request body that wait for an upstream connection before the client is held back. */
 const AHEAD_BYTES_MAX = 64 * 1024
 
-let clockNow: () => number = performance.now.bind(performance)
+let clock: Clock = systemClock
 
 /** Lets tests and the worker decide what time it is. */
-export function setFlowClock(now: () => number): void {
-  clockNow = now
+export function setFlowClock(of: Clock): void {
+  clock = of
 }
 
 /**
@@ -41,7 +41,7 @@ export class Pump {
   continued = false
 
   now(): number {
-    return clockNow()
+    return clock.now()
   }
 
   reset(): void {
@@ -147,6 +147,15 @@ export function responseBodyCame(x: Exchange, chunk: Uint8Array): void {
   }
   x.responseBytes += chunk.length
   if (!x.down!.sendBody(chunk) && x.up !== null) x.up.pauseBody()
+}
+
+export function responseTextCame(x: Exchange, text: string): void {
+  if (!x.headSent) {
+    responseBodyCame(x, Buffer.from(text, "latin1"))
+    return
+  }
+  x.responseBytes += text.length
+  x.down!.sendText(text)
 }
 
 export function responseEndCame(x: Exchange, trailers: string): void {

@@ -111,6 +111,15 @@ export class Fields {
     return this.raw.substring(this.spans[base + 2]!, this.spans[base + 3]!)
   }
 
+  /** Where the value at `index` begins and ends in `raw`. */
+  valueStart(index: number): number {
+    return this.spans[index * LINE + 2]!
+  }
+
+  valueEnd(index: number): number {
+    return this.spans[index * LINE + 3]!
+  }
+
   /** The name at `index` as it came. */
   nameAt(index: number): string {
     const base = index * LINE

@@ -59,6 +59,8 @@ export interface Message {
   /** status, reason, response and its framing are set. */
   onResponseHead(): void
   onResponseBody(chunk: Uint8Array): void
+  /** The whole of a small body, one character an octet. */
+  onResponseText(text: string): void
   onResponseEnd(trailers: string): void
   /** The attempt failed, before or after the head. No further calls come from this `up`. */
   onUpFault(fault: Fault): void

@@ -12,6 +12,8 @@ export interface Downstream {
   sendHead(m: Message): void
   /** False = taken, but stop soon: the caller pauses its source until `onDownDrain`. */
   sendBody(chunk: Uint8Array): boolean
+  /** The same for a small body that is text already, one character an octet. */
+  sendText(text: string): boolean
   /** The body is complete. `trailers` are ready-made lines or "". */
   sendEnd(trailers: string): void
   flush(): void

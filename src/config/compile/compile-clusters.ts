@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { ipFamily, log } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
 import type { ServerConnection } from "../../http/index.ts"
-import { ClientTls, dial, type DialHandle, type DialHandler, encodeV1, encodeV2 } from "../../net/index.ts"
+import { ClientTls, dial, type DialHandle, type DialHandler, encodePreface } from "../../net/index.ts"
 import type { BalancerDefinition } from "../../plugin/index.ts"
 import { Cluster, type Dialer, EJECTED, Ejection, Peer, RETURNED, RetryBudget } from "../../upstream/index.ts"
 import { balancers } from "../features.gen.ts"
@@ -96,7 +96,7 @@ function prefaceOf(version: "v1" | "v2", x: Exchange): Uint8Array {
   const known = info !== null && ipFamily(x.clientAddress) !== 0
   const source = known ? { address: x.clientAddress, port: x.clientAddress === x.peerAddress ? info.remotePort : 0 } : null
   const destination = known ? { address: info.localAddress, port: info.localPort } : null
-  return version === "v1" ? encodeV1(source, destination) : encodeV2(source, destination)
+  return encodePreface(version, source, destination)
 }
 
 function readTlsFiles(tls: NonNullable<ClusterConfig["tls"]>): { ca?: string; cert?: string; key?: string } {

@@ -1,8 +1,8 @@
 import { readFileSync, watchFile } from "node:fs"
 import { networkInterfaces } from "node:os"
-import { log, startWheel, systemClock, TimerWheel } from "../../base/index.ts"
+import { log, startWheel, TickClock, TimerWheel } from "../../base/index.ts"
 import { adoptConnections, compileSnapshot, type CompileDeps, type Config, loadConfig, logFormats, type Snapshot } from "../../config/index.ts"
-import { type Exchange, tunnelCount } from "../../flow/index.ts"
+import { type Exchange, setFlowClock, tunnelCount } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
 import { type AccessLog, createAccessLog, type MetricsLayout, MetricsRegistry, PROCESS, WorkerMetrics } from "../../observe/index.ts"
 import { Peer, PeerStates } from "../../upstream/index.ts"
@@ -44,9 +44,10 @@ export class DataPlane {
   constructor(setup: WorkerSetup, post: (message: FromWorker) => void) {
     this.setup = setup
     this.post = post
-    const clock = systemClock
+    const clock = new TickClock()
     this.time = { clock, wheel: new TimerWheel(clock.now()) }
     startWheel(this.time.wheel, clock)
+    setFlowClock(clock)
     this.beat = new Int32Array(setup.shared.heartbeat, setup.index * HEARTBEAT_WORDS * 4, HEARTBEAT_WORDS)
     this.states = PeerStates.attach(setup.shared.peers, setup.index + 1)
     this.listeners = new ListenerSet((name, index, config) => this.newRuntime(name, index, config), setup.index === 0)

@@ -1,3 +1,4 @@
+import { CidrSet } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
 import { type Bind, listen, type Listening } from "../../net/index.ts"
 import { ListenerRuntime } from "./listener-runtime.ts"
@@ -53,9 +54,10 @@ export class ListenerSet {
     return { runtimes, fresh }
   }
 
-  private bind(bind: Bind, _config: ListenerConfig, runtime: ListenerRuntime): Listening | null {
+  private bind(bind: Bind, config: ListenerConfig, runtime: ListenerRuntime): Listening | null {
     if ("path" in bind && !this.first) return null
-    return listen({ bind, reusePort: !("path" in bind) }, runtime)
+    const prefaceFrom = config.proxyProtocol === null ? null : CidrSet.parse(config.proxyProtocol.from)
+    return listen({ bind, time: runtime.time, reusePort: !("path" in bind), handshakeMs: config.timeouts.handshake, prefaceFrom }, runtime)
   }
 
   commit(prepared: PreparedListeners, snapshot: Snapshot): void {

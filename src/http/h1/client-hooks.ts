@@ -1,7 +1,7 @@
 import type { Fault } from "../../base/index.ts"
 import type { Message } from "../message.ts"
 import type { ClientConnection } from "./client.ts"
-import type { Time } from "./wire-out.ts"
+import type { Time } from "../../net/index.ts"
 
 /** What a pool gives to its connections. One object for all of them. */
 export interface ClientHooks {

@@ -80,7 +80,8 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     if (this.chunkedOut && !fields.has(NAME.transferEncoding)) extra = "Transfer-Encoding: chunked\r\n"
     if (m.upgrade !== "") extra += `Connection: upgrade\r\nUpgrade: ${m.upgrade}\r\n`
     this.putText(`${m.method} ${target} HTTP/1.1\r\n${fields.render()}${extra}\r\n`)
-    this.arm(times.idle)
+    // Without a body the end follows at once, and with it the deadline of the answer.
+    if (m.requestBody !== BODY_NONE) this.arm(times.idle)
   }
 
   sendBody(chunk: Uint8Array): boolean {
@@ -127,6 +128,7 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
   // ---- receiving
 
   onData(_wire: Wire, chunk: Buffer): void {
+    this.time.clock.tick()
     switch (this.state) {
       case HEAD:
         this.answering = true
@@ -176,9 +178,8 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
       else this.ahead = buffer
       return null
     }
-    const rest = used < buffer.length ? buffer.subarray(used) : null
-    if (m.status < 200 && m.status !== 101) return this.readInterim(m, rest)
-    return this.headRead(m, rest)
+    if (m.status < 200 && m.status !== 101) return this.readInterim(m, used < buffer.length ? buffer.subarray(used) : null)
+    return this.headRead(m, buffer, text, used)
   }
 
   private readInterim(m: Message, rest: Buffer | null): Buffer | null {
@@ -193,7 +194,8 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     return rest
   }
 
-  private headRead(m: Message, rest: Buffer | null): Buffer | null {
+  /** `text` is what was parsed: the head, and behind it what came with it as far as it is small. `used`: where the head ends. */
+  private headRead(m: Message, buffer: Buffer, text: string, used: number): Buffer | null {
     if (m.status === 101 && m.upgrade === "") {
       this.fail(FAULT.unexpectedUpgrade)
       return null
@@ -206,7 +208,7 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     }
     if (this.bodyKind === BODY_TUNNEL) {
       this.disarm()
-      this.ahead = rest
+      this.ahead = used < buffer.length ? buffer.subarray(used) : null
       m.onResponseHead()
       return null
     }
@@ -216,14 +218,22 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
       else this.chunks.reset()
     }
     this.state = BODY
-    this.arm(this.times.idle)
     m.onResponseHead()
     if (this.state !== BODY) return null
     if (this.bodyKind === BODY_NONE) {
-      this.bodyRead("", rest !== null)
+      this.bodyRead("", used < buffer.length)
       return null
     }
-    return rest
+    const whole = used + this.remaining
+    if (this.bodyKind === BODY_LENGTH && whole === text.length) {
+      // Head and body came together and are small: as one text they leave in one write without another copy.
+      this.remaining = 0
+      m.onResponseText(text.substring(used))
+      if (this.state === BODY && this.m === m) this.bodyRead("", buffer.length > whole)
+      return null
+    }
+    this.arm(this.times.idle)
+    return used < buffer.length ? buffer.subarray(used) : null
   }
 
   private readConnection(m: Message): Fault | null {
@@ -320,7 +330,7 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     this.m = null
     this.state = CLOSED
     this.closed = true
-    this.disarm()
+    this.endTimer()
     const ahead = this.ahead
     this.ahead = null
     return new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
@@ -344,7 +354,7 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     this.state = CLOSED
     this.closed = true
     this.dropOutput()
-    this.disarm()
+    this.endTimer()
     this.wire.terminate()
     if (tell) this.hooks.gone(this)
   }

@@ -15,11 +15,12 @@ export function contentLength(fields: Fields): number {
   if (!fields.has(NAME.contentLength)) return -1
   const at = fields.indexOf(NAME.contentLength)
   if (fields.indexOf(NAME.contentLength, at + 1) >= 0) return -2
-  const text = fields.valueAt(at)
-  if (text.length === 0 || text.length > LENGTH_DIGITS_MAX) return -2
+  const start = fields.valueStart(at)
+  const end = fields.valueEnd(at)
+  if (start === end || end - start > LENGTH_DIGITS_MAX) return -2
   let value = 0
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
+  for (let i = start; i < end; i++) {
+    const code = fields.raw.charCodeAt(i)
     if ((CLASS[code]! & DIGIT) === 0) return -2
     value = value * 10 + (code - 48)
   }

@@ -2,7 +2,7 @@ import type { Fault } from "../../base/index.ts"
 import type { Message } from "../message.ts"
 import type { HeadLimits } from "./request-head.ts"
 import type { ServerConnection } from "./server.ts"
-import type { Time } from "./wire-out.ts"
+import type { Time } from "../../net/index.ts"
 
 /** Times in milliseconds; 0 = no limit. */
 export interface ServerTimeouts {

@@ -77,6 +77,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
   // ---- reading
 
   onData(_wire: Wire, chunk: Buffer): void {
+    this.time.clock.tick()
     switch (this.state) {
       case HEAD:
         this.readHeads(this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk]))
@@ -380,6 +381,13 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     return false
   }
 
+  sendText(text: string): boolean {
+    if (this.state === CLOSED || text.length === 0) return true
+    if (this.chunkedOut) this.putText(`${text.length.toString(16)}\r\n${text}\r\n`)
+    else this.putText(text)
+    return !this.blocked
+  }
+
   sendEnd(trailers: string): void {
     assert(this.headSent, "the head goes first")
     if (this.chunkedOut) this.putText(`0\r\n${this.trailersWanted ? trailers : ""}\r\n`)
@@ -469,7 +477,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     assert(this.headSent && this.state === ANSWERING, "a tunnel begins behind a head")
     this.flush()
     this.state = TUNNEL
-    this.disarm()
+    this.endTimer()
     const ahead = this.ahead
     this.ahead = null
     this.closed = true
@@ -504,7 +512,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     this.state = CLOSED
     this.closed = true
     this.dropOutput()
-    this.disarm()
+    this.endTimer()
     if (reset) this.wire.terminate()
     else this.wire.end()
   }
@@ -574,7 +582,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     this.state = CLOSED
     this.closed = true
     this.dropOutput()
-    this.disarm()
+    this.endTimer()
     if (m !== null) {
       if (reading) this.hooks.recycle(m)
       else m.onClientGone(FAULT.aborted)

@@ -1,8 +1,8 @@
 // HOT
 import { assert } from "../../base/index.ts"
-import type { Wire, WireHandler } from "../../net/index.ts"
+import type { Time, Wire, WireHandler } from "../../net/index.ts"
 import type { TunnelEnd, TunnelReceiver } from "../sides.ts"
-import { type Time, WireOut } from "./wire-out.ts"
+import { WireOut } from "./wire-out.ts"
 
 /** Whoever had the connection before: told once, when it is closed. */
 export interface TunnelOwner {
@@ -74,7 +74,7 @@ export class H1Tunnel extends WireOut implements TunnelEnd, WireHandler {
     if (this.closed) return
     this.closed = true
     this.dropOutput()
-    this.disarm()
+    this.endTimer()
     this.wire.terminate()
     this.gone()
   }
@@ -87,6 +87,7 @@ export class H1Tunnel extends WireOut implements TunnelEnd, WireHandler {
   }
 
   onData(_wire: Wire, chunk: Buffer): void {
+    this.time.clock.tick()
     this.arm(this.idleMs)
     if (this.receiver !== null) this.receiver.onTunnelData(this, chunk)
     else this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
@@ -103,7 +104,7 @@ export class H1Tunnel extends WireOut implements TunnelEnd, WireHandler {
     if (this.closed) return
     this.closed = true
     this.dropOutput()
-    this.disarm()
+    this.endTimer()
     this.gone()
   }
 

@@ -1,16 +1,10 @@
 // HOT
-import { assert, type Clock, Timer, type TimerOwner, type TimerWheel } from "../../base/index.ts"
-import type { Wire } from "../../net/index.ts"
+import { assert, Timer, type TimerOwner } from "../../base/index.ts"
+import type { Time, Wire } from "../../net/index.ts"
 
 const SCRATCH_BYTES = 64 * 1024
 // One for the thread: a piece is built and handed to the kernel in one call, so nobody else can be in the middle of it.
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
-
-/** The thread's clock and the wheel that it drives. */
-export interface Time {
-  readonly clock: Clock
-  readonly wheel: TimerWheel
-}
 
 /**
  * The writing half of a connection. A turn's output collects as
@@ -42,10 +36,15 @@ export abstract class WireOut implements TimerOwner {
   /** One deadline for the connection, `ms` from now; 0 = none. */
   protected arm(ms: number): void {
     if (ms > 0) this.time.wheel.schedule(this.timer, this.time.clock.now() + ms)
-    else this.time.wheel.cancel(this.timer)
+    else this.time.wheel.rest(this.timer)
   }
 
   protected disarm(): void {
+    this.time.wheel.rest(this.timer)
+  }
+
+  /** The connection is over: the wheel forgets it. */
+  protected endTimer(): void {
     this.time.wheel.cancel(this.timer)
   }
 

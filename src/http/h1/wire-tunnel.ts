@@ -1,7 +1,6 @@
-import type { Wire } from "../../net/index.ts"
 import type { TunnelEnd, Upstream } from "../sides.ts"
 import { H1Tunnel } from "./tunnel-end.ts"
-import type { Time } from "./wire-out.ts"
+import type { Time, Wire } from "../../net/index.ts"
 
 /** The upstream side of CONNECT: a connection that never speaks HTTP. It takes part in an exchange only to become a tunnel. */
 export class WireTunnel implements Upstream {
