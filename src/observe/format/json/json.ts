@@ -48,11 +48,16 @@ function portPart(x: Exchange): string {
 }
 
 function upstreamPart(x: Exchange): string {
-  const duration = x.endedAt === 0 ? "" : `,"durationMs":${span(x.startedAt, x.endedAt)}`
+  const duration = timed(',"durationMs":', x.startedAt, x.endedAt)
   if (x.attempts === 0) return duration
-  const connect = x.connectedAt === 0 ? "" : `,"connectMs":${span(x.startedAt, x.connectedAt)}`
-  const wait = x.headAt === 0 ? "" : `,"waitMs":${span(x.sentAt, x.headAt)}`
-  return `${named(',"peer":"', x.peerName)},"attempts":${x.attempts}${duration}${connect}${wait}`
+  const connect = timed(',"connectMs":', x.startedAt, x.connectedAt)
+  return `${named(',"peer":"', x.peerName)},"attempts":${x.attempts}${duration}${connect}${timed(',"waitMs":', x.sentAt, x.headAt)}`
+}
+
+/** "" when either end was not reached: a tunnel sends no head, so it waits for none. */
+function timed(key: string, from: number, to: number): string {
+  const ms = span(from, to)
+  return ms < 0 ? "" : key + ms
 }
 
 function fieldsPart(x: Exchange, redact: Redactor): string {
