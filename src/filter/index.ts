@@ -1,4 +1,3 @@
 export { type ForwardFieldsOptions, forwardRequestStep, forwardResponseStep, type Privacy } from "./forwarding/forward-fields.ts"
 export { type ReverseFieldsOptions, reverseRequestStep, reverseResponseStep } from "./forwarding/reverse-fields.ts"
 export { trustedHopsStep } from "./forwarding/trusted-hops.ts"
-export { default as proxyAuth } from "./proxy-auth/proxy-auth.ts"

@@ -2,9 +2,6 @@ import { bucketBoundsMs } from "./buckets.ts"
 import { type Cell, cellsOf, cellsOfBlock, type MetricKind, type MetricsBlock, type ShapeName } from "./layout.ts"
 import type { MetricsRegistry } from "./registry.ts"
 
-/** Content-Type of the page. */
-export const prometheusType = "text/plain; version=0.0.4; charset=utf-8"
-
 /** A value that the control thread knows by itself: versions, reloads, health. */
 export interface ExtraSample {
   readonly metric: string
@@ -22,7 +19,7 @@ interface Family {
 
 const order: readonly ShapeName[] = ["process", "listener", "route", "cluster", "peer", "faults", "counter", "gauge"]
 
-/** The text exposition format 0.0.4: the sums over all regions of `memory`, then `extra`. Control thread only. */
+/** The text exposition format 0.0.4 (Content-Type `text/plain; version=0.0.4; charset=utf-8`): the sums over all regions of `memory`, then `extra`. Control thread only. */
 export function renderPrometheus(registry: MetricsRegistry, memory: SharedArrayBuffer, extra: readonly ExtraSample[] = []): string {
   const families = new Map<string, Family>()
   const regions = regionsOf(memory, registry.capacity)

@@ -28,7 +28,7 @@ class Pipe {
   private isRead = true
 
   constructor() {
-    execFileSync("mkfifo", [this.path])
+    execFileSync("sh", ["-c", 'mkfifo "$0"', this.path])
     this.reader = openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK)
     this.writer = openSync(this.path, constants.O_WRONLY)
   }
