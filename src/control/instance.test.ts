@@ -104,7 +104,10 @@ describe("start", () => {
     const { booted, threads } = await boot(
       memorySource("test", config({ listeners: { web: { bind: `127.0.0.1:${port}` } } }), { "listeners.web.bind": "--listen" }),
     )
-    expect(booted).toMatchObject({ kind: "port", problems: [{ message: `127.0.0.1:${port} is in use; choose another with --listen` }] })
+    expect(booted).toMatchObject({
+      kind: "port",
+      problems: [{ message: `cannot listen on 127.0.0.1:${port}: another program has taken this port; choose another with --listen` }],
+    })
     expect(threads).toEqual([])
   })
 
@@ -113,7 +116,9 @@ describe("start", () => {
     const { booted } = await boot(memorySource("test", config({ admin: { bind: `127.0.0.1:${port}` } })))
     expect(booted).toMatchObject({
       kind: "port",
-      problems: [{ message: `127.0.0.1:${port} is in use; choose another with admin.bind in the config` }],
+      problems: [
+        { message: `cannot listen on 127.0.0.1:${port}: another program has taken this port; choose another with admin.bind in the config` },
+      ],
     })
   })
 
@@ -164,7 +169,7 @@ describe("reload", () => {
       [
         "taken port",
         config({ listeners: { web: { bind: "127.0.0.1:0" }, more: { bind: `127.0.0.1:${port}` } } }),
-        /is in use; choose another with listeners\.more\.bind/,
+        /has taken this port; choose another with listeners\.more\.bind/,
       ],
       ["empty file", "", /empty/],
     ]

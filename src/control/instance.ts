@@ -15,7 +15,6 @@ import { clusterEntries, statusOf } from "./instance-status.ts"
 import { adminSettings, checkOverrides, override, type Overrides } from "./overrides.ts"
 import { PeerDirectory } from "./peers/peer-directory.ts"
 import { makeResolver } from "./peers/make-resolver.ts"
-import { probeBind } from "./probe-bind.ts"
 import { settlePorts } from "./ports.ts"
 import type { ReloadProblem, SharedMemory } from "./protocol.ts"
 import { type LoadOutcome, Reloader, type ReloadOutcome } from "./reload.ts"
@@ -23,9 +22,6 @@ import { Stager } from "./stager.ts"
 import { HeartbeatMonitor } from "./workers/heartbeat.ts"
 import { WorkerPool } from "./workers/worker-pool.ts"
 import { type SpawnWorker, spawnThread } from "./workers/worker-thread.ts"
-
-/** Room for counting connections by client address. */
-const CONNECTIONS_BYTES = 1024 * 1024
 
 export interface InstanceOptions extends Overrides {
   readonly source: ConfigSource
@@ -69,6 +65,7 @@ export class Instance {
   readonly #memory: SharedMemory
   readonly #pool: WorkerPool
   readonly #peers: PeerDirectory
+  readonly #stager: Stager
   readonly #reloader: Reloader
   readonly #admin: AdminKeeper
   readonly #counts: ControlCounts = { reloadsApplied: 0, reloadsRefused: 0, startedAt: Date.now() }
@@ -85,7 +82,6 @@ export class Instance {
     this.#memory = {
       peers: this.#states.buffer,
       metrics: createMetricsMemory(workerCount),
-      connections: new SharedArrayBuffer(CONNECTIONS_BYTES),
       heartbeat: new SharedArrayBuffer(HeartbeatMonitor.bytes(workerCount)),
     }
     this.#pool = this.#newPool()
@@ -97,6 +93,7 @@ export class Instance {
       changed: (cluster, peers) => this.#pool.peersChanged(cluster, peers),
     })
     this.#admin = new AdminKeeper(this.#view(), this.#log)
+    this.#stager = this.#newStager()
     this.#reloader = this.#newReloader()
     this.ended = new Promise(resolve => {
       this.#end = resolve
@@ -165,19 +162,23 @@ export class Instance {
     })
   }
 
-  #newReloader(): Reloader {
-    const pool = this.#pool
-    const stager = new Stager({
+  #newStager(): Stager {
+    const { source, admin } = this.#options
+    return new Stager({
       peers: this.#peers,
       registry: this.#registry,
-      flags: { ...this.#options.source.flags, ...(this.#options.admin === null ? {} : { "admin.bind": "--admin" }) },
-      probe: probeBind,
+      workers: this.workerCount,
+      flags: { ...source.flags, ...(admin === null ? {} : { "admin.bind": "--admin" }) },
       log: this.#log,
       committed: config => this.#committed(config),
     })
+  }
+
+  #newReloader(): Reloader {
+    const pool = this.#pool
     return new Reloader({
       load: () => this.#load(),
-      stage: candidate => stager.stage(candidate),
+      stage: candidate => this.#stager.stage(candidate),
       workers: {
         prepare: async message => (await this.#startPool()) ?? pool.prepare(message),
         commit: message => pool.commit(message),
@@ -216,6 +217,7 @@ export class Instance {
   /** What a dead worker counted in shared memory is taken back. */
   #forget(index: number): void {
     this.#states.forgetWorker(index + 1)
+    this.#stager.forgetWorker(index)
     clearGauges(this.#memory.metrics, index, this.#registry.layout)
   }
 

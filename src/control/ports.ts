@@ -1,5 +1,6 @@
 import { createServer } from "node:net"
 import type { BindConfig, Config } from "../config/index.ts"
+import { probeBind } from "../net/index.ts"
 import { textOfBind } from "./config-source.ts"
 import type { ReloadProblem } from "./protocol.ts"
 
@@ -9,9 +10,6 @@ export interface WantedBind {
   readonly where: string
   readonly bind: BindConfig
 }
-
-/** Says why an address cannot be bound now; "" = it can. */
-export type ProbeBind = (bind: BindConfig) => Promise<string>
 
 export function listenerBinds(config: Config): WantedBind[] {
   return Object.entries(config.listeners).flatMap(([name, { bind }]) =>
@@ -28,24 +26,16 @@ export function adminBind(config: Config): WantedBind[] {
  * so the probe comes first and binds without it. Addresses in `ours` are bound by this process already,
  * and would make the probe fail for the same port on another of the machine's addresses; there the bind itself decides.
  */
-export async function takenBinds(
-  wanted: readonly WantedBind[],
-  ours: readonly BindConfig[],
-  flags: Readonly<Record<string, string>>,
-  probe: ProbeBind,
-): Promise<ReloadProblem[]> {
+export function takenBinds(wanted: readonly WantedBind[], ours: readonly BindConfig[], flags: Readonly<Record<string, string>>): ReloadProblem[] {
   const problems: ReloadProblem[] = []
   for (const { where, bind } of wanted) {
     if (ours.some(one => overlaps(one, bind))) continue
-    const reason = await probe(bind)
-    if (reason === "") continue
-    const flag = flags[where]
-    problems.push({
-      message: `${textOfBind(bind)} ${reason}; choose another with ${flag === undefined ? `${where} in the config` : flag}`,
-      where: "",
-      expected: "",
-      kind: "port",
-    })
+    try {
+      probeBind("path" in bind ? { path: bind.path } : { host: bind.host, port: bind.port })
+    } catch (error) {
+      const change = flags[where] ?? `${where} in the config`
+      problems.push({ message: `${(error as Error).message}; choose another with ${change}`, where: "", expected: "", kind: "port" })
+    }
   }
   return problems
 }

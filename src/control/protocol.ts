@@ -13,6 +13,7 @@
 import type { LogRecord } from "../base/index.ts"
 import type { Config } from "../config/index.ts"
 import type { MetricsLayout } from "../observe/index.ts"
+import type { LimitsByListener } from "./connection-memory.ts"
 
 /** One endpoint of a cluster after resolution. */
 export interface ResolvedPeer {
@@ -40,8 +41,6 @@ export interface SharedMemory {
   readonly peers: SharedArrayBuffer
   /** Counters and histograms (observe's layout). Worker `index` has region `index`, the control thread the last one. */
   readonly metrics: SharedArrayBuffer
-  /** Counts of client connections for `connectionsMax` and `connectionsPerClientMax`. */
-  readonly connections: SharedArrayBuffer
   /** `HEARTBEAT_WORDS` Int32 words a worker. */
   readonly heartbeat: SharedArrayBuffer
 }
@@ -106,6 +105,8 @@ export type ToWorker =
       readonly peers: PeersByCluster
       /** By cluster: index of its own record in `shared.peers`, where the retry budget counts. */
       readonly clusterSlots: Readonly<Record<string, number>>
+      /** By listener: where its open connections are counted over all workers. The same memory as before when the limits are the same. */
+      readonly limits: LimitsByListener
       readonly layout: MetricsLayout
     }
   | { readonly type: "commit"; readonly version: number }

@@ -31,6 +31,7 @@ function fake(loads: (LoadOutcome | Error)[], set: Partial<Record<"stage" | "pre
         problems: set.stage ?? [],
         peers: {},
         clusterSlots: {},
+        limits: {},
         layout: { capacity: 0, blocks: [] },
         commit: () => void steps.push(`staged ${version}`),
         undo: () => void steps.push(`undo ${version}`),

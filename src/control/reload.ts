@@ -20,6 +20,7 @@ export interface Staged {
   readonly problems: readonly ReloadProblem[]
   readonly peers: PeersByCluster
   readonly clusterSlots: Readonly<Record<string, number>>
+  readonly limits: Prepare["limits"]
   readonly layout: Prepare["layout"]
   /** The candidate is live: what only the old one used can go. */
   commit(): void | Promise<void>
@@ -159,7 +160,7 @@ export class Reloader {
 
   async #hand(candidate: Candidate, version: number, staged: Staged): Promise<readonly ReloadProblem[]> {
     const { file, baseDir } = candidate
-    const { peers, clusterSlots, layout } = staged
+    const { peers, clusterSlots, limits, layout } = staged
     const message: Prepare = {
       type: "prepare",
       version,
@@ -168,6 +169,7 @@ export class Reloader {
       baseDir,
       peers,
       clusterSlots,
+      limits,
       layout,
     }
     const problems = await this.#parts.workers.prepare(message)

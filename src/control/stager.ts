@@ -3,17 +3,18 @@ import type { BindConfig, Config } from "../config/index.ts"
 import type { MetricsRegistry } from "../observe/index.ts"
 import { adminSettings } from "./overrides.ts"
 import { adminBindProblem } from "./admin/admin-server.ts"
+import { forgetConnections, type LimitsByListener, limitsOf } from "./connection-memory.ts"
 import { dryBuild } from "./dry-build.ts"
 import type { PeerDirectory } from "./peers/peer-directory.ts"
-import { adminBind, listenerBinds, type ProbeBind, takenBinds } from "./ports.ts"
+import { adminBind, listenerBinds, takenBinds } from "./ports.ts"
 import type { ReloadProblem } from "./protocol.ts"
 import type { Candidate, Staged } from "./reload.ts"
 
 export interface StagerParts {
   readonly peers: PeerDirectory
   readonly registry: MetricsRegistry
+  readonly workers: number
   readonly flags: Readonly<Record<string, string>>
-  readonly probe: ProbeBind
   readonly log: Log
   /** Applied after the workers have committed. */
   committed(config: Config): Promise<void>
@@ -23,28 +24,37 @@ export interface StagerParts {
 export class Stager {
   readonly #parts: StagerParts
   #bound: readonly BindConfig[] = []
+  #limits: LimitsByListener = {}
 
   constructor(parts: StagerParts) {
     this.#parts = parts
   }
 
+  /** Takes back what a worker that died had counted. */
+  forgetWorker(worker: number): void {
+    forgetConnections(this.#limits, worker)
+  }
+
   async stage({ config, baseDir }: Candidate): Promise<Staged> {
     const { peers, registry, log } = this.#parts
-    const taken = await this.#problems(config)
+    const taken = this.#problems(config)
     if (taken.length > 0) return refusal(taken)
     registry.begin()
     placeMetrics(registry, config)
     const problems = dryBuild(config, baseDir, (name, help) => void registry.counter(name, help))
     if (problems.length > 0) return refusal(problems)
+    const limits = limitsOf(config, this.#parts.workers, this.#limits)
     const staged = await peers.stage(config)
     return {
       problems: staged.problems,
       peers: staged.peers,
       clusterSlots: staged.clusterSlots,
+      limits,
       layout: registry.layout,
       undo: () => staged.undo(),
       commit: async () => {
         this.#bound = [...listenerBinds(config), ...adminBind(config)].map(({ bind }) => bind)
+        this.#limits = limits
         registry.commit()
         staged.commit()
         for (const warning of staged.warnings) log.warn("a cluster has no peers yet; its names are asked for again and again", { problem: warning })
@@ -53,17 +63,17 @@ export class Stager {
     }
   }
 
-  async #problems(config: Config): Promise<ReloadProblem[]> {
-    const { flags, probe } = this.#parts
+  #problems(config: Config): ReloadProblem[] {
+    const { flags } = this.#parts
     const admin = adminSettings(config)
     const token = admin === null ? "" : adminBindProblem(admin)
-    const taken = await takenBinds([...listenerBinds(config), ...adminBind(config)], this.#bound, flags, probe)
+    const taken = takenBinds([...listenerBinds(config), ...adminBind(config)], this.#bound, flags)
     return token === "" ? taken : [{ message: token, where: "", expected: "" }, ...taken]
   }
 }
 
 function refusal(problems: readonly ReloadProblem[]): Staged {
-  return { problems, peers: {}, clusterSlots: {}, layout: { capacity: 0, blocks: [] }, commit() {}, undo() {} }
+  return { problems, peers: {}, clusterSlots: {}, limits: {}, layout: { capacity: 0, blocks: [] }, commit() {}, undo() {} }
 }
 
 /** Asks for the places of everything that has series by name, so that a reload keeps what stays. */

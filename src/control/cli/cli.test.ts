@@ -84,10 +84,12 @@ describe("the program", () => {
     ])
     other.close()
     expect([byFile, byFlag, demo, byAdmin].map(result => result.code)).toEqual([3, 3, 3, 3])
-    expect(byFile.stderr).toBe(`bothways: ${address} is in use; choose another with listeners.web.bind in the config\n`)
-    expect(byFlag.stderr).toBe(`bothways: ${address} is in use; choose another with --listen\n`)
-    expect(demo.stderr).toContain(`bothways: ${address} is in use; choose another with --reverse-port\n`)
-    expect(byAdmin.stderr).toBe(`bothways: ${address} is in use; choose another with --admin\n`)
+    expect(byFile.stderr).toBe(
+      `bothways: cannot listen on ${address}: another program has taken this port; choose another with listeners.web.bind in the config\n`,
+    )
+    expect(byFlag.stderr).toBe(`bothways: cannot listen on ${address}: another program has taken this port; choose another with --listen\n`)
+    expect(demo.stderr).toContain(`bothways: cannot listen on ${address}: another program has taken this port; choose another with --reverse-port\n`)
+    expect(byAdmin.stderr).toBe(`bothways: cannot listen on ${address}: another program has taken this port; choose another with --admin\n`)
   }, 15_000)
 
   test("run with a broken config: refused with its problems, exit code 2", async () => {

@@ -6,8 +6,16 @@ import type { NameResolver, OriginResolver } from "../../upstream/index.ts"
 /** The resolver of the control thread, by the config. Discovery lives on another floor than net and knows only the shape. */
 export function makeResolver(config: ResolverConfig): NameResolver {
   const resolver = build(config)
-  const ask = (how: "lookup" | "refresh"): NameResolver["lookup"] => (name, done) =>
-    resolver[how](name, (error, addresses, expiresAt) => done(error, addresses.map(entry => entry.address), expiresAt))
+  const ask =
+    (how: "lookup" | "refresh"): NameResolver["lookup"] =>
+    (name, done) =>
+      resolver[how](name, (error, addresses, expiresAt) =>
+        done(
+          error,
+          addresses.map(entry => entry.address),
+          expiresAt,
+        ),
+      )
   return { lookup: ask("lookup"), refresh: ask("refresh") }
 }
 

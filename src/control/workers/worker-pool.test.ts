@@ -21,7 +21,7 @@ function make(count: number, behave: Behaviour = {}, more: Partial<WorkerPoolOpt
   const memory = () => new SharedArrayBuffer(64)
   const pool = new WorkerPool({
     count,
-    shared: { peers: memory(), metrics: memory(), connections: memory(), heartbeat: new SharedArrayBuffer(HeartbeatMonitor.bytes(count)) },
+    shared: { peers: memory(), metrics: memory(), heartbeat: new SharedArrayBuffer(HeartbeatMonitor.bytes(count)) },
     instanceId: "test",
     spawn: (setup, events) => {
       const thread = new FakeThread(setup, events, behave)

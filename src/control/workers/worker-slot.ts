@@ -240,7 +240,10 @@ export class WorkerSlot {
   }
 
   #take(message: FromWorker): void {
-    if (message.type === "inspected") return this.#inspections.get(message.id)?.(message)
+    if (message.type === "inspected") {
+      const { type: _type, id, ...inspection } = message
+      return this.#inspections.get(id)?.(inspection)
+    }
     if (message.type === "log") return writeLog(message.record)
     if (message.type === "fatal") return this.kill(message.error)
     const waiting = this.#waiting

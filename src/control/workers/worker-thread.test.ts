@@ -10,7 +10,7 @@ function start(mood: string, from = module) {
   const setup: WorkerSetup = {
     index: 0,
     count: 1,
-    shared: { peers: memory, metrics: memory, connections: memory, heartbeat: memory },
+    shared: { peers: memory, metrics: memory, heartbeat: memory },
     instanceId: "test",
     testing: { mood },
   }

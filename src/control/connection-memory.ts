@@ -1,0 +1,27 @@
+import type { Config } from "../config/index.ts"
+import { ConnectionLimits, type LimitOptions } from "../net/index.ts"
+
+/** A listener's counts of open connections: memory that all workers share, and the limits that it was made for. */
+export interface ListenerLimits {
+  readonly memory: SharedArrayBuffer
+  readonly options: LimitOptions
+}
+
+export type LimitsByListener = Readonly<Record<string, ListenerLimits>>
+
+/** Makes the memory for a config's listeners. A listener whose limits stay keeps its counts. */
+export function limitsOf(config: Config, workers: number, before: LimitsByListener): LimitsByListener {
+  return Object.fromEntries(
+    Object.entries(config.listeners).map(([name, { limits }]) => {
+      const options: LimitOptions = { connectionsMax: limits.connectionsMax, perClientMax: limits.connectionsPerClientMax, workers }
+      const known = before[name]
+      const same = known?.options.connectionsMax === options.connectionsMax && known.options.perClientMax === options.perClientMax
+      return [name, same ? known : { memory: ConnectionLimits.share(options), options }]
+    }),
+  )
+}
+
+/** Takes back what a worker that died had open. */
+export function forgetConnections(limits: LimitsByListener, worker: number): void {
+  for (const { memory, options } of Object.values(limits)) new ConnectionLimits(memory, options, worker).forgetWorker(worker)
+}
