@@ -1,16 +1,33 @@
-import { type Bind, bindText } from "./bind.ts"
-import { ConnectionInfo } from "./connection-info.ts"
-import type { Wire, WireHandler } from "./wire.ts"
-
-export interface Acceptor {
-  /** The connection is ready for its first octet. Answers who listens to it from now on; null = refuse it. */
-  onOpen(wire: Wire, info: ConnectionInfo): WireHandler | null
-}
+import { acceptHandlers, securedHandlers } from "./accept-handlers.ts"
+import { type Acceptor, AcceptPoint, type PrefaceSources } from "./accept-point.ts"
+import type { Bind } from "./bind.ts"
+import type { ConnectionLimits } from "./connection-limits.ts"
+import { type NativeListener, openListener } from "./native-listener.ts"
+import type { Time } from "./time.ts"
+import { alpnWireFormat } from "./tls/context.ts"
+import { followDefaultContext, listenSettings } from "./tls/default-context.ts"
+import type { ServerTls } from "./tls/server-tls.ts"
+import { TlsUpgrade } from "./tls/tls-upgrade.ts"
 
 export interface ListenOptions {
   bind: Bind
-  /** Several workers share the port. Default false. */
+  time: Time
+  /** Several workers share the port, each with its own accept queue. Default false: the port is taken for oneself. */
   reusePort?: boolean
+  /** A listening descriptor to accept from instead of binding anew (Linux); it stays the caller's. Workers share a Unix socket that way. */
+  fd?: number
+  /** Permissions of a Unix socket's file, e.g. 0o660. Default: what the umask leaves. */
+  socketMode?: number
+  /** Connections that may wait to be accepted; the system caps it at net.core.somaxconn. Default 4096. */
+  backlog?: number
+  /** Milliseconds for the PROXY protocol header, and again for the TLS handshake. 0 = no limit. Default 10 s. */
+  handshakeMs?: number
+  /** Default null: no limits. */
+  limits?: ConnectionLimits | null
+  /** Peers that begin with a PROXY protocol header, and only they. Default null: nobody. */
+  prefaceFrom?: PrefaceSources | null
+  /** Default null: no TLS. */
+  tls?: ServerTls | null
 }
 
 export interface Listening {
@@ -18,44 +35,41 @@ export interface Listening {
   readonly port: number
   /** Descriptor of the listening socket. */
   readonly fd: number
-  /** Stops accepting; open connections live on. */
+  /** Stops accepting and removes a Unix socket's file; open connections live on. */
   stop(): void
 }
 
-type BunSocket = Wire & { setNoDelay(on: boolean): boolean }
+const HANDSHAKE_MS = 10_000
 
-/** Binds and accepts. Throws when the address cannot be bound. */
+/** Binds and accepts. Throws ListenError when the address cannot be had. */
 export function listen(options: ListenOptions, acceptor: Acceptor): Listening {
-  const refused: WireHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} }
-  const socket = {
-    open(wire: BunSocket): void {
-      wire.setNoDelay(true)
-      wire.data = refused
-      const handler = acceptor.onOpen(wire, new ConnectionInfo(wire, false))
-      if (handler === null) return wire.terminate()
-      wire.data = handler
+  const { time, handshakeMs = HANDSHAKE_MS, limits = null, prefaceFrom = null, tls = null } = options
+  const protocols = tls === null ? undefined : alpnWireFormat(tls.alpn)
+  const point = new AcceptPoint({ time, handshakeMs, limits, prefaceFrom, tls }, acceptor)
+  if (tls !== null && prefaceFrom !== null) point.upgrade = new TlsUpgrade(tls, protocols, securedHandlers(point, tls))
+  const nativeTls = point.upgrade === null ? tls : null
+  const native = openListener(options, {
+    allowHalfOpen: true,
+    data: point,
+    socket: acceptHandlers(point, nativeTls),
+    tls: nativeTls === null ? undefined : listenSettings(nativeTls, protocols),
+  })
+  const unfollow = nativeTls === null ? null : followDefaultContext(native, nativeTls)
+  return listeningOn(native, options, unfollow)
+}
+
+function listeningOn(native: NativeListener, options: ListenOptions, unfollow: (() => void) | null): Listening {
+  const { bind, fd } = options
+  const port = native.port ?? ("path" in bind ? 0 : bind.port)
+  let stopped = false
+  return {
+    port,
+    fd: fd ?? native.fd,
+    stop(): void {
+      if (stopped) return
+      stopped = true
+      unfollow?.()
+      native.stop(false)
     },
-    data(wire: Wire, chunk: Buffer): void {
-      wire.data.onData(wire, chunk)
-    },
-    drain(wire: Wire): void {
-      wire.data.onDrain(wire)
-    },
-    end(wire: Wire): void {
-      wire.data.onEnd(wire)
-    },
-    close(wire: Wire, error?: Error): void {
-      wire.data.onClose(wire, error ?? null)
-    },
-    error(): void {},
-  }
-  const { bind } = options
-  const place = "path" in bind ? { unix: bind.path } : { hostname: bind.host === "" ? "::" : bind.host, port: bind.port }
-  const settings = { ...place, reusePort: options.reusePort === true, exclusive: options.reusePort !== true, allowHalfOpen: true, socket }
-  try {
-    const server = Bun.listen(settings as never) as unknown as { port?: number; fd: number; stop(force: boolean): void }
-    return { port: server.port ?? 0, fd: server.fd, stop: () => server.stop(false) }
-  } catch (error) {
-    throw new Error(`cannot listen on ${bindText(bind)}: ${(error as Error).message}`, { cause: error })
   }
 }
