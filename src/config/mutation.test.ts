@@ -34,15 +34,16 @@ drain: { timeout: 1m }
 /** Every position lies in the text, every sentence says something, and formatting them works too. */
 function expectSound(result: LoadResult, text: string): void {
   const problems = result.ok ? result.warnings : result.problems
-  if (!result.ok) expect(problems.some(problem => problem.severity === "error")).toBe(true)
+  if (!result.ok && problems.every(problem => problem.severity === "warning")) throw new Error("refused without an error")
   const lines = text.split("\n")
+  // expect() for each of the many thousand problems would take longer than the loading.
   for (const { line, column, message } of problems) {
-    expect(line).toBeWithin(1, lines.length + 1)
-    expect(column).toBeWithin(1, lines[line - 1]!.length + 2)
-    expect(message).not.toBe("")
-    expect(message).not.toMatch(/undefined|\[object|Invalid input|NaN/)
+    const inside = line >= 1 && line <= lines.length && column >= 1 && column <= lines[line - 1]!.length + 1
+    if (!inside) throw new Error(`${line}:${column} is outside of the text: ${message}`)
+    if (message === "" || /undefined|\[object|Invalid input|NaN/.test(message)) throw new Error(`an odd sentence at ${line}:${column}: ${message}`)
   }
-  expect(formatProblems(problems, { textOf: () => text }).split("\n").length).toBeGreaterThan(problems.length)
+  const formatted = formatProblems(problems, { textOf: () => text }).split("\n").length
+  if (formatted <= problems.length) throw new Error("fewer lines than problems")
 }
 
 const lines = good.split("\n")
@@ -90,7 +91,7 @@ describe("random mutations of a good config", () => {
       const text = slips.reduce((text, { at, cut, put }) => text.slice(0, at) + put + text.slice(at + cut), good)
       expectSound(parseConfig(text), text)
     })
-    fc.assert(property, { seed: 31, numRuns: 150 })
+    fc.assert(property, { seed: 31, numRuns: 80 })
   })
 
   test("lines moved, doubled, dropped and indented", () => {
@@ -106,7 +107,7 @@ describe("random mutations of a good config", () => {
       const text = changed.join("\n")
       expectSound(parseConfig(text), text)
     })
-    fc.assert(property, { seed: 32, numRuns: 150 })
+    fc.assert(property, { seed: 32, numRuns: 80 })
   })
 
   test("values replaced by values of another kind, in the tree", () => {
@@ -117,7 +118,7 @@ describe("random mutations of a good config", () => {
       const text = JSON.stringify(replaced(tree, places[index]!, replacement), null, 1)
       expectSound(parseConfig(text, "a.json"), text)
     })
-    fc.assert(property, { seed: 33, numRuns: 300 })
+    fc.assert(property, { seed: 33, numRuns: 150 })
   })
 
   test("anything at all", () => {
