@@ -1,5 +1,5 @@
 // HOT
-import { type Fault, FAULT } from "../../base/index.ts"
+import { type Fault, FAULT, normaliseIp } from "../../base/index.ts"
 import type { Message } from "../message.ts"
 import { CLASS, COLON, DIGIT, HEX, HOST } from "./grammar.ts"
 
@@ -103,9 +103,12 @@ function defaultPort(m: Message): number {
   return m.method === "CONNECT" ? 0 : m.scheme === "https" ? 443 : 80
 }
 
-/** Lower case, no brackets, no trailing dot: the form that rules compare. */
+/**
+ * Lower case, no brackets, no trailing dot: the form that rules compare. An IPv6 address has many spellings and only one form (RFC 5952), an
+ * IPv4-mapped one is the IPv4 address that it reaches; "" = the brackets hold no address (RFC 3986 section 3.2.2).
+ */
 function normalHost(authority: string, end: number): string {
-  if (authority.charCodeAt(0) === 91) return authority.substring(1, end - 1).toLowerCase()
+  if (authority.charCodeAt(0) === 91) return normaliseIp(authority.substring(0, end)) ?? ""
   const cut = authority.charCodeAt(end - 1) === 46 ? end - 1 : end
   return authority.substring(0, cut).toLowerCase()
 }
