@@ -80,7 +80,11 @@ function load(port: number, agent: Agent | false) {
     }
   }
   const finished = Promise.all([loop(), loop()])
-  return { seen, finish: () => ((seen.stop = true), finished) }
+  const finish = () => {
+    seen.stop = true
+    return finished
+  }
+  return { seen, finish }
 }
 
 describe("reload of a serving process", () => {

@@ -67,7 +67,7 @@ describe("two-phase reload", () => {
   test("load, stage, prepare on all, commit on all, in this order", async () => {
     const { parts, steps } = fake([{ candidate: candidate("a") }])
     const reloader = new Reloader(parts)
-    expect(await reloader.request("boot")).toEqual({ ok: true, version: 1, changed: true, changes: "first", warnings: [] })
+    expect(await reloader.request("boot")).toEqual({ ok: true, version: 1, changed: true, changes: "the first config", warnings: [] })
     expect(steps).toEqual(["load a", "stage 1", "prepare 1", "commit 1", "staged 1"])
     expect(reloader.version).toBe(1)
     expect(reloader.last).toMatchObject({ trigger: "boot", outcome: { ok: true } })

@@ -181,7 +181,7 @@ export class Reloader {
 
   /** What a candidate changes, "" = nothing. Functions of a script are equal only to themselves, so loading it again is a change. */
   #changes(candidate: Candidate): string {
-    if (this.#live === null) return "first"
+    if (this.#live === null) return "the first config"
     const diff = diffConfig(this.#live.config, candidate.config)
     if (!diff.same) return formatDiff(diff)
     return candidate.file !== null || this.#live.baseDir !== candidate.baseDir ? "script" : ""
