@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { parse } from "yaml"
+import { isMap, parseDocument } from "yaml"
 import { parseConfig } from "../src/config/index.ts"
 
 // Every example of a config in a README or a page of docs/ is one that the program takes.
@@ -10,12 +10,25 @@ type Model = Record<string, unknown>
 
 for (const page of pages()) {
   const blocks = [...readFileSync(join(root, page), "utf8").matchAll(/^```yaml\n(.*?)^```/gms)].map(match => match[1]!)
-  blocks.forEach((block, i) => {
+  for (const [i, example] of blocks.flatMap(examplesOf).entries()) {
     test(`${page}, example ${i + 1}`, () => {
-      const result = parseConfig(JSON.stringify(completed(parse(block)), null, 2), join(root, "example.yaml"))
+      const result = parseConfig(JSON.stringify(completed(example), null, 2), join(root, "example.yaml"))
       expect(result.ok ? [] : result.problems.filter(problem => problem.severity === "error" && !isAboutFile(problem.message))).toEqual([])
     })
-  })
+  }
+}
+
+/** A block may show several ways to write one key, one after the other: each is an example of its own. */
+function examplesOf(block: string): unknown[] {
+  const document = parseDocument(block, { uniqueKeys: false })
+  if (document.errors.length > 0) return [`not YAML: ${document.errors[0]!.message}`]
+  if (!isMap(document.contents)) return [document.toJS()]
+  const examples: Model[] = [{}]
+  for (const { key, value } of document.contents.items) {
+    if (String(key) in examples.at(-1)!) examples.push({})
+    examples.at(-1)![String(key)] = (value as { toJS(of: unknown): unknown }).toJS(document)
+  }
+  return examples
 }
 
 function pages(): string[] {
