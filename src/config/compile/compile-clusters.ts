@@ -82,12 +82,13 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps):
 
 function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
   const { tls, proxyProtocol } = settings
+  const open = deps.dial ?? dial
   const client = tls === null ? null : new ClientTls({ ...readTlsFiles(tls), verify: tls.verify, minVersion: tls.minVersion })
   return (peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange): DialHandle => {
     const target = peer.path === "" ? { host: peer.address, port: peer.port } : { path: peer.path }
     const serverName = tls === null ? "" : (tls.serverName ?? peer.host)
     const preface = proxyProtocol === null ? null : prefaceOf(proxyProtocol, x)
-    return dial(target, { time: deps.time, timeoutMs, tls: client, serverName, preface }, handler)
+    return open(target, { time: deps.time, timeoutMs, tls: client, serverName, preface }, handler)
   }
 }
 

@@ -1,7 +1,9 @@
-import type { Exchange } from "../../flow/index.ts"
+import type { Exchange, Step } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
+import type { dial } from "../../net/index.ts"
 import type { AccessLog, MetricsLayout, WorkerMetrics } from "../../observe/index.ts"
 import type { OriginResolver, PeerEndpoint, PeerStates } from "../../upstream/index.ts"
+import type { Stage } from "./step-list.ts"
 
 /** A peer with the slot of its shared state. */
 export interface SlottedPeer extends PeerEndpoint {
@@ -31,5 +33,9 @@ export interface CompileDeps {
   watchFile(path: string, changed: (content: string) => void): string
   /** Addresses of this machine, for the loop rule. */
   readonly ownAddresses: readonly string[]
+  /** Opens connections. Default: net's `dial`; explain gives one that opens none. */
+  readonly dial?: typeof dial
+  /** Gives the step that stands in the plan for `step`. Default: itself, and stages cost nothing. */
+  readonly watch?: (stage: Stage, step: Step) => Step
 }
 

@@ -6,29 +6,41 @@ import { REFUSE_PATH } from "../../route/index.ts"
 import type { ListenerConfig } from "../schema.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { buildFilters } from "./filters.ts"
+import { StepList } from "./step-list.ts"
 
 /** Index that route-less exchanges have in logs. */
 const NO_ROUTE_INFO = { name: "", index: -1, cluster: "", metrics: -1 }
 
+/** What the entries of all listeners share. */
+export interface EntryParts {
+  readonly table: RouteTable
+  /** By route index. */
+  readonly plans: readonly Plan[]
+  readonly deps: CompileDeps
+  /** Metrics block of exchanges without a route. */
+  readonly unrouted: number
+}
+
 /** What every exchange of a listener goes through first: is the form allowed, who is it, may they use the proxy, which route is it. */
-export function compileEntry(listener: ListenerConfig, table: RouteTable, plans: readonly Plan[], deps: CompileDeps, unrouted: number): Plan {
-  const steps: Step[] = []
-  steps.push(listener.forward === null ? reverseGate(listener.tls !== undefined && listener.tls !== null) : forwardGate)
-  if (listener.trustedHops.length > 0) steps.push(trustedHopsStep(CidrSet.parse(listener.trustedHops)))
+export function compileEntry(name: string, listener: ListenerConfig, { table, plans, deps, unrouted }: EntryParts): Plan {
+  const list = new StepList(name, deps)
+  list.add("gate", "gate", listener.forward === null ? reverseGate(listener.tls !== undefined && listener.tls !== null) : forwardGate)
+  if (listener.trustedHops.length > 0) list.add("identify", "trusted hops", trustedHopsStep(CidrSet.parse(listener.trustedHops)))
   const auth = listener.forward?.auth
   if (auth !== undefined && auth !== null) {
-    const [filter] = buildFilters([{ name: "proxy-auth", options: auth, inline: null }], deps, { value: 0 })
-    if (filter?.identify !== undefined) steps.push(x => filter.identify!(x))
-    if (filter?.access !== undefined) steps.push(x => filter.access!(x))
+    const filters = buildFilters([{ name: "proxy-auth", options: auth, inline: null }], deps, { value: 0 })
+    list.addPhase("identify", filters)
+    list.addPhase("access", filters)
   }
-  steps.push(routeStep(table, plans))
-  const respondAt = steps.length
-  steps.push(deliver)
-  const logAt = steps.length
-  steps.push(logStep(deps), () => DONE)
+  list.add("route", "route", routeStep(table, plans))
+  const respondAt = list.length
+  list.add("deliver", "deliver", deliver)
+  const logAt = list.length
+  list.add("log", "log", logStep(deps))
+  list.steps.push(() => DONE)
   return {
-    steps, respondAt, peerAt: -1, logAt, retry: null, bodyBytesMax: listener.limits.bodyBytesMax, requestMs: 0, tunnelIdleMs: listener.timeouts.tunnelIdle,
-    route: { ...NO_ROUTE_INFO, metrics: unrouted },
+    steps: list.steps, respondAt, peerAt: -1, logAt, retry: null, bodyBytesMax: listener.limits.bodyBytesMax, requestMs: 0,
+    tunnelIdleMs: listener.timeouts.tunnelIdle, route: { ...NO_ROUTE_INFO, metrics: unrouted },
   }
 }
 

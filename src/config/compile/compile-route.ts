@@ -3,14 +3,14 @@ import {
   type ForwardFieldsOptions, forwardRequestStep, forwardResponseStep, type ReverseFieldsOptions, reverseRequestStep, reverseResponseStep,
 } from "../../filter/index.ts"
 import { armRequest, deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
-import type { Filter } from "../../plugin/index.ts"
 import { type AttemptRules, type Cluster, type ClusterSteps, clusterSteps, type Origins, originSteps } from "../../upstream/index.ts"
 import type { Config, RouteConfig } from "../schema.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { logStep } from "./compile-entry.ts"
 import { redirectStep, respondStep } from "./destinations.ts"
 import { filesStep } from "./files.ts"
-import { buildFilters } from "./filters.ts"
+import { buildFilters, type NamedFilter } from "./filters.ts"
+import { StepList } from "./step-list.ts"
 
 /** What a route's plan is built from besides its own entry. */
 export interface RouteParts {
@@ -26,53 +26,47 @@ export interface RouteParts {
 const ORIGIN_TIMES = { connect: 10_000, head: 60_000, idle: 60_000, request: 0 }
 const ORIGIN_RETRY = { attempts: 2, status: [] as readonly number[], budget: 0.2, replayBytesMax: 64 * 1024 }
 
-type Phase = "access" | "request" | "upstreamRequest" | "upstreamResponse" | "response"
-
 /**
  * The plan of one route, in the order of phases:
- * [access …] [request …] [forwarding fields] peer, forward [judge] [upstreamResponse …] [response fields] [response …] deliver, finish, log.
- * What a route does not use is not in its plan.
+ * [identify …] [access …] [request …] [forwarding fields] [upstreamRequest …] peer, forward [judge] [upstreamResponse …] [response fields]
+ * [response …] deliver, finish, log. What a route does not use is not in its plan.
  */
 export function compileRoute(route: RouteConfig, index: number, parts: RouteParts): Plan {
-  const filters = buildFilters(route.filters, parts.deps, { value: 1 })
-  const identify = filters.filter(filter => filter.identify !== undefined).map((filter): Step => x => filter.identify!(x))
-  const steps: Step[] = [...identify, ...phase(filters, "access"), ...phase(filters, "request")]
-  const times = timesOf(route, parts.config)
-  if (times.request > 0) steps.push(requestTimer(parts.deps, times.request))
+  const { deps, config } = parts
+  const filters = buildFilters(route.filters, deps, { value: 1 })
+  const list = new StepList(index, deps)
+  for (const phase of ["identify", "access", "request"] as const) list.addPhase(phase, filters)
+  const times = timesOf(route, config)
+  if (times.request > 0) list.add("request", "request timeout", requestTimer(deps, times.request))
   const upstream = upstreamOf(route, parts)
-  let peerAt = -1
-  let response: Step[] = []
-  if (upstream === null) steps.push(localStep(route, parts))
-  else {
-    const fields = fieldsSteps(route, parts)
-    steps.push(fields.request, ...phase(filters, "upstreamRequest"))
-    peerAt = steps.length
-    steps.push(upstream.peer, upstream.forward, upstream.judge, ...phase(filters, "upstreamResponse"))
-    response = [fields.response]
-  }
-  steps.push(...response)
-  const respondAt = steps.length
-  steps.push(...phase(filters, "response"), deliver)
-  const logAt = steps.length
-  if (upstream !== null) steps.push(upstream.finish)
-  for (const filter of filters) if (filter.log !== undefined) steps.push(logPhase(filter))
-  steps.push(logStep(parts.deps), () => DONE)
+  if (upstream === null) list.add("answer", route.to.kind, localStep(route, parts))
+  const peerAt = upstream === null ? -1 : addUpstream(list, upstream, filters, fieldsSteps(route, parts))
+  const respondAt = list.length
+  list.addPhase("response", filters)
+  list.add("deliver", "deliver", deliver)
+  const logAt = list.length
+  if (upstream !== null) list.add("log", "finish", upstream.finish)
+  list.addPhase("log", filters)
+  list.add("log", "log", logStep(deps))
+  list.steps.push(() => DONE)
   return {
-    steps, respondAt, peerAt, logAt, retry: upstream === null ? null : upstream.retry, bodyBytesMax: bodyMax(route, parts.config), requestMs: times.request,
-    tunnelIdleMs: listenersOf(route, parts.config)[0]?.timeouts.tunnelIdle ?? 3_600_000,
+    steps: list.steps, respondAt, peerAt, logAt, retry: upstream === null ? null : upstream.retry, bodyBytesMax: bodyMax(route, config), requestMs: times.request,
+    tunnelIdleMs: listenersOf(route, config)[0]?.timeouts.tunnelIdle ?? 3_600_000,
     route: { name: route.name, index, cluster: clusterOf(route), metrics: parts.metrics },
   }
 }
 
-function phase(filters: readonly Filter[], name: Phase): Step[] {
-  return filters.filter(filter => filter[name] !== undefined).map((filter): Step => x => filter[name]!(x))
-}
-
-function logPhase(filter: Filter): Step {
-  return (x: Exchange): Verdict => {
-    filter.log!(x)
-    return NEXT
-  }
+/** From the forwarding fields to the response's; returns where an attempt starts. */
+function addUpstream(list: StepList, upstream: ClusterSteps, filters: readonly NamedFilter[], fields: { request: Step; response: Step }): number {
+  list.add("fields", "forwarding fields", fields.request)
+  list.addPhase("upstreamRequest", filters)
+  const peerAt = list.length
+  list.add("peer", "peer", upstream.peer)
+  list.add("forward", "forward", upstream.forward)
+  list.add("judge", "judge", upstream.judge)
+  list.addPhase("upstreamResponse", filters)
+  list.add("fields", "response fields", fields.response)
+  return peerAt
 }
 
 function requestTimer(deps: CompileDeps, ms: number): Step {
@@ -82,7 +76,8 @@ function requestTimer(deps: CompileDeps, ms: number): Step {
   }
 }
 
-function clusterOf(route: RouteConfig): string {
+/** Name of the cluster that a route sends to, "" when it sends to none. */
+export function clusterOf(route: RouteConfig): string {
   return route.to.kind === "cluster" ? route.to.cluster : route.to.kind === "origin" ? (route.to.via ?? "") : ""
 }
 

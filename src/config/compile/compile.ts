@@ -1,8 +1,8 @@
 import type { Plan } from "../../flow/index.ts"
 import { dial, ClientTls } from "../../net/index.ts"
 import { MetricsRegistry } from "../../observe/index.ts"
-import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type RouteInput } from "../../route/index.ts"
-import { Origins } from "../../upstream/index.ts"
+import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type OriginRules, type RouteInput } from "../../route/index.ts"
+import { type OriginChecks, Origins } from "../../upstream/index.ts"
 import { matchers } from "../features.gen.ts"
 import type { Config, ForwardConfig } from "../schema.ts"
 import { compileClusters } from "./compile-clusters.ts"
@@ -27,8 +27,8 @@ export function compileSnapshot(version: number, config: Config, deps: CompileDe
     const parts: RouteParts = { config, deps, clusters, origins, metrics: registry?.route(route.name) ?? 0 }
     return compileRoute(route, index, parts)
   })
-  const unrouted = registry?.unrouted ?? 0
-  const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(listener, table, plans, deps, unrouted)]))
+  const parts = { table, plans, deps, unrouted: registry?.unrouted ?? 0 }
+  const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(name, listener, parts)]))
   return { version, config, table, plans, entries, clusters, compiledClusters, origins, close: () => {} }
 }
 
@@ -54,21 +54,39 @@ function compileOrigins(config: Config, deps: CompileDeps, former: Snapshot | nu
 
 function buildOrigins(forward: ForwardConfig, own: { binds: { host: string; port: number }[]; addresses: readonly string[] }, deps: CompileDeps): Origins {
   const rules = compileOriginRules(forward, own)
+  const open = deps.dial ?? dial
   let tls: ClientTls | null = null
   return new Origins({
     time: deps.time,
     resolver: deps.resolver,
     pool: ORIGIN_POOL,
     checks: {
-      target: x => checkTarget(x.host, x.port, x.method === "CONNECT", rules),
+      target: targetCheck(rules),
       address: (address, port) => checkOrigin(address, port, rules),
     },
     dialer(address, port, tlsName, timeoutMs, handler) {
       // The authorities of the system are read when the first https origin is asked for, not at every start.
       if (tlsName !== "") tls ??= new ClientTls()
-      return dial({ host: address, port }, { time: deps.time, timeoutMs, tls: tlsName === "" ? null : tls, serverName: tlsName }, handler)
+      return open({ host: address, port }, { time: deps.time, timeoutMs, tls: tlsName === "" ? null : tls, serverName: tlsName }, handler)
     },
   })
+}
+
+/** Judges the target of a request; the last one that passed is remembered, since a client asks for the same origin again and again. */
+function targetCheck(rules: OriginRules): OriginChecks["target"] {
+  let host = ""
+  let port = -1
+  let connect = false
+  return x => {
+    const isConnect = x.method === "CONNECT"
+    if (x.port === port && isConnect === connect && x.host === host) return null
+    const fault = checkTarget(x.host, x.port, isConnect, rules)
+    if (fault !== null) return fault
+    host = x.host
+    port = x.port
+    connect = isConnect
+    return null
+  }
 }
 
 function ownBinds(config: Config): { host: string; port: number }[] {

@@ -7,12 +7,20 @@ import type { CompileDeps } from "./compile-deps.ts"
 /** The cache is written among the filters but passes everything until its engine exists; `check` says so. */
 const CACHE = "cache"
 
+/** A built filter with its name in the config. */
+export interface NamedFilter {
+  readonly name: string
+  readonly filter: Filter
+}
+
+export type FilterPhase = Exclude<keyof Filter, "describe">
+
 /** Builds the filters of a route, or of a listener, in the order of the config. `nextSlot` numbers their state slots. */
-export function buildFilters(uses: readonly FilterUse[], deps: CompileDeps, nextSlot: { value: number }): Filter[] {
-  const out: Filter[] = []
+export function buildFilters(uses: readonly FilterUse[], deps: CompileDeps, nextSlot: { value: number }): NamedFilter[] {
+  const out: NamedFilter[] = []
   for (const use of uses) {
-    if (use.inline !== null) out.push(use.inline)
-    else if (use.name !== CACHE) out.push(definitionOf(use.name).build(use.options, filterDeps(deps, nextSlot)))
+    if (use.inline !== null) out.push({ name: use.name, filter: use.inline })
+    else if (use.name !== CACHE) out.push({ name: use.name, filter: definitionOf(use.name).build(use.options, filterDeps(deps, nextSlot)) })
   }
   return out
 }

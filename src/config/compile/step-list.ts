@@ -1,0 +1,59 @@
+import type { Exchange, Step, Verdict } from "../../flow/index.ts"
+import { NEXT } from "../../flow/index.ts"
+import type { CompileDeps } from "./compile-deps.ts"
+import type { FilterPhase, NamedFilter } from "./filters.ts"
+
+/** Part of the journey that a step belongs to, in the order in which a request comes through. */
+export type StagePhase =
+  | "gate" | "identify" | "access" | "route" | "request" | "answer" | "fields" | "upstreamRequest"
+  | "peer" | "forward" | "judge" | "upstreamResponse" | "response" | "deliver" | "log"
+
+/** What a step of a plan is, for whoever watches a request go through. */
+export interface Stage {
+  /** Index of the route, or -1 for a step of a listener. */
+  readonly route: number
+  /** Name of the listener whose step it is; "" for a route's. */
+  readonly listener: string
+  readonly phase: StagePhase
+  /** The filter's name, or what the step does. */
+  readonly name: string
+  /** The filter whose phase it is; null for the proxy's own steps. */
+  readonly filter: NamedFilter | null
+}
+
+/** The steps of a plan while it is put together. Nothing of it but the steps outlives the compilation. */
+export class StepList {
+  readonly steps: Step[] = []
+  private readonly owner: Pick<Stage, "route" | "listener">
+  private readonly deps: CompileDeps
+
+  /** Of a route by its index, or of a listener by its name. */
+  constructor(of: number | string, deps: CompileDeps) {
+    this.owner = typeof of === "number" ? { route: of, listener: "" } : { route: -1, listener: of }
+    this.deps = deps
+  }
+
+  get length(): number {
+    return this.steps.length
+  }
+
+  add(phase: StagePhase, name: string, step: Step, filter: NamedFilter | null = null): void {
+    const { watch } = this.deps
+    this.steps.push(watch === undefined ? step : watch({ ...this.owner, phase, name, filter }, step))
+  }
+
+  /** The phase of each filter that takes part in it, in the order of the config. */
+  addPhase(phase: FilterPhase, filters: readonly NamedFilter[]): void {
+    for (const named of filters) {
+      const { filter } = named
+      if (filter[phase] !== undefined) this.add(phase, named.name, phase === "log" ? logPhase(named) : x => filter[phase]!(x), named)
+    }
+  }
+}
+
+function logPhase({ filter }: NamedFilter): Step {
+  return (x: Exchange): Verdict => {
+    filter.log!(x)
+    return NEXT
+  }
+}
