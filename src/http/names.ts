@@ -7,7 +7,7 @@ const names = [
   "proxy-authorization", "proxy-authenticate", "via", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "x-real-ip",
   "from", "referer", "server", "x-powered-by", "location", "set-cookie", "cookie", "date", "accept", "user-agent", "content-type", "http2-settings",
   "accept-encoding", "authorization", "content-location", "range", "cache-control", "etag", "content-encoding", "vary", "max-forwards",
-  "proxy-authentication-info", "x-forwarded-port", "x-forwarded-prefix", "retry-after", "last-modified", "origin", "if-range", "alt-svc", "if-none-match",
+  "proxy-authentication-info", "x-forwarded-port", "x-forwarded-prefix", "retry-after", "last-modified", "origin", "if-range", "alt-svc", "if-none-match", "client-ip", "x-client-ip", "true-client-ip",
 ] as const
 
 export const NAME = {
@@ -15,7 +15,7 @@ export const NAME = {
   proxyAuthorization: 11, proxyAuthenticate: 12, via: 13, xForwardedFor: 14, xForwardedProto: 15, xForwardedHost: 16, forwarded: 17, xRealIp: 18,
   from: 19, referer: 20, server: 21, xPoweredBy: 22, location: 23, setCookie: 24, cookie: 25, date: 26, accept: 27, userAgent: 28, contentType: 29, http2Settings: 30,
   acceptEncoding: 31, authorization: 32, contentLocation: 33, range: 34, cacheControl: 35, etag: 36, contentEncoding: 37, vary: 38, maxForwards: 39,
-  proxyAuthenticationInfo: 40, xForwardedPort: 41, xForwardedPrefix: 42, retryAfter: 43, lastModified: 44, origin: 45, ifRange: 46, altSvc: 47, ifNoneMatch: 48,
+  proxyAuthenticationInfo: 40, xForwardedPort: 41, xForwardedPrefix: 42, retryAfter: 43, lastModified: 44, origin: 45, ifRange: 46, altSvc: 47, ifNoneMatch: 48, clientIp: 49, xClientIp: 50, trueClientIp: 51,
 } as const
 
 /** The lower-case name of an id. */

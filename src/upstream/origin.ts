@@ -35,12 +35,27 @@ const POOLS_MAX = 4096
 export class Origins {
   readonly parts: OriginParts
   private readonly pools = new Map<string, Pool>()
+  // Who asked last is likely to ask again.
+  private lastScheme = ""
+  private lastHost = ""
+  private lastPort = -1
+  private lastPool: Pool | null = null
 
   constructor(parts: OriginParts) {
     this.parts = parts
   }
 
   poolFor(x: Exchange): Pool {
+    if (this.lastPool !== null && x.port === this.lastPort && x.host === this.lastHost && x.scheme === this.lastScheme) return this.lastPool
+    const pool = this.find(x)
+    this.lastScheme = x.scheme
+    this.lastHost = x.host
+    this.lastPort = x.port
+    this.lastPool = pool
+    return pool
+  }
+
+  private find(x: Exchange): Pool {
     const key = `${x.scheme}//${x.host}:${x.port}`
     let pool = this.pools.get(key)
     if (pool === undefined) {
@@ -52,6 +67,7 @@ export class Origins {
   }
 
   private sweep(): void {
+    this.lastPool = null
     for (const [key, pool] of this.pools) if (pool.idleCount === 0 && pool.busyCount === 0) this.pools.delete(key)
   }
 
@@ -80,6 +96,8 @@ export class OriginAttempt implements DialHandler, Waiter {
   private next = 0
   private dialing: DialHandle | null = null
   private fresh = false
+  /** A kept-alive connection that `resolve` found. */
+  private ready: ClientConnection | null = null
   private lastFault: Fault = FAULT.resolveFailed
 
   constructor(x: Exchange) {
@@ -95,21 +113,34 @@ export class OriginAttempt implements DialHandler, Waiter {
     this.x.pump.keepBytesMax = rules.keepBytesMax
   }
 
-  /** Checks what is named and finds its addresses. */
+  /**
+   * Checks what is named. A kept-alive connection to it may be used as it is: its address was judged when it was dialled. Otherwise finds the
+   * addresses of the name.
+   */
   resolve(): Verdict {
     const x = this.x
-    const { parts } = this.origins!
+    const origins = this.origins!
     if (this.addresses.length > 0) return NEXT
-    const fault = parts.checks.target(x)
+    const fault = origins.parts.checks.target(x)
     if (fault !== null) {
       x.fault = fault
       return FAULT_VERDICT
     }
+    this.pool = x.method === "CONNECT" ? null : origins.poolFor(x)
+    if (this.pool !== null && !this.fresh) {
+      this.ready = this.pool.reuse()
+      if (this.ready !== null) return NEXT
+    }
+    return this.lookup()
+  }
+
+  private lookup(): Verdict {
+    const x = this.x
     const generation = x.generation
     let waits = false
     let verdict: Verdict = WAIT
     // allow(closure): one a look-up; the answer may come long after this exchange is gone
-    parts.resolver.lookup(x.host, (error, addresses) => {
+    this.origins!.parts.resolver.lookup(x.host, (error, addresses) => {
       if (x.generation !== generation) return
       verdict = this.resolved(error, addresses)
       if (waits) resume(x, verdict)
@@ -132,18 +163,13 @@ export class OriginAttempt implements DialHandler, Waiter {
   forward(): Verdict {
     const x = this.x
     x.attempts++
-    if (x.method === "CONNECT") {
-      this.pool = null
-      return this.dial()
-    }
-    const pool = this.origins!.poolFor(x)
-    this.pool = pool
-    const connection = this.fresh ? null : pool.reuse()
+    const connection = this.ready
+    this.ready = null
     if (connection !== null) {
       this.send(connection)
       return WAIT
     }
-    if (!pool.mayDial()) {
+    if (this.pool !== null && !this.pool.mayDial()) {
       x.fault = FAULT.poolExhausted
       return FAULT_VERDICT
     }
@@ -232,12 +258,14 @@ export class OriginAttempt implements DialHandler, Waiter {
     if (!x.pump.replayable || x.pump.continued || !isIdempotent(x.method) || x.attempts >= this.rules!.attemptsMax) return false
     // Over a connection of its own this time; the addresses start again.
     this.fresh = true
-    this.next = 0
+    this.addresses = []
     return true
   }
 
   end(): void {
     assert(this.dialing === null, "nothing is under way at the end")
+    if (this.ready !== null) this.ready.close()
+    this.ready = null
     this.origins = null
     this.rules = null
     this.pool = null

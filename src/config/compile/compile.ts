@@ -13,7 +13,7 @@ import type { Snapshot } from "./snapshot.ts"
 
 /** Connections to origins of a forward listener. */
 const ORIGIN_POOL = {
-  idleMax: 32, idleTimeoutMs: 30_000, connectionsMax: 0, requestsMax: 0, waitTimeoutMs: 5000, waitersMax: 1024, headBytesMax: 256 * 1024, fieldsMax: 512,
+  idleMax: 256, idleTimeoutMs: 30_000, connectionsMax: 0, requestsMax: 0, waitTimeoutMs: 5000, waitersMax: 1024, headBytesMax: 256 * 1024, fieldsMax: 512,
 }
 
 /** Turns a valid config into what the data path runs. Throws when a file that it needs cannot be used; then nothing has changed. */

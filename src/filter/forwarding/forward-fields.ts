@@ -57,9 +57,9 @@ function hideClient(x: Exchange): void {
   fields.remove(NAME.xForwardedPort)
   fields.remove(NAME.forwarded)
   fields.remove(NAME.xRealIp)
-  fields.removeName("client-ip")
-  fields.removeName("x-client-ip")
-  fields.removeName("true-client-ip")
+  fields.remove(NAME.clientIp)
+  fields.remove(NAME.xClientIp)
+  fields.remove(NAME.trueClientIp)
 }
 
 function addClient(x: Exchange): void {

@@ -38,8 +38,8 @@ function splitPath(m: Message, target: string, at: number): void {
 }
 
 function readAbsoluteForm(m: Message, target: string): Fault | null {
-  const https = /^https:\/\//i.test(target)
-  if (!https && !/^http:\/\//i.test(target)) return FAULT.badTarget
+  const https = !target.startsWith("http://") && /^https:\/\//i.test(target)
+  if (!https && !target.startsWith("http://") && !/^http:\/\//i.test(target)) return FAULT.badTarget
   const start = https ? 8 : 7
   let end = start
   while (end < target.length && target.charCodeAt(end) !== SLASH && target.charCodeAt(end) !== 63) end++
