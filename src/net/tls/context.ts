@@ -26,7 +26,7 @@ export function secureOptions(options: ContextOptions): SecureContextOptions {
   const { ca, cert, key, ciphers, requestCert, rejectUnauthorized } = options
   const minVersion = options.minVersion === "1.3" ? "TLSv1.3" : "TLSv1.2"
   // The type packages leave out the two about client certificates; the runtime builds them into the context.
-  return { ca, cert, key, ciphers, minVersion, requestCert, rejectUnauthorized } as SecureContextOptions
+  return { ca, cert, key, ciphers, minVersion, requestCert, rejectUnauthorized, honorCipherOrder: false } as SecureContextOptions
 }
 
 /** A protocol list as it stands in the handshake: each name behind its length (RFC 7301 section 3.1). */

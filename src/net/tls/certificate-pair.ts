@@ -1,0 +1,112 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
+import { type BigIntStats, readFileSync, statSync } from "node:fs"
+import { certificateNames } from "./certificate-names.ts"
+
+export interface CertificateFiles {
+  /** PEM: the certificate first, then its chain. */
+  cert: string
+  /** PEM, not encrypted. */
+  key: string
+}
+
+/** A certificate and key that fit together. */
+export interface CertificatePair {
+  readonly files: CertificateFiles
+  readonly cert: string
+  readonly key: string
+  readonly names: readonly string[]
+  readonly serialNumber: string
+  /** Milliseconds since 1970 UTC. */
+  readonly validFrom: number
+  readonly validTo: number
+}
+
+/** A file that cannot be used as it is. `message` says which and why. */
+export class CertificateError extends Error {
+  override name = "CertificateError"
+  readonly file: string
+
+  constructor(file: string, reason: string) {
+    super(`${file}: ${reason}`)
+    this.file = file
+  }
+}
+
+/** Reads a pair. Throws CertificateError. */
+export function readPair(files: CertificateFiles): CertificatePair {
+  const cert = readText(files.cert)
+  const key = readText(files.key)
+  const first = readChain(files.cert, cert)[0]!
+  if (!first.checkPrivateKey(readKey(files.key, key))) throw new CertificateError(files.key, `the key does not fit the certificate in ${files.cert}`)
+  const { serialNumber, validFrom, validTo } = first
+  return { files, cert, key, names: certificateNames(first), serialNumber, validFrom: Date.parse(validFrom), validTo: Date.parse(validTo) }
+}
+
+/** Reads the authorities that client certificates are checked against. Throws CertificateError. */
+export function readAuthorities(file: string): string {
+  const text = readText(file)
+  readChain(file, text)
+  return text
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8")
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const reasons: Record<string, string> = { ENOENT: "there is no such file", EACCES: "no right to read it", EISDIR: "it is a folder" }
+    throw new CertificateError(file, reasons[code ?? ""] ?? message)
+  }
+}
+
+const BEGIN = "-----BEGIN CERTIFICATE-----"
+const END = "-----END CERTIFICATE-----"
+
+function readChain(file: string, text: string): X509Certificate[] {
+  const pieces = text.split(BEGIN)
+  if (pieces.length === 1) throw new CertificateError(file, "no certificate in PEM form is in it")
+  return pieces.slice(1).map((piece, index) => {
+    const end = piece.indexOf(END)
+    if (end < 0) throw new CertificateError(file, `certificate ${index + 1} in it is cut off`)
+    try {
+      return new X509Certificate(BEGIN + piece.slice(0, end) + END)
+    } catch {
+      throw new CertificateError(file, `certificate ${index + 1} in it is damaged`)
+    }
+  })
+}
+
+function readKey(file: string, text: string): KeyObject {
+  if (text.includes("ENCRYPTED")) throw new CertificateError(file, "the key is encrypted; a server needs one without a passphrase")
+  try {
+    return createPrivateKey(text)
+  } catch {
+    throw new CertificateError(file, "no whole private key in PEM form is in it")
+  }
+}
+
+/** Tells one state of files from another without reading them: through links, so that a switched folder shows. "" while one of them is missing. */
+export function fileSignature(paths: readonly string[]): string {
+  let signature = ""
+  for (const path of paths) {
+    const stat = statOf(path)
+    if (stat === undefined) return ""
+    signature += `${stat.dev}.${stat.ino}.${stat.size}.${stat.mtimeNs}.${stat.ctimeNs};`
+  }
+  return signature
+}
+
+/** When the files were written last, milliseconds since 1970 UTC. */
+export function writtenAt(paths: readonly string[]): number {
+  let latest = 0
+  for (const path of paths) latest = Math.max(latest, Number((statOf(path)?.mtimeNs ?? 0n) / 1_000_000n))
+  return latest
+}
+
+function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false })
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,216 @@
+import { type Clock, log, systemClock } from "../../base/index.ts"
+import { CertificateIndex } from "./certificate-index.ts"
+import { CertificateError, type CertificateFiles, type CertificatePair, readAuthorities, readPair } from "./certificate-pair.ts"
+import { type ContextOptions, type NativeContext, nativeContext, type TlsVersion } from "./context.ts"
+import type { ClientCertificateMode, ServerTls } from "./server-tls.ts"
+import { validityProblem } from "./validity.ts"
+import { WatchedFiles } from "./watched-files.ts"
+
+export interface TlsListenOptions {
+  /** At least one; the first serves clients that name no host, or one that no certificate bears. */
+  certificates: readonly CertificateFiles[]
+  /** Default "1.2". */
+  minVersion?: TlsVersion
+  /** OpenSSL's notation, for TLS 1.2; default the runtime's list. */
+  ciphers?: string
+  /** Default ["http/1.1"]. */
+  alpn?: readonly string[]
+  /** `ca` is a PEM file. Default "off". */
+  clientCertificates?: "off" | { mode: "optional" | "required"; ca: string }
+}
+
+/** What an operator should know of the certificates. */
+export interface CertificateProblem {
+  /** An error keeps the listener from starting. */
+  severity: "error" | "warning"
+  file: string
+  text: string
+}
+
+interface Entry {
+  readonly watched: WatchedFiles
+  pair: CertificatePair
+  context: NativeContext
+}
+
+const POLL_MS = 1000
+const SETTLE_MS = 200
+
+/**
+ * The certificates of one TLS listener. Looks at the files once a second and takes a new pair as soon as it is whole and fits; until then, and whenever it does
+ * not, the old one serves. New connections get the new certificate, open ones keep theirs.
+ */
+export class CertificateStore implements ServerTls {
+  readonly clientCertificates: ClientCertificateMode
+  readonly alpn: readonly string[]
+  private readonly options: TlsListenOptions
+  private readonly clock: Clock
+  private readonly entries: Entry[]
+  private readonly authorityFile: WatchedFiles | null
+  private authorities: string | undefined
+  private index: CertificateIndex
+  private readonly listeners: Set<() => void>
+  private timer: ReturnType<typeof setInterval> | null
+  private validityToldDay: number
+  private settleMs: number
+
+  /** Reads everything. Throws CertificateError when a file cannot be used. */
+  constructor(options: TlsListenOptions, clock: Clock = systemClock) {
+    if (options.certificates.length === 0) throw new CertificateError("tls.certificates", "at least one certificate is needed")
+    const { clientCertificates = "off" } = options
+    this.clientCertificates = clientCertificates === "off" ? "off" : clientCertificates.mode
+    this.alpn = options.alpn ?? ["http/1.1"]
+    this.options = options
+    this.clock = clock
+    this.authorityFile = clientCertificates === "off" ? null : new WatchedFiles([clientCertificates.ca])
+    this.authorities = clientCertificates === "off" ? undefined : usableAuthorities(clientCertificates.ca)
+    this.entries = options.certificates.map((files) => this.enter(files))
+    this.index = this.buildIndex()
+    this.listeners = new Set()
+    this.timer = null
+    this.validityToldDay = -1
+    this.settleMs = SETTLE_MS
+    this.tellValidity()
+  }
+
+  get defaultContext(): NativeContext {
+    return this.entries[0]!.context
+  }
+
+  get defaultOptions(): ContextOptions {
+    return this.contextOptions(this.entries[0]!.pair)
+  }
+
+  contextFor(serverName: string): NativeContext | undefined {
+    return this.index.find(serverName)
+  }
+
+  onDefaultChange(changed: () => void): () => void {
+    this.listeners.add(changed)
+    return () => this.listeners.delete(changed)
+  }
+
+  /** Begins to look at the files every `pollMs`, and lets those be that were written less than `settleMs` ago. Does not keep the process alive. */
+  watch(pollMs = POLL_MS, settleMs = SETTLE_MS): void {
+    if (this.timer !== null) return
+    this.settleMs = settleMs
+    this.timer = setInterval(() => this.poll(false), pollMs)
+    this.timer.unref()
+  }
+
+  close(): void {
+    if (this.timer !== null) clearInterval(this.timer)
+    this.timer = null
+  }
+
+  /** Looks at all files now, for the reload signal. Answers whether anything new was taken. */
+  refresh(): boolean {
+    return this.poll(true)
+  }
+
+  /** Serial numbers in use, in the order of the config. */
+  get serialNumbers(): string[] {
+    return this.entries.map(({ pair }) => pair.serialNumber)
+  }
+
+  private enter(files: CertificateFiles): Entry {
+    const watched = new WatchedFiles([files.cert, files.key])
+    const pair = readPair(files)
+    return { watched, pair, context: this.build(pair) }
+  }
+
+  private contextOptions(pair: CertificatePair): ContextOptions {
+    const { minVersion, ciphers } = this.options
+    const { clientCertificates } = this
+    const asking = { ca: this.authorities, requestCert: true, rejectUnauthorized: clientCertificates === "required" }
+    return { cert: pair.cert, key: pair.key, minVersion, ciphers, ...(clientCertificates === "off" ? {} : asking) }
+  }
+
+  private build(pair: CertificatePair): NativeContext {
+    try {
+      return nativeContext(this.contextOptions(pair))
+    } catch (error) {
+      throw new CertificateError(pair.files.cert, (error as Error).message)
+    }
+  }
+
+  private buildIndex(): CertificateIndex {
+    const index = new CertificateIndex()
+    for (const { pair, context } of this.entries) for (const name of pair.names) index.add(name, context)
+    return index
+  }
+
+  private poll(forced: boolean): boolean {
+    const authoritiesChanged = this.pollAuthorities(forced)
+    let changed = authoritiesChanged
+    const before = this.defaultContext
+    for (const entry of this.entries) if (this.pollEntry(entry, forced, authoritiesChanged)) changed = true
+    if (changed) this.index = this.buildIndex()
+    if (this.defaultContext !== before) for (const listener of this.listeners) listener()
+    this.tellValidity()
+    return changed
+  }
+
+  private pollAuthorities(forced: boolean): boolean {
+    const { authorityFile } = this
+    if (authorityFile === null) return false
+    const text = this.take(authorityFile, forced, () => usableAuthorities(authorityFile.paths[0]!))
+    if (text === undefined || text === this.authorities) return false
+    this.authorities = text
+    log.info("net", "client certificate authorities replaced", { file: authorityFile.paths[0] })
+    return true
+  }
+
+  private pollEntry(entry: Entry, forced: boolean, rebuild: boolean): boolean {
+    const { files } = entry.pair
+    const taken = this.take(entry.watched, forced, () => {
+      const pair = readPair(files)
+      return { pair, context: this.build(pair) }
+    })
+    if (taken === undefined || isSame(taken.pair, entry.pair)) {
+      if (rebuild) entry.context = this.build(entry.pair)
+      return rebuild
+    }
+    log.info("net", "certificate replaced", { file: files.cert, names: taken.pair.names, serial: taken.pair.serialNumber, was: entry.pair.serialNumber })
+    Object.assign(entry, taken)
+    this.validityToldDay = -1
+    return true
+  }
+
+  /** What the files hold now, if that is news and fit to be used. */
+  private take<T>(watched: WatchedFiles, forced: boolean, read: () => T): T | undefined {
+    if (!watched.changed(this.clock.wall(), this.settleMs, forced)) return undefined
+    try {
+      return watched.read(read)
+    } catch (error) {
+      if (watched.rejected(forced)) log.warn("net", "the new certificate files do not fit; the old ones stay in use", { reason: (error as Error).message })
+      return undefined
+    }
+  }
+
+  /** Once a day and after every change. */
+  private tellValidity(): void {
+    const now = this.clock.wall()
+    const day = Math.floor(now / 86_400_000)
+    if (day === this.validityToldDay) return
+    this.validityToldDay = day
+    for (const { pair } of this.entries) {
+      const text = validityProblem(pair, now)
+      if (text !== null) log.warn("net", "a certificate is out of date or soon will be", { file: pair.files.cert, reason: text })
+    }
+  }
+}
+
+function usableAuthorities(file: string): string {
+  const ca = readAuthorities(file)
+  try {
+    nativeContext({ ca })
+  } catch (error) {
+    throw new CertificateError(file, (error as Error).message)
+  }
+  return ca
+}
+
+function isSame(a: CertificatePair, b: CertificatePair): boolean {
+  return a.cert === b.cert && a.key === b.key
+}
