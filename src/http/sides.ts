@@ -22,6 +22,8 @@ export interface Downstream {
   resumeBody(): void
   /** 100 (Continue) now, when the client waits for it and nothing has been sent. */
   continueBody(): void
+  /** The connection takes no further request: the answer that is about to be sent says so and is its last (RFC 9112 section 9.6). */
+  closeAfter(): void
   /** Cuts the exchange in the middle so that the client notices (RFC 9112 section 8). */
   abort(fault: Fault): void
   /** Gives the connection away as raw bytes once the head has been sent. */

@@ -449,6 +449,10 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     this.resumeReading()
   }
 
+  closeAfter(): void {
+    this.keepAlive = false
+  }
+
   abort(_fault: Fault): void {
     if (this.state === CLOSED) return
     this.m = null
