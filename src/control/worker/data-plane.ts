@@ -50,7 +50,7 @@ export class DataPlane {
     setFlowClock(clock)
     this.beat = new Int32Array(setup.shared.heartbeat, setup.index * HEARTBEAT_WORDS * 4, HEARTBEAT_WORDS)
     this.states = PeerStates.attach(setup.shared.peers, setup.index + 1)
-    this.listeners = new ListenerSet((name, index, config) => this.newRuntime(name, index, config), setup.index === 0)
+    this.listeners = new ListenerSet((name, index, config) => this.newRuntime(name, index, config), setup.index)
     setInterval(() => this.tick(), HEARTBEAT_EVERY_MS)
   }
 
@@ -102,7 +102,7 @@ export class DataPlane {
       const config = await this.configOf(message)
       const accessLog = this.accessLogFor(config)
       snapshot = compileSnapshot(message.version, config, this.depsFor(message, config, accessLog), this.live?.snapshot ?? null)
-      const listeners = this.listeners.prepare(snapshot)
+      const listeners = this.listeners.prepare(snapshot, message.limits)
       this.prepared = { message, snapshot, listeners, accessLog }
       this.post({ type: "prepared", version: message.version })
     } catch (error) {

@@ -1,10 +1,12 @@
 // HOT
-import { assert, type Fault } from "../../base/index.ts"
+import { assert, type Fault, FAULT } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
 import { acquireExchange, begin, type Exchange, FAULT_VERDICT, type ListenerInfo, type Plan, type Step } from "../../flow/index.ts"
 import { type Message, ServerConnection, type ServerHooks, type ServerTimeouts, type Time } from "../../http/index.ts"
-import type { Acceptor, ConnectionInfo, Listening, Wire, WireHandler } from "../../net/index.ts"
+import type { AcceptFailure, Acceptor, CertificateStore, ConnectionInfo, Listening, Refusal, Wire, WireHandler } from "../../net/index.ts"
 import { LISTENER, type WorkerMetrics } from "../../observe/index.ts"
+
+const REFUSED_TEXT = `HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 39\r\nConnection: close\r\n\r\nToo many connections; try again later.\n`
 
 /** Counts that the heartbeat publishes. */
 export interface WorkerCounts {
@@ -30,6 +32,9 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   readonly connections = new Set<ServerConnection>()
   /** Sockets that accept for it. */
   listening: Listening[] = []
+  certificates: CertificateStore | null = null
+  /** Where connections are counted over all workers. */
+  limitsMemory: SharedArrayBuffer | null = null
   private readonly counts: WorkerCounts
   private readonly metrics: WorkerMetrics
   private readonly metricsAt: number
@@ -68,6 +73,21 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.metrics.add(this.metricsAt + LISTENER.accepted, 1)
     this.metrics.add(this.metricsAt + LISTENER.open, 1)
     return connection
+  }
+
+  /** One connection too many: a word on plain listeners, then the end. */
+  onRefused(wire: Wire, _info: ConnectionInfo, _refusal: Refusal): WireHandler | null {
+    this.metrics.add(this.metricsAt + LISTENER.refused, 1)
+    this.metrics.fault(FAULT.connectionsMax)
+    if (!this.secure) {
+      wire.write(REFUSED_TEXT)
+      wire.end()
+    }
+    return null
+  }
+
+  onFailed(_info: ConnectionInfo, failure: AcceptFailure, _detail: string): void {
+    this.metrics.fault(failure === "bad-preface" ? FAULT.badPreface : FAULT.handshakeFailed)
   }
 
   acquire(connection: ServerConnection): Message {
@@ -113,6 +133,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.closing = true
     for (const listening of this.listening) listening.stop()
     this.listening = []
+    this.certificates?.close()
     for (const connection of this.connections) connection.closeIdle()
   }
 

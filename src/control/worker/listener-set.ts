@@ -1,6 +1,7 @@
 import { CidrSet } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
-import { type Bind, listen, type Listening } from "../../net/index.ts"
+import { type Bind, CertificateStore, ConnectionLimits, listen, type Listening, type TlsListenOptions } from "../../net/index.ts"
+import type { LimitsByListener } from "../connection-memory.ts"
 import { ListenerRuntime } from "./listener-runtime.ts"
 
 export type MakeRuntime = (name: string, index: number, config: ListenerConfig) => ListenerRuntime
@@ -19,22 +20,23 @@ export class ListenerSet {
   /** Listeners that a reload removed and whose connections live on. */
   private readonly retired = new Set<ListenerRuntime>()
   private readonly make: MakeRuntime
-  private readonly first: boolean
+  private readonly worker: number
 
-  /** `first`: this is worker 0, the one that accepts on Unix sockets, which workers cannot share. */
-  constructor(make: MakeRuntime, first: boolean) {
+  /** Worker 0 is the one that accepts on Unix sockets, which workers cannot share. */
+  constructor(make: MakeRuntime, worker: number) {
     this.make = make
-    this.first = first
+    this.worker = worker
   }
 
   /** Binds what is new. Throws when an address cannot be bound; then nothing has changed. */
-  prepare(snapshot: Snapshot): PreparedListeners {
+  prepare(snapshot: Snapshot, limits: LimitsByListener): PreparedListeners {
     const runtimes = new Map<string, ListenerRuntime>()
     const fresh: ListenerRuntime[] = []
     try {
       Object.entries(snapshot.config.listeners).forEach(([name, config], index) => {
         const old = this.live.get(name)
-        if (old !== undefined && this.liveKeys.get(name) === keyOf(config)) {
+        const count = limits[name]
+        if (old !== undefined && this.liveKeys.get(name) === keyOf(config) && old.limitsMemory === (count?.memory ?? null)) {
           runtimes.set(name, old)
           return
         }
@@ -42,8 +44,12 @@ export class ListenerSet {
         runtimes.set(name, runtime)
         fresh.push(runtime)
         runtime.swap(snapshot)
+        runtime.limitsMemory = count?.memory ?? null
+        runtime.certificates = config.tls === null ? null : new CertificateStore(tlsOptions(config.tls))
+        runtime.certificates?.watch()
+        const counter = count === undefined ? null : new ConnectionLimits(count.memory, count.options, this.worker)
         for (const bind of config.bind) {
-          const listening = this.bind(bind, config, runtime)
+          const listening = this.bind(bind, config, runtime, counter)
           if (listening !== null) runtime.listening.push(listening)
         }
       })
@@ -54,10 +60,11 @@ export class ListenerSet {
     return { runtimes, fresh }
   }
 
-  private bind(bind: Bind, config: ListenerConfig, runtime: ListenerRuntime): Listening | null {
-    if ("path" in bind && !this.first) return null
+  private bind(bind: Bind, config: ListenerConfig, runtime: ListenerRuntime, limits: ConnectionLimits | null): Listening | null {
+    if ("path" in bind && this.worker !== 0) return null
     const prefaceFrom = config.proxyProtocol === null ? null : CidrSet.parse(config.proxyProtocol.from)
-    return listen({ bind, time: runtime.time, reusePort: !("path" in bind), handshakeMs: config.timeouts.handshake, prefaceFrom }, runtime)
+    const { time, certificates } = runtime
+    return listen({ bind, time, reusePort: !("path" in bind), handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits }, runtime)
   }
 
   commit(prepared: PreparedListeners, snapshot: Snapshot): void {
@@ -102,8 +109,13 @@ export class ListenerSet {
   }
 
   refreshCertificates(): void {
-    for (const runtime of this.live.values()) for (const listening of runtime.listening) (listening as { refresh?(): void }).refresh?.()
+    for (const runtime of this.live.values()) runtime.certificates?.refresh()
   }
+}
+
+function tlsOptions(tls: NonNullable<ListenerConfig["tls"]>): TlsListenOptions {
+  const { certificates, minVersion, ciphers, alpn, clientCertificates } = tls
+  return { certificates, minVersion, ...(ciphers === null ? {} : { ciphers }), alpn, clientCertificates: clientCertificates ?? "off" }
 }
 
 /** What a listening socket depends on; everything else is swapped in place. */
