@@ -3,7 +3,7 @@ import { Timer, type TimerOwner } from "../base/index.ts"
 import { dispatchClose, dispatchData, dispatchDrain, dispatchEnd, dispatchError, handOver, type NativeWire, silence } from "./dispatch.ts"
 import { beginConnect, connectError, errorName, hasLibc } from "./libc.ts"
 import type { Time } from "./time.ts"
-import type { ClientTls } from "./tls/client-tls.ts"
+import { type ClientTls, sentName } from "./tls/client-tls.ts"
 import type { Wire, WireHandler } from "./wire.ts"
 
 /** Where to dial: an address literal (names are resolved by the caller) or a Unix socket. */
@@ -44,6 +44,8 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
   private wire: NativeWire | null
   /** Still inside `dial`: what is known now is told on the next tick. */
   starting: boolean
+  /** Whose TLS session to resume; "" before TLS. */
+  peer: string
   private failure: DialFailure
   private detail: string
 
@@ -53,6 +55,7 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
     this.timer = new Timer(this)
     this.wire = null
     this.starting = true
+    this.peer = ""
     this.failure = "unreachable"
     this.detail = ""
     const { time, timeoutMs } = options
@@ -99,6 +102,10 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
   attach(wire: NativeWire): void {
     if (this.handler === null) return wire.terminate()
     this.wire = wire
+    const { tls } = this.options
+    if (this.peer === "" || tls === null || tls === undefined) return
+    const session = tls.sessionFor(this.peer)
+    if (session !== undefined) wire.setSession(session)
   }
 
   /** The transport stands: the first time that it can be written to. */
@@ -119,7 +126,9 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
 
   startTls(wire: NativeWire, tls: ClientTls): void {
     wire.data = silence
-    const pair = wire.upgradeTLS({ data: this, tls: tls.settings(this.options.serverName ?? ""), socket: socketHandlers })
+    const name = this.options.serverName ?? ""
+    this.peer = sessionKey(wire.remoteAddress, wire.remotePort, name)
+    const pair = wire.upgradeTLS({ data: this, tls: tls.settings(name), socket: handlersOf(tls) })
     if (pair === undefined) return this.fail("reset", "the connection was lost before its TLS handshake")
     pair[0].data = silence
     this.wire = pair[1]
@@ -129,7 +138,10 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
     const { tls, serverName } = this.options
     if (this.handler === null || tls === null || tls === undefined) return wire.terminate()
     const problem = tls.problemOf(wire, serverName ?? "", success, error)
-    if (problem !== "") return this.fail("tls", problem)
+    if (problem !== "") {
+      tls.keepSession(this.peer, undefined)
+      return this.fail("tls", problem)
+    }
     this.stand(wire, wire.alpnProtocol || "")
   }
 
@@ -164,18 +176,36 @@ function failureOf(code: string): DialFailure {
 }
 
 // A socket from `beginConnect` opens at once and drains when it is connected; any other opens when it is connected.
-const socketHandlers = {
-  open(wire: NativeWire): void {
-    if (wire.data instanceof DialAttempt) wire.data.attach(wire)
-  },
-  data: dispatchData,
-  drain: dispatchDrain,
-  end: dispatchEnd,
-  close: dispatchClose,
-  error: dispatchError,
-  handshake(wire: NativeWire, success: boolean, error: Error | null): void {
-    if (wire.data instanceof DialAttempt) wire.data.onHandshake(wire, success, error)
-  },
+function onOpen(wire: NativeWire): void {
+  if (wire.data instanceof DialAttempt) wire.data.attach(wire)
+}
+
+const plainHandlers = { open: onOpen, data: dispatchData, drain: dispatchDrain, end: dispatchEnd, close: dispatchClose, error: dispatchError }
+
+/** Callbacks of all sockets under the same TLS settings: sessions arrive when the connection has its own listener already. */
+function handlersOf(tls: ClientTls): object {
+  tls.handlers ??= {
+    open: onOpen,
+    data: dispatchData,
+    drain: dispatchDrain,
+    end: dispatchEnd,
+    close: dispatchClose,
+    error: dispatchError,
+    handshake: onHandshake,
+    // allow(closure): once for the settings
+    session(wire: NativeWire, session: Buffer): void {
+      tls.keepSession(sessionKey(wire.remoteAddress, wire.remotePort, wire.getServername() ?? ""), session)
+    },
+  }
+  return tls.handlers
+}
+
+function onHandshake(wire: NativeWire, success: boolean, error: Error | null): void {
+  if (wire.data instanceof DialAttempt) wire.data.onHandshake(wire, success, error)
+}
+
+function sessionKey(address: string | undefined, port: number | undefined, serverName: string): string {
+  return `${address}:${port}/${sentName(serverName)}`
 }
 
 const connectedHandlers = {
@@ -213,15 +243,17 @@ function dialDescriptor(host: string, port: number, options: DialOptions, attemp
   if (fd < 0) return attempt.fail(failureOf(errorName(-fd)), errorName(-fd))
   const { tls, preface } = options
   const early = tls !== null && tls !== undefined && (preface ?? null) === null
-  const settings = { fd, allowHalfOpen: true, data: attempt, socket: socketHandlers, tls: early ? tls.settings(options.serverName ?? "") : undefined }
-  Bun.connect(settings as never)
+  if (!early) return void Bun.connect({ fd, allowHalfOpen: true, data: attempt, socket: plainHandlers } as never)
+  const name = options.serverName ?? ""
+  attempt.peer = sessionKey(host, port, name)
+  void Bun.connect({ fd, allowHalfOpen: true, data: attempt, socket: handlersOf(tls), tls: tls.settings(name) } as never)
 }
 
 function dialNatively(target: DialTarget, attempt: DialAttempt): void {
   const settings = "path" in target
     ? { unix: target.path, allowHalfOpen: true, data: attempt, socket: connectedHandlers }
     : { hostname: target.host, port: target.port, allowHalfOpen: true, data: attempt, socket: connectedHandlers }
-  Bun.connect(settings as never)
+  void Bun.connect(settings as never)
 }
 
 /**

@@ -52,6 +52,9 @@ export interface NativeWire extends Wire {
   readonly alpnProtocol: string | false | null
   getServername(): string | undefined
   getTLSVersion(): string
+  isSessionReused(): boolean
+  /** Only in `open`, before the handshake. */
+  setSession(session: Buffer): void
   getAuthorizationError(): (Error & { code?: string }) | null
   getPeerX509Certificate(): import("node:crypto").X509Certificate | undefined
   upgradeTLS(options: object): [raw: NativeWire, secure: NativeWire] | undefined

@@ -17,15 +17,22 @@ export interface ClientTlsOptions {
   alpn?: readonly string[]
 }
 
+const SESSIONS_MAX = 512
+
 /** TLS towards peers: built once, used by every dial. What differs between connections is the name alone. */
 export class ClientTls {
   readonly verify: boolean
+  /** Callbacks of the sockets under these settings; `dial` makes and keeps them here. */
+  handlers: object | null
   private readonly context: NativeContext
   private readonly protocols: Buffer | undefined
+  private readonly sessions: Map<string, Buffer>
 
   /** Throws when the PEM texts are not usable or do not fit together. */
   constructor(options: ClientTlsOptions = {}) {
     this.verify = options.verify !== false
+    this.handlers = null
+    this.sessions = new Map()
     this.protocols = alpnWireFormat(options.alpn ?? [])
     const { cert, key, minVersion } = options
     const ca = options.ca ?? systemAuthorities()
@@ -38,6 +45,19 @@ export class ClientTls {
     // The runtime checks the name that it sends. Where it sends none, `problemOf` alone checks.
     const rejectUnauthorized = this.verify && name !== ""
     return { secureContext: this.context, serverName: name, ALPNProtocols: this.protocols, requestCert: true, rejectUnauthorized }
+  }
+
+  /** The session to resume with a peer, which saves both sides the signatures (RFC 8446 section 2.2). Peer and name are checked all the same. */
+  sessionFor(peer: string): Buffer | undefined {
+    return this.sessions.get(peer)
+  }
+
+  /** Keeps the latest session of a peer; undefined forgets it. The peers that were new longest ago go first when there are too many. */
+  keepSession(peer: string, session: Buffer | undefined): void {
+    this.sessions.delete(peer)
+    if (session === undefined) return
+    if (this.sessions.size >= SESSIONS_MAX) this.sessions.delete(this.sessions.keys().next().value!)
+    this.sessions.set(peer, session)
   }
 
   /** Why the peer of a handshake is not the one we want, in words; "" = it is. */
@@ -78,7 +98,8 @@ function plainName(serverName: string): string {
   return serverName.endsWith(".") ? serverName.slice(0, -1) : serverName
 }
 
-function sentName(serverName: string): string {
+/** What goes into the handshake: no address literal (RFC 6066 section 3). */
+export function sentName(serverName: string): string {
   const name = plainName(serverName)
   return isIP(name) === 0 ? name : ""
 }
