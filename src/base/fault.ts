@@ -60,7 +60,7 @@ export const FAULT = {
   portForbidden: fault("proxy.port-forbidden", 403, "never", false, "The port is not in the listener's list for this kind of request."),
   addressForbidden: fault("proxy.address-forbidden", 403, "never", false, "The name resolves to a range that is closed to forward clients."),
   notForward: fault("proxy.not-forward", 400, "never", true, "The listener takes no forward requests."),
-  connectForbidden: fault("proxy.method-forbidden", 405, "never", false, "CONNECT is not allowed on this listener."),
+  methodForbidden: fault("proxy.method-forbidden", 405, "never", false, "The method is not allowed: TRACE anywhere, CONNECT on a listener that is no forward proxy, anything but GET and HEAD for files."),
   loop: fault("proxy.loop", 508, "never", false, "The request has passed this listener before (Via), or asks for one of our own ports."),
   connectionsMax: fault("proxy.connections-max", 503, "never", true, "The listener has reached connectionsMax or connectionsPerClientMax."),
   draining: fault("proxy.draining", 503, "never", true, "The proxy is stopping."),

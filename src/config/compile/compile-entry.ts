@@ -1,9 +1,10 @@
 import { CidrSet, FAULT } from "../../base/index.ts"
-import { trustedHopsStep } from "../../filter/index.ts"
+import { limitForwards, refuseMethod, trustedHopsStep } from "../../filter/index.ts"
 import { deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
+import { BODY_LENGTH } from "../../http/index.ts"
 import type { RouteTable } from "../../route/index.ts"
 import { REFUSE_PATH } from "../../route/index.ts"
-import type { ListenerConfig } from "../schema.ts"
+import type { ListenerConfig, RouteConfig } from "../schema.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { buildFilters } from "./filters.ts"
 import { StepList } from "./step-list.ts"
@@ -16,15 +17,16 @@ export interface EntryParts {
   readonly table: RouteTable
   /** By route index. */
   readonly plans: readonly Plan[]
+  readonly routes: readonly RouteConfig[]
   readonly deps: CompileDeps
   /** Metrics block of exchanges without a route. */
   readonly unrouted: number
 }
 
 /** What every exchange of a listener goes through first: is the form allowed, who is it, may they use the proxy, which route is it. */
-export function compileEntry(name: string, listener: ListenerConfig, { table, plans, deps, unrouted }: EntryParts): Plan {
+export function compileEntry(name: string, listener: ListenerConfig, { table, plans, routes, deps, unrouted }: EntryParts): Plan {
   const list = new StepList(name, deps)
-  list.add("gate", "gate", listener.forward === null ? reverseGate(listener.tls !== undefined && listener.tls !== null) : forwardGate)
+  if (listener.forward === null) list.add("gate", "gate", reverseGate(listener.tls !== undefined && listener.tls !== null))
   if (listener.trustedHops.length > 0) list.add("identify", "trusted hops", trustedHopsStep(CidrSet.parse(listener.trustedHops)))
   const auth = listener.forward?.auth
   if (auth !== undefined && auth !== null) {
@@ -32,7 +34,8 @@ export function compileEntry(name: string, listener: ListenerConfig, { table, pl
     list.addPhase("identify", filters)
     list.addPhase("access", filters)
   }
-  list.add("route", "route", routeStep(table, plans))
+  if (listener.forward !== null) list.add("gate", "gate", forwardGate)
+  list.add("route", "route", routeStep(table, plans.map((plan, index) => planFor(listener, plan, routes[index]!))))
   const respondAt = list.length
   list.add("deliver", "deliver", deliver)
   const logAt = list.length
@@ -44,21 +47,29 @@ export function compileEntry(name: string, listener: ListenerConfig, { table, pl
   }
 }
 
+/** GET, HEAD, POST and PUT need no look at their names. */
+const USUAL_METHOD = 4
+
 /** CONNECT is for proxies. An absolute target is taken as it must be (RFC 9112 section 3.2.2), but its scheme says nothing about this connection. */
 function reverseGate(secure: boolean): Step {
   const scheme = secure ? "https" : "http"
   return (x: Exchange): Verdict => {
-    if (x.method === "CONNECT") {
-      x.fault = FAULT.connectForbidden
-      return FAULT_VERDICT
-    }
     x.scheme = scheme
-    return NEXT
+    if (x.method.length <= USUAL_METHOD) return NEXT
+    return x.method === "CONNECT" ? refuseMethod(x) : limitForwards(x)
   }
 }
 
-function forwardGate(_x: Exchange): Verdict {
-  return NEXT
+/** Behind the log-in: nobody learns anything of a proxy that they may not use. */
+function forwardGate(x: Exchange): Verdict {
+  return x.method.length <= USUAL_METHOD ? NEXT : limitForwards(x)
+}
+
+/** A route's plan as this listener runs it: the listener's limits hold where the route says nothing. Steps and their state are shared. */
+function planFor(listener: ListenerConfig, plan: Plan, route: RouteConfig): Plan {
+  const bodyBytesMax = route.bodyBytesMax ?? listener.limits.bodyBytesMax
+  const tunnelIdleMs = listener.timeouts.tunnelIdle
+  return plan.bodyBytesMax === bodyBytesMax && plan.tunnelIdleMs === tunnelIdleMs ? plan : { ...plan, bodyBytesMax, tunnelIdleMs }
 }
 
 /** Finds the route and goes on with its plan. */
@@ -69,8 +80,14 @@ function routeStep(table: RouteTable, plans: readonly Plan[]): Step {
       x.fault = index === REFUSE_PATH ? FAULT.ambiguousPath : FAULT.noRoute
       return FAULT_VERDICT
     }
-    x.plan = plans[index]!
+    const plan = plans[index]!
+    x.plan = plan
     x.step = -1
+    // What says that it is too long need not come first (RFC 9110 section 15.5.14).
+    if (plan.bodyBytesMax > 0 && x.requestBody === BODY_LENGTH && x.requestLength > plan.bodyBytesMax) {
+      x.fault = FAULT.bodyTooLarge
+      return FAULT_VERDICT
+    }
     return NEXT
   }
 }

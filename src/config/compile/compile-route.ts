@@ -28,18 +28,23 @@ const ORIGIN_RETRY = { attempts: 2, status: [] as readonly number[], budget: 0.2
 
 /**
  * The plan of one route, in the order of phases:
- * [identify …] [access …] [request …] [forwarding fields] [upstreamRequest …] peer, forward [judge] [upstreamResponse …] [response fields]
- * [response …] deliver, finish, log. What a route does not use is not in its plan.
+ * [identify …] [access …] [forwarding fields] [request …] [upstreamRequest …] peer, forward [judge] [upstreamResponse …] [response fields]
+ * [response …] deliver, finish, log. What a route does not use is not in its plan. The forwarding fields come before the request filters, so that
+ * an operator's filter may change what we say of the client.
  */
 export function compileRoute(route: RouteConfig, index: number, parts: RouteParts): Plan {
   const { deps, config } = parts
   const filters = buildFilters(route.filters, deps, { value: 1 })
   const list = new StepList(index, deps)
-  for (const phase of ["identify", "access", "request"] as const) list.addPhase(phase, filters)
+  list.addPhase("identify", filters)
+  list.addPhase("access", filters)
   const times = timesOf(route, config)
   if (times.request > 0) list.add("request", "request timeout", requestTimer(deps, times.request))
   const upstream = upstreamOf(route, parts)
-  if (upstream === null) list.add("answer", route.to.kind, localStep(route, parts))
+  if (upstream === null) {
+    list.addPhase("request", filters)
+    list.add("answer", route.to.kind, localStep(route, parts))
+  }
   const peerAt = upstream === null ? -1 : addUpstream(list, upstream, filters, fieldsSteps(route, parts))
   const respondAt = list.length
   list.addPhase("response", filters)
@@ -50,8 +55,9 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
   list.add("log", "log", logStep(deps))
   list.steps.push(() => DONE)
   return {
-    steps: list.steps, respondAt, peerAt, logAt, retry: upstream === null ? null : upstream.retry, bodyBytesMax: bodyMax(route, config), requestMs: times.request,
-    tunnelIdleMs: listenersOf(route, config)[0]?.timeouts.tunnelIdle ?? 3_600_000,
+    steps: list.steps, respondAt, peerAt, logAt, retry: upstream === null ? null : upstream.retry, requestMs: times.request,
+    // Where the route says nothing these are the listener's, which the entry of each fills in.
+    bodyBytesMax: route.bodyBytesMax ?? 0, tunnelIdleMs: 0,
     route: { name: route.name, index, cluster: clusterOf(route), metrics: parts.metrics },
   }
 }
@@ -59,6 +65,7 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
 /** From the forwarding fields to the response's; returns where an attempt starts. */
 function addUpstream(list: StepList, upstream: ClusterSteps, filters: readonly NamedFilter[], fields: { request: Step; response: Step }): number {
   list.add("fields", "forwarding fields", fields.request)
+  list.addPhase("request", filters)
   list.addPhase("upstreamRequest", filters)
   const peerAt = list.length
   list.add("peer", "peer", upstream.peer)
@@ -79,16 +86,6 @@ function requestTimer(deps: CompileDeps, ms: number): Step {
 /** Name of the cluster that a route sends to, "" when it sends to none. */
 export function clusterOf(route: RouteConfig): string {
   return route.to.kind === "cluster" ? route.to.cluster : route.to.kind === "origin" ? (route.to.via ?? "") : ""
-}
-
-export function listenersOf(route: RouteConfig, config: Config): Config["listeners"][string][] {
-  const names = route.match.listeners.length > 0 ? route.match.listeners : Object.keys(config.listeners)
-  return names.map(name => config.listeners[name]).filter(listener => listener !== undefined)
-}
-
-function bodyMax(route: RouteConfig, config: Config): number {
-  if (route.bodyBytesMax !== undefined && route.bodyBytesMax !== null) return route.bodyBytesMax
-  return Math.max(0, ...listenersOf(route, config).map(listener => listener.limits.bodyBytesMax))
 }
 
 /** Timeouts of a route: its own words over its cluster's. */

@@ -18,16 +18,16 @@ const ORIGIN_POOL = {
 
 /** Turns a valid config into what the data path runs. Throws when a file that it needs cannot be used; then nothing has changed. */
 export function compileSnapshot(version: number, config: Config, deps: CompileDeps, former: Snapshot | null): Snapshot {
-  const compiledClusters = compileClusters(config, deps)
+  const registry = deps.layout === null ? null : MetricsRegistry.restore(deps.layout)
+  const compiledClusters = compileClusters(config, deps, registry)
   const { clusters } = compiledClusters
   const origins = compileOrigins(config, deps, former)
   const table = compileRoutes(config.routes.map(routeInput), matchers)
-  const registry = deps.layout === null ? null : MetricsRegistry.restore(deps.layout)
   const plans: Plan[] = config.routes.map((route, index) => {
     const parts: RouteParts = { config, deps, clusters, origins, metrics: registry?.route(route.name) ?? 0 }
     return compileRoute(route, index, parts)
   })
-  const parts = { table, plans, deps, unrouted: registry?.unrouted ?? 0 }
+  const parts = { table, plans, routes: config.routes, deps, unrouted: registry?.unrouted ?? 0 }
   const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(name, listener, parts)]))
   return { version, config, table, plans, entries, clusters, compiledClusters, origins, close: () => {} }
 }

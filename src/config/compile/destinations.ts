@@ -25,8 +25,9 @@ export function redirectStep(to: Extract<DestinationConfig, { kind: "redirect" }
   }
 }
 
-/** A method that the destination has no answer for. */
-export function refuseMethod(x: Exchange): Verdict {
-  x.fault = FAULT.connectForbidden
+/** A method that files have no answer for. */
+export function refuseFileMethod(x: Exchange): Verdict {
+  x.fault = FAULT.methodForbidden
+  x.replyFields = "Allow: GET, HEAD\r\n"
   return FAULT_VERDICT
 }

@@ -5,7 +5,7 @@ import { FAULT } from "../../base/index.ts"
 import { ANSWER, type Exchange, FAULT_VERDICT, resume, setLocalResponse, type Step, type Verdict, WAIT } from "../../flow/index.ts"
 import { NAME } from "../../http/index.ts"
 import type { DestinationConfig } from "../schema/route.ts"
-import { refuseMethod } from "./destinations.ts"
+import { refuseFileMethod } from "./destinations.ts"
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8", ".htm": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
@@ -24,7 +24,7 @@ const FILE_BYTES_MAX = 16 * 1024 * 1024
 export function filesStep(to: Extract<DestinationConfig, { kind: "files" }>, baseDir: string): Step {
   const root = resolve(baseDir, to.root)
   return (x: Exchange): Verdict => {
-    if (x.method !== "GET" && x.method !== "HEAD") return refuseMethod(x)
+    if (x.method !== "GET" && x.method !== "HEAD") return refuseFileMethod(x)
     const name = fileName(x.rulePath, to.strip, to.index)
     if (name === null) return missing(x)
     const generation = x.generation
