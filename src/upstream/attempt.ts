@@ -9,6 +9,9 @@ import type { Peer } from "./peer.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
 import { Tried } from "./tried.ts"
 
+/** How long to wait for the names of a cluster that has nobody else: a look-up may follow the last one by a second. */
+const REFRESH_MS = 2000
+
 /**
  * The attempts of one exchange at one cluster: whom it has tried, whom it uses, what it waits for. Lives with its pooled exchange.
  */
@@ -27,6 +30,13 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   private fresh = false
   /** The outcome of this attempt has been reported. */
   private reported = false
+  /** The meter knows that this attempt failed. */
+  private metered = false
+  /** This attempt repeats an earlier one. */
+  private again = false
+  /** `judge` has been granted another attempt: `retry` must not ask for a second one. */
+  private granted = false
+  private dialedAt = 0
 
   constructor(x: Exchange) {
     this.x = x
@@ -40,6 +50,8 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     this.tried.reset()
     this.hash = cluster.keyOf(this.x)
     this.fresh = false
+    this.again = false
+    this.granted = false
     this.x.pump.keepBytesMax = rules.attemptsMax > 1 ? rules.keepBytesMax : 0
     cluster.budget.onRequest()
   }
@@ -51,7 +63,10 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const peer = this.cluster!.pick(this.hash, this.tried)
     if (peer === null) {
       x.fault = FAULT.noPeer
-      return this.cluster!.refreshing(this, x) ? WAIT : FAULT_VERDICT
+      if (!this.cluster!.refreshing(this)) return FAULT_VERDICT
+      x.waiter = this
+      this.arm(REFRESH_MS)
+      return WAIT
     }
     this.use(peer)
     return NEXT
@@ -60,14 +75,18 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   private use(peer: Peer): void {
     this.peer = peer
     this.reported = false
+    this.metered = false
     this.x.peer = peer
     this.x.peerName = peer.name
     this.x.attempts++
     peer.begin()
+    const { meter } = this.cluster!
+    if (meter !== null) meter.began(peer, this.again)
   }
 
   /** The cluster's names were resolved again while we waited: choose now. */
   onPeersChanged(): void {
+    this.disarm()
     this.tried.reset()
     const peer = this.cluster!.pick(this.hash, this.tried)
     if (peer === null) {
@@ -103,17 +122,26 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
 
   private dial(): Verdict {
     this.x.waiter = this
+    this.dialedAt = this.pool!.time.clock.now()
     this.dialing = this.cluster!.dial(this.peer!, this.rules!.connectMs, this, this.x)
     return WAIT
   }
 
   private arm(ms: number): void {
     if (this.timer === null) this.timer = new Timer(this)
-    const time = this.pool!.time
+    const { time } = this.cluster!
     time.wheel.schedule(this.timer, time.clock.now() + ms)
   }
 
+  private disarm(): void {
+    this.cluster!.time.wheel.cancel(this.timer!)
+  }
+
   onTimer(): void {
+    if (!this.queued) {
+      this.cluster!.refreshTimedOut(this)
+      return
+    }
     this.leaveQueue()
     fail(this.x, FAULT.poolExhausted)
   }
@@ -122,12 +150,12 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     if (!this.queued) return
     this.queued = false
     this.pool!.forget(this)
-    this.pool!.time.wheel.cancel(this.timer!)
+    this.disarm()
   }
 
   onTurn(connection: ClientConnection | null): void {
     this.queued = false
-    this.pool!.time.wheel.cancel(this.timer!)
+    this.disarm()
     this.x.waiter = null
     if (connection !== null) this.send(connection)
     else this.dial()
@@ -139,7 +167,10 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const pool = this.pool!
     const connection = new ClientConnection(wire, pool, pool)
     wire.data = connection
-    this.x.connectedAt = pool.time.clock.now()
+    const now = pool.time.clock.now()
+    this.x.connectedAt = now
+    const { meter } = this.cluster!
+    if (meter !== null) meter.connected(this.peer!, now - this.dialedAt)
     this.send(connection)
     return connection
   }
@@ -175,7 +206,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
       this.pool!.dialFailed()
     }
     this.leaveQueue()
-    this.cluster!.forget(this)
+    if (this.cluster!.forget(this)) this.disarm()
   }
 
   /** The response head is here: what it says about the peer. FAULT_VERDICT = try again. */
@@ -183,9 +214,16 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const x = this.x
     const retryStatus = this.rules!.retryStatus
     this.report(x.status < 500)
-    if (retryStatus === null || !retryStatus.has(x.status) || !isIdempotent(x.method) || !this.another(FAULT.retryStatus)) return NEXT
+    if (retryStatus === null || !retryStatus.has(x.status) || !this.mayRepeat() || !this.another(FAULT.retryStatus)) return NEXT
+    this.granted = true
     x.fault = FAULT.retryStatus
     return FAULT_VERDICT
+  }
+
+  /** The request can be sent once more, and doing so is safe (RFC 9110 section 9.2.2). */
+  private mayRepeat(): boolean {
+    const { pump, method } = this.x
+    return pump.replayable && !pump.continued && isIdempotent(method)
   }
 
   private report(ok: boolean): void {
@@ -194,11 +232,27 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     this.cluster!.report(this.peer, ok)
   }
 
+  /** This attempt ended in a fault of the upstream side. */
+  private failed(): void {
+    if (this.metered || this.peer === null) return
+    this.metered = true
+    const { meter } = this.cluster!
+    if (meter !== null) meter.failed(this.peer)
+  }
+
   /** Whether the fault of this attempt allows another one; prepares it. */
   retry(): boolean {
     const x = this.x
     const fault = x.fault!
-    if (fault.source === "upstream" && fault !== FAULT.reusedClosed && fault !== FAULT.poolExhausted && fault !== FAULT.retryStatus) this.report(false)
+    this.again = true
+    if (fault.source === "upstream") {
+      this.failed()
+      if (fault !== FAULT.reusedClosed && fault !== FAULT.poolExhausted && fault !== FAULT.retryStatus) this.report(false)
+    }
+    if (this.granted) {
+      this.granted = false
+      return true
+    }
     if (!x.pump.replayable || x.pump.continued) return false
     if (fault.retry === "never" || (fault.retry !== "always" && !isIdempotent(x.method))) return false
     if (fault.retry === "if-reused") {
@@ -234,7 +288,10 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   /** The exchange is over. */
   end(): void {
     const x = this.x
-    if (x.fault !== null && x.fault.source === "upstream" && this.peer !== null) this.report(false)
+    if (x.fault !== null && x.fault.source === "upstream" && this.peer !== null) {
+      this.failed()
+      this.report(false)
+    }
     this.drop()
     this.cluster = null
     this.rules = null

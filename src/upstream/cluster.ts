@@ -4,8 +4,9 @@ import type { Exchange } from "../flow/index.ts"
 import type { Time } from "../http/index.ts"
 import type { DialHandle, DialHandler } from "../net/index.ts"
 import type { Balancer, BalancerKey } from "../plugin/index.ts"
+import type { AttemptMeter } from "./attempt-meter.ts"
 import type { Attempt } from "./attempt.ts"
-import { Peer } from "./peer.ts"
+import type { Peer } from "./peer.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
 import { type Tried, TriedTail } from "./tried.ts"
 
@@ -28,18 +29,20 @@ export interface ClusterParts {
   readonly time: Time
   readonly dialer: Dialer
   readonly budget: Budget
+  /** Counts attempts for the metrics. Default: nobody does. */
+  readonly meter?: AttemptMeter | null
   /** Reports an attempt's outcome to passive health checking. */
   readonly judge: (cluster: Cluster, peer: Peer, ok: boolean) => void
   /** Asks the control thread to resolve the names again; null when the config has addresses only. */
   readonly refresh: ((cluster: string) => void) | null
 }
 
-const REFRESH_MS = 1000
-
 /** A named group of peers in one worker: who is in it, who is next, and the connections to each. */
 export class Cluster {
   readonly name: string
+  readonly time: Time
   readonly budget: Budget
+  readonly meter: AttemptMeter | null
   /** Some peers are given by name. */
   readonly named: boolean
   peers: Peer[] = []
@@ -57,7 +60,9 @@ export class Cluster {
   constructor(parts: ClusterParts) {
     this.parts = parts
     this.name = parts.name
+    this.time = parts.time
     this.budget = parts.budget
+    this.meter = parts.meter ?? null
     this.named = parts.refresh !== null
     this.balancer = parts.makeBalancer()
     this.backupBalancer = parts.makeBalancer()
@@ -71,7 +76,9 @@ export class Cluster {
   setPeers(next: readonly Peer[]): void {
     const list: Peer[] = []
     for (const peer of next) {
-      const known = this.peers.find(p => p.name === peer.name && p.slot === peer.slot && p.weight === peer.weight && p.backup === peer.backup && p.host === peer.host) // allow(closure): on change only
+      const known = this.peers.find(
+        p => p.name === peer.name && p.slot === peer.slot && p.weight === peer.weight && p.backup === peer.backup && p.host === peer.host,
+      ) // allow(closure): on change only
       list.push(known ?? peer)
     }
     for (const peer of this.peers) if (!list.includes(peer)) this.retire(peer)
@@ -100,7 +107,9 @@ export class Cluster {
     for (const peer of compatible ? this.peers : []) {
       const old = former.peers.find(p => p.name === peer.name && p.slot === peer.slot && p.host === peer.host) // allow(closure): on reload only
       const pool = old === undefined ? undefined : former.pools.get(old)
-      if (pool !== undefined && !this.pools.has(peer)) this.pools.set(peer, pool)
+      if (pool === undefined || this.pools.has(peer)) continue
+      pool.owner = peer
+      this.pools.set(peer, pool)
     }
     const kept = new Set(this.pools.values())
     for (const pool of former.pools.values()) if (!kept.has(pool)) pool.close()
@@ -109,7 +118,7 @@ export class Cluster {
   poolOf(peer: Peer): Pool {
     let pool = this.pools.get(peer)
     if (pool === undefined) {
-      pool = new Pool(this.parts.pool, this.parts.time, peer)
+      pool = new Pool(this.parts.pool, this.time, peer)
       this.pools.set(peer, pool)
     }
     return pool
@@ -166,7 +175,8 @@ export class Cluster {
     const { primaries, backups } = this
     const down = this.parts.allDown === "try"
     for (let i = 0; i < primaries.length; i++) if (!tried.has(i) && primaries[i]!.weight > 0 && (down || primaries[i]!.isAvailable())) return true
-    for (let i = 0; i < backups.length; i++) if (!tried.has(primaries.length + i) && backups[i]!.weight > 0 && (down || backups[i]!.isAvailable())) return true
+    for (let i = 0; i < backups.length; i++)
+      if (!tried.has(primaries.length + i) && backups[i]!.weight > 0 && (down || backups[i]!.isAvailable())) return true
     return false
   }
 
@@ -199,15 +209,13 @@ export class Cluster {
   }
 
   /** Lets an attempt wait for the answer to a refresh; false when none is under way. */
-  refreshing(attempt: Attempt, x: Exchange): boolean {
+  refreshing(attempt: Attempt): boolean {
     if (!this.refreshWanted && !(this.named && this.peers.length === 0)) return false
     if (this.parts.refresh !== null && !this.refreshWanted) {
       this.refreshWanted = true
       this.parts.refresh(this.name)
     }
-    x.waiter = attempt
     this.waiting.push(attempt)
-    setTimeout(giveUp, REFRESH_MS, this, attempt)
     return true
   }
 
@@ -223,10 +231,6 @@ export class Cluster {
     this.refreshWanted = false
     if (this.forget(attempt)) attempt.onPeersChanged()
   }
-}
-
-function giveUp(cluster: Cluster, attempt: Attempt): void {
-  cluster.refreshTimedOut(attempt)
 }
 
 function cookieValue(x: Exchange, name: string): string | undefined {

@@ -60,7 +60,7 @@ export class Origins {
     let pool = this.pools.get(key)
     if (pool === undefined) {
       if (this.pools.size >= POOLS_MAX) this.sweep()
-      pool = new Pool(this.parts.pool, this.parts.time, key)
+      pool = new Pool(this.parts.pool, this.parts.time, null)
       this.pools.set(key, pool)
     }
     return pool

@@ -32,10 +32,12 @@ export class Peer implements BalancerPeer {
   readonly backup: boolean
   readonly slot: number
   readonly states: PeerStates
+  /** Where its numbers are among the metrics, for whoever counts. */
+  readonly metrics: number
   /** Set by this worker's pool while the peer is at connectionsMax and its queue is full. */
   saturated = false
 
-  constructor(endpoint: PeerEndpoint, slot: number, states: PeerStates) {
+  constructor(endpoint: PeerEndpoint, slot: number, states: PeerStates, metrics = 0) {
     this.name = endpointName(endpoint)
     this.address = endpoint.address
     this.port = endpoint.port
@@ -45,6 +47,7 @@ export class Peer implements BalancerPeer {
     this.backup = endpoint.backup
     this.slot = slot
     this.states = states
+    this.metrics = metrics
   }
 
   isAvailable(): boolean {

@@ -22,6 +22,12 @@ export interface PoolWaiter {
   onTurn(connection: ClientConnection | null): void
 }
 
+/** Whose connections these are, as far as the pool tells it something. */
+export interface PoolOwner {
+  /** All connections are taken and the queue is full: whoever comes now is sent away. */
+  saturated: boolean
+}
+
 /** The peer keeps an idle connection for so long; we let go earlier, so that the two never race (RFC 9112 section 9.3.1). */
 const EARLIER_MS = 1000
 
@@ -33,14 +39,14 @@ export class Pool implements ClientHooks {
   readonly time: Time
   readonly limits: { readonly headBytesMax: number; readonly fieldsMax: number }
   readonly settings: PoolSettings
-  /** For whoever owns the pool. */
-  readonly owner: unknown
+  /** Changes when a reload hands the connections on. */
+  owner: PoolOwner | null
   private readonly idleStack: ClientConnection[] = []
   private readonly waiters: PoolWaiter[] = []
   private taken = 0
   private closed = false
 
-  constructor(settings: PoolSettings, time: Time, owner: unknown) {
+  constructor(settings: PoolSettings, time: Time, owner: PoolOwner | null) {
     this.settings = settings
     this.time = time
     this.owner = owner
@@ -71,9 +77,16 @@ export class Pool implements ClientHooks {
     const max = this.settings.connectionsMax
     if (max > 0 && this.taken >= max) return false
     // An idle one gives its place up.
-    if (max > 0 && this.taken + this.idleStack.length >= max) this.idleStack.pop()?.close()
+    if (max > 0 && this.taken + this.idleStack.length >= max) this.closeNewestIdle()
     this.taken++
     return true
+  }
+
+  private closeNewestIdle(): void {
+    const connection = this.idleStack.pop()!
+    // `gone` takes off what is neither idle nor known otherwise.
+    this.taken++
+    connection.close()
   }
 
   /** A dial that `mayDial` allowed has failed. */
@@ -85,24 +98,36 @@ export class Pool implements ClientHooks {
   wait(waiter: PoolWaiter): boolean {
     if (this.waiters.length >= this.settings.waitersMax) return false
     this.waiters.push(waiter)
+    this.tellOwner()
     return true
   }
 
   forget(waiter: PoolWaiter): void {
     const at = this.waiters.indexOf(waiter)
     if (at >= 0) this.waiters.splice(at, 1)
+    this.tellOwner()
+  }
+
+  private tellOwner(): void {
+    if (this.owner !== null) this.owner.saturated = this.waiters.length > 0 && this.waiters.length >= this.settings.waitersMax
+  }
+
+  private nextWaiter(): PoolWaiter {
+    const waiter = this.waiters.shift()!
+    this.tellOwner()
+    return waiter
   }
 
   private release(): void {
     assert(this.taken > 0, "what is released was taken")
     this.taken--
-    if (this.waiters.length > 0 && this.mayDial()) this.waiters.shift()!.onTurn(null)
+    if (this.waiters.length > 0 && this.mayDial()) this.nextWaiter().onTurn(null)
   }
 
   idle(connection: ClientConnection, limitMs: number): void {
     const { idleMax, requestsMax, idleTimeoutMs } = this.settings
     if (this.waiters.length > 0 && (requestsMax === 0 || connection.served < requestsMax)) {
-      this.waiters.shift()!.onTurn(connection)
+      this.nextWaiter().onTurn(connection)
       return
     }
     if (this.closed || this.idleStack.length >= idleMax || (requestsMax > 0 && connection.served >= requestsMax)) {
@@ -123,6 +148,6 @@ export class Pool implements ClientHooks {
   /** Closes idle connections now and the others after their exchange. */
   close(): void {
     this.closed = true
-    for (let connection = this.idleStack.pop(); connection !== undefined; connection = this.idleStack.pop()) connection.close()
+    while (this.idleStack.length > 0) this.closeNewestIdle()
   }
 }

@@ -3,23 +3,26 @@ import { ipFamily, log } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
 import type { ServerConnection } from "../../http/index.ts"
 import { ClientTls, dial, type DialHandle, type DialHandler, encodePreface } from "../../net/index.ts"
+import type { MetricsRegistry } from "../../observe/index.ts"
 import type { BalancerDefinition } from "../../plugin/index.ts"
 import { Cluster, type Dialer, EJECTED, Ejection, Peer, RETURNED, RetryBudget } from "../../upstream/index.ts"
 import { balancers } from "../features.gen.ts"
 import type { ClusterConfig, Config } from "../schema.ts"
+import { ClusterMeter } from "./cluster-meter.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 
 /** Limits of response heads; the request side's are the listener's. */
 const HEAD_BYTES_MAX = 256 * 1024
 const FIELDS_MAX = 512
 
-/** Builds the clusters, each with its peers and no connections yet. */
-export function compileClusters(config: Config, deps: CompileDeps): CompiledClusters {
+/** Builds the clusters, each with its peers and no connections yet. `registry` knows where each one's numbers go; null = nobody counts. */
+export function compileClusters(config: Config, deps: CompileDeps, registry: MetricsRegistry | null): CompiledClusters {
   const clusters = new Map<string, Cluster>()
   const keys = new Map<string, string>()
   for (const [name, settings] of Object.entries(config.clusters)) {
-    const cluster = buildCluster(name, settings, deps)
-    cluster.setPeers((deps.peers[name] ?? []).map(peer => new Peer(peer, peer.slot, deps.states)))
+    const meter = registry === null || deps.metrics === null ? null : new ClusterMeter(deps.metrics, registry.cluster(name))
+    const cluster = buildCluster(name, settings, deps, meter)
+    cluster.setPeers((deps.peers[name] ?? []).map(peer => new Peer(peer, peer.slot, deps.states, peer.metrics)))
     clusters.set(name, cluster)
     keys.set(name, JSON.stringify({ tls: settings.tls, pool: settings.pool, proxyProtocol: settings.proxyProtocol }))
   }
@@ -41,7 +44,7 @@ export interface CompiledClusters {
   readonly keys: ReadonlyMap<string, string>
 }
 
-function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps): Cluster {
+function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, meter: ClusterMeter | null): Cluster {
   const definition = balancers.find(balancer => balancer.name === settings.balance.name) as BalancerDefinition<unknown>
   const { options } = settings.balance
   const { pool, health } = settings
@@ -66,6 +69,7 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps):
     time: deps.time,
     dialer: compileDialer(settings, deps),
     budget: new RetryBudget(deps.states, deps.clusterSlots[name] ?? 0, settings.retry.budget),
+    meter,
     judge(cluster, peer, ok) {
       if (ejection === null) return
       if (seen !== cluster.peers) {

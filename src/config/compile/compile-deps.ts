@@ -8,6 +8,8 @@ import type { Stage } from "./step-list.ts"
 /** A peer with the slot of its shared state. */
 export interface SlottedPeer extends PeerEndpoint {
   readonly slot: number
+  /** Place of its numbers among the metrics. Default: they go nowhere. */
+  readonly metrics?: number
 }
 
 /** What a snapshot is compiled with. The worker gives the real things; explain and check give quiet ones. */

@@ -199,7 +199,7 @@ export class DataPlane {
 
   private setPeers(cluster: string, peers: Prepare["peers"][string]): void {
     const of = this.live?.snapshot.clusters.get(cluster)
-    of?.setPeers(peers.map(peer => new Peer(peer, peer.slot, this.states)))
+    of?.setPeers(peers.map(peer => new Peer(peer, peer.slot, this.states, peer.metrics)))
   }
 
   private drain(timeoutMs: number): void {

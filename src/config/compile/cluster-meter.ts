@@ -1,0 +1,31 @@
+// HOT
+import { CLUSTER, PEER, type WorkerMetrics } from "../../observe/index.ts"
+import type { AttemptMeter, Peer } from "../../upstream/index.ts"
+
+/** Writes the numbers of a cluster and of its peers into the metrics of this thread. */
+export class ClusterMeter implements AttemptMeter {
+  private readonly metrics: WorkerMetrics
+  private readonly at: number
+
+  /** `at`: offset of the cluster's block; those of the peers stand with them. */
+  constructor(metrics: WorkerMetrics, at: number) {
+    this.metrics = metrics
+    this.at = at
+  }
+
+  began(peer: Peer, again: boolean): void {
+    this.metrics.add(this.at + CLUSTER.attempts, 1)
+    this.metrics.add(peer.metrics + PEER.attempts, 1)
+    if (again) this.metrics.add(this.at + CLUSTER.retries, 1)
+  }
+
+  failed(peer: Peer): void {
+    this.metrics.add(this.at + CLUSTER.failures, 1)
+    this.metrics.add(peer.metrics + PEER.failures, 1)
+  }
+
+  connected(peer: Peer, ms: number): void {
+    this.metrics.observe(this.at + CLUSTER.connect, ms)
+    this.metrics.observe(peer.metrics + PEER.connect, ms)
+  }
+}
