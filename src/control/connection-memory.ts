@@ -3,9 +3,13 @@ import { ConnectionLimits, type LimitOptions } from "../net/index.ts"
 
 /** A listener's counts of open connections: memory that all workers share, and the limits that it was made for. */
 export interface ListenerLimits {
+  /** The same number is the same memory: what is posted arrives as another object each time. */
+  readonly id: number
   readonly memory: SharedArrayBuffer
   readonly options: LimitOptions
 }
+
+let lastId = 0
 
 export type LimitsByListener = Readonly<Record<string, ListenerLimits>>
 
@@ -16,7 +20,7 @@ export function limitsOf(config: Config, workers: number, before: LimitsByListen
       const options: LimitOptions = { connectionsMax: limits.connectionsMax, perClientMax: limits.connectionsPerClientMax, workers }
       const known = before[name]
       const same = known?.options.connectionsMax === options.connectionsMax && known.options.perClientMax === options.perClientMax
-      return [name, same ? known : { memory: ConnectionLimits.share(options), options }]
+      return [name, same ? known : { id: ++lastId, memory: ConnectionLimits.share(options), options }]
     }),
   )
 }

@@ -33,8 +33,8 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   /** Sockets that accept for it. */
   listening: Listening[] = []
   certificates: CertificateStore | null = null
-  /** Where connections are counted over all workers. */
-  limitsMemory: SharedArrayBuffer | null = null
+  /** Number of the memory where connections are counted over all workers. */
+  limitsId = 0
   private readonly counts: WorkerCounts
   private readonly metrics: WorkerMetrics
   private readonly metricsAt: number

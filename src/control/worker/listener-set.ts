@@ -36,7 +36,7 @@ export class ListenerSet {
       Object.entries(snapshot.config.listeners).forEach(([name, config], index) => {
         const old = this.live.get(name)
         const count = limits[name]
-        if (old !== undefined && this.liveKeys.get(name) === keyOf(config) && old.limitsMemory === (count?.memory ?? null)) {
+        if (old !== undefined && this.liveKeys.get(name) === keyOf(config) && old.limitsId === (count?.id ?? 0)) {
           runtimes.set(name, old)
           return
         }
@@ -44,7 +44,7 @@ export class ListenerSet {
         runtimes.set(name, runtime)
         fresh.push(runtime)
         runtime.swap(snapshot)
-        runtime.limitsMemory = count?.memory ?? null
+        runtime.limitsId = count?.id ?? 0
         runtime.certificates = config.tls === null ? null : new CertificateStore(tlsOptions(config.tls))
         runtime.certificates?.watch()
         const counter = count === undefined ? null : new ConnectionLimits(count.memory, count.options, this.worker)
