@@ -116,6 +116,16 @@ describe("worker pool", () => {
     expect(pool.terminate(7)).toBe(false)
   })
 
+  test("drills in a row are each replaced at once: they say nothing about the worker's health", async () => {
+    const { pool, threads } = await serving(1)
+    const start = performance.now()
+    for (let round = 2; round < 12; round++) {
+      expect(pool.terminate(0)).toBe(true)
+      expect(await until(() => threads.length === round && pool.ready())).toBe(true)
+    }
+    expect(performance.now() - start).toBeLessThan(1000)
+  })
+
   test("a worker whose event loop stands still is ended and replaced, and only that one", async () => {
     const { pool, threads, errors } = await serving(2)
     threads[1]!.hung = true

@@ -113,7 +113,7 @@ export class WorkerPool {
   terminate(index: number): boolean {
     const slot = this.#slots[index]
     if (slot === undefined || slot.state === "waiting" || slot.state === "stopped") return false
-    slot.kill("ended by the operator")
+    slot.kill("ended by the operator", true)
     return true
   }
 

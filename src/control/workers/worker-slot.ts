@@ -31,7 +31,7 @@ const GONE_MS = 5000
 /** A worker that lived this long was healthy: its next restart is at once. */
 const HEALTHY_MS = 10_000
 const BACKOFF_FIRST_MS = 100
-const BACKOFF_MAX_MS = 5000
+const BACKOFF_MAX_MS = 1000
 
 type Answer = "ready" | "prepared" | "committed" | "drained"
 
@@ -49,6 +49,7 @@ export class WorkerSlot {
   #nextId = 1
   #prepared: Prepare | null = null
   #reason = ""
+  #wanted = false
   #replace = true
   state: SlotState = "stopped"
   /** Version that this worker serves, 0 = none. */
@@ -74,6 +75,7 @@ export class WorkerSlot {
     this.version = 0
     this.#prepared = null
     this.#reason = ""
+    this.#wanted = false
     this.#startedAt = performance.now()
     this.#owner.started(this.index)
     await this.#call("ready", READY_MS, () => this.#spawn(life))
@@ -186,10 +188,11 @@ export class WorkerSlot {
     this.#port?.post(message)
   }
 
-  /** Ends the thread; a replacement follows. */
-  kill(reason: string): void {
+  /** Ends the thread; a replacement follows. `wanted`: somebody asked for it, so it says nothing about the thread's health. */
+  kill(reason: string, wanted = false): void {
     if (this.#port === null) return
     if (this.#reason === "") this.#reason = reason
+    this.#wanted ||= wanted
     this.#port.terminate()
     // should the runtime never tell of the end, the place must not stay empty
     const life = this.#life
@@ -266,7 +269,7 @@ export class WorkerSlot {
     this.state = this.#replace ? "waiting" : "stopped"
     this.#fail(new Error(reason))
     if (!this.#replace) return this.#owner.lost(this.index, reason, -1)
-    this.#quickDeaths = lived > HEALTHY_MS ? 0 : this.#quickDeaths + 1
+    this.#quickDeaths = lived > HEALTHY_MS || this.#wanted ? 0 : this.#quickDeaths + 1
     const again = this.#quickDeaths <= 1 ? 0 : Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (this.#quickDeaths - 2))
     this.restarts++
     this.#owner.lost(this.index, reason, again)
