@@ -121,7 +121,7 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
   const { to } = route
   if (to.kind === "cluster") return clusterSteps(parts.clusters.get(to.cluster)!, rulesOf(route, parts.config, false))
   if (to.kind !== "origin") return null
-  if (to.via !== null && to.via !== undefined) return clusterSteps(parts.clusters.get(to.via)!, rulesOf(route, parts.config, true))
+  if (to.via !== null && to.via !== undefined) return throughParent(clusterSteps(parts.clusters.get(to.via)!, rulesOf(route, parts.config, true)), parts)
   const rules = rulesOf(route, parts.config, false)
   const byListener = new Map([...parts.origins].map(([name, origins]) => [name, originSteps(origins, rules)]))
   const of = (x: Exchange): ClusterSteps => byListener.get(x.listener!.name)!
@@ -136,6 +136,18 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
     finish: x => (byListener.has(x.listener!.name) ? of(x).finish(x) : NEXT),
     retry: x => of(x).retry(x),
   }
+}
+
+/** Ports and literal addresses are the listener's rules, whoever dials; names are for the parent to resolve. */
+function throughParent(steps: ClusterSteps, { origins }: RouteParts): ClusterSteps {
+  const peer = (x: Exchange): Verdict => {
+    const of = origins.get(x.listener!.name)
+    const fault = of === undefined || !x.forwardForm ? FAULT.notForward : of.parts.checks.target(x)
+    if (fault === null) return steps.peer(x)
+    x.fault = fault
+    return FAULT_VERDICT
+  }
+  return { ...steps, peer }
 }
 
 function localStep(route: RouteConfig, parts: RouteParts): Step {
