@@ -46,6 +46,8 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
   private bodyChunked = false
   private remaining = 0
   private keepAlive = true
+  /** The client itself asked for the close (RFC 9112 section 9.6). */
+  private lastByClient = false
   private trailersWanted = false
   private chunkedOut = false
   /** The response is complete; the request body is not. */
@@ -207,6 +209,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     // An Upgrade that Connection does not name is for nobody (RFC 9110 section 7.8).
     m.upgrade = options.upgrade && m.version === 11 ? upgrade.toLowerCase() : ""
     this.keepAlive = m.version === 11 ? !options.close : options.keepAlive && !options.close
+    this.lastByClient = !this.keepAlive
     const max = this.hooks.limits.requestsMax
     if (this.halfClosed || this.hooks.closing || (max > 0 && this.requests >= max)) this.keepAlive = false
     if (m.forwardForm && fields.get(NAME.host) !== m.authority) fields.set(NAME.host, "Host", m.authority)
@@ -302,6 +305,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     this.m = m
     this.state = ANSWERING
     this.keepAlive = false
+    this.lastByClient = false
     this.answered = false
     this.headSent = false
     this.chunkedOut = false
@@ -411,7 +415,9 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
 
   private finish(): void {
     if (!this.keepAlive) {
-      this.closeGently()
+      // The client said that this was its last request and nothing of it is unread: there is nothing that a reset could destroy.
+      if (this.lastByClient && this.ahead === null && !this.blocked) this.shut(false)
+      else this.closeGently()
       return
     }
     this.nextRequest()
