@@ -96,7 +96,7 @@ export const listenerSchema = z.strictObject({
     "Expects the PROXY protocol, version 1 or 2, from these addresses.",
   ),
   trustedHops: field(z.array(cidrSchema), [], "Proxies in front of us whose X-Forwarded-For and Forwarded are believed."),
-  via: field(z.boolean(), true, "Adds Via to requests and responses (RFC 9110 section 7.6.3)."),
+  via: field(z.boolean(), true, "Adds Via to requests, and to what origins answer (RFC 9110 section 7.6.3); without it a loop is not noticed."),
   limits: field(listenerLimitsSchema, {}, "Limits of this listener."),
   timeouts: field(listenerTimeoutsSchema, {}, "Timeouts towards the client."),
 })

@@ -2,7 +2,7 @@
 import { FAULT } from "../../base/index.ts"
 import { type Exchange, FAULT_VERDICT, NEXT, type Step, type Verdict } from "../../flow/index.ts"
 import { NAME } from "../../http/index.ts"
-import { passes } from "./reverse-fields.ts"
+import { hasPassed } from "./via.ts"
 
 /**
  * What the origin learns of the client:
@@ -22,17 +22,16 @@ export interface ForwardFieldsOptions {
   readonly privacy: Privacy
 }
 
-const PASSES_MAX = 1
-
 /** Request fields towards an origin. Credentials and connection fields of the proxy never travel on (RFC 9110 sections 7.6.1 and 11.7.2). */
 export function forwardRequestStep(options: ForwardFieldsOptions): Step {
   const { via, privacy } = options
-  const viaLine = options.sendVia && (privacy === "transparent" || privacy === "standard") ? `1.1 ${via}` : ""
+  const sends = options.sendVia && (privacy === "transparent" || privacy === "standard")
   const hides = privacy !== "transparent"
   const anonymous = privacy === "anonymous" || privacy === "high"
+  // allow(closure): once a route
   return function forwardRequest(x: Exchange): Verdict {
     const fields = x.request
-    if (fields.has(NAME.via) && passes(fields, via) >= PASSES_MAX) {
+    if (fields.has(NAME.via) && hasPassed(fields, via)) {
       x.fault = FAULT.loop
       return FAULT_VERDICT
     }
@@ -43,7 +42,7 @@ export function forwardRequestStep(options: ForwardFieldsOptions): Step {
       fields.remove(NAME.from)
       if (privacy === "high") fields.remove(NAME.referer)
     }
-    if (viaLine !== "") fields.append("Via", viaLine)
+    if (sends) fields.append("Via", x.version === 10 ? `1.0 ${via}` : `1.1 ${via}`)
     return NEXT
   }
 }
@@ -70,6 +69,7 @@ function addClient(x: Exchange): void {
 /** Response fields from an origin: a challenge of its proxy is none of our client's business. */
 export function forwardResponseStep(options: ForwardFieldsOptions): Step {
   const viaLine = options.sendVia && (options.privacy === "transparent" || options.privacy === "standard") ? `1.1 ${options.via}` : ""
+  // allow(closure): once a route
   return function forwardResponse(x: Exchange): Verdict {
     x.response.remove(NAME.proxyAuthenticate)
     x.response.remove(NAME.proxyAuthenticationInfo)

@@ -2,6 +2,7 @@
 import { FAULT, type CidrSet } from "../../base/index.ts"
 import { type Exchange, FAULT_VERDICT, NEXT, type Step, type Verdict } from "../../flow/index.ts"
 import { type Fields, NAME } from "../../http/index.ts"
+import { hasPassed } from "./via.ts"
 
 export interface ReverseFieldsOptions {
   /** Our name in Via, unique to this process and listener; "" = no Via. */
@@ -12,11 +13,14 @@ export interface ReverseFieldsOptions {
   readonly trusted: CidrSet | null
 }
 
-const SPOOFABLE_LOW =
-  (1 << NAME.xForwardedFor) | (1 << NAME.xForwardedProto) | (1 << NAME.xForwardedHost) | (1 << NAME.forwarded) | (1 << NAME.xRealIp)
-
-/** How often a request may pass this listener before it is a loop. */
-const PASSES_MAX = 1
+/** What we say ourselves, and credentials that are for proxies alone (RFC 9110 section 11.7.2). */
+const SUSPECT_LOW =
+  (1 << NAME.xForwardedFor) |
+  (1 << NAME.xForwardedProto) |
+  (1 << NAME.xForwardedHost) |
+  (1 << NAME.forwarded) |
+  (1 << NAME.xRealIp) |
+  (1 << NAME.proxyAuthorization)
 
 /**
  * Request fields towards our own servers: X-Forwarded-For, -Proto, -Host and Via are ours; what an untrusted client sent of them is dropped
@@ -24,21 +28,28 @@ const PASSES_MAX = 1
  */
 export function reverseRequestStep(options: ReverseFieldsOptions): Step {
   const { via, trusted } = options
-  const tail = `\r\nX-Forwarded-Proto: ${options.scheme}\r\n${via === "" ? "" : `Via: 1.1 ${via}\r\n`}`
+  const proto = `\r\nX-Forwarded-Proto: ${options.scheme}\r\n`
+  const via11 = via === "" ? "" : `Via: 1.1 ${via}\r\n`
+  const via10 = via === "" ? "" : `Via: 1.0 ${via}\r\n`
+  // allow(closure): once a route
   return function reverseRequest(x: Exchange): Verdict {
     const fields = x.request
-    if ((fields.presentLow & SPOOFABLE_LOW) !== 0 || fields.has(NAME.xForwardedPort) || fields.has(NAME.xForwardedPrefix)) {
-      if (trusted !== null && trusted.has(x.peerAddress)) {
-        keepTrusted(x, options)
-        return viaVerdict(x, via)
-      }
-      dropSpoofed(fields)
-    }
-    fields.extra += `X-Forwarded-For: ${x.clientAddress}${tail}X-Forwarded-Host: ${x.authority}\r\n`
-    if (fields.has(NAME.via) && via !== "" && passes(fields, via) >= PASSES_MAX) {
+    if (via !== "" && fields.has(NAME.via) && hasPassed(fields, via)) {
       x.fault = FAULT.loop
       return FAULT_VERDICT
     }
+    const viaLine = x.version === 10 ? via10 : via11
+    if ((fields.presentLow & SUSPECT_LOW) !== 0 || fields.has(NAME.xForwardedPort) || fields.has(NAME.xForwardedPrefix)) {
+      fields.remove(NAME.proxyAuthorization)
+      if (trusted !== null && trusted.has(x.peerAddress)) {
+        keepTrusted(x, options)
+        fields.extra += viaLine
+        return NEXT
+      }
+      dropSpoofed(fields)
+    }
+    if (x.authority === "") fields.extra += `X-Forwarded-For: ${x.clientAddress}${proto}${viaLine}`
+    else fields.extra += `X-Forwarded-For: ${x.clientAddress}${proto}${viaLine}X-Forwarded-Host: ${x.authority}\r\n`
     return NEXT
   }
 }
@@ -58,51 +69,48 @@ function keepTrusted(x: Exchange, options: ReverseFieldsOptions): void {
   const chain = fields.joined(NAME.xForwardedFor)
   fields.set(NAME.xForwardedFor, "X-Forwarded-For", chain === "" ? x.peerAddress : `${chain}, ${x.peerAddress}`)
   if (!fields.has(NAME.xForwardedProto)) fields.append("X-Forwarded-Proto", options.scheme)
-  if (!fields.has(NAME.xForwardedHost)) fields.append("X-Forwarded-Host", x.authority)
+  if (!fields.has(NAME.xForwardedHost) && x.authority !== "") fields.append("X-Forwarded-Host", x.authority)
   if (fields.has(NAME.forwarded)) {
     const hop = x.peerAddress.includes(":") ? `"[${x.peerAddress}]"` : x.peerAddress
     fields.set(NAME.forwarded, "Forwarded", `${fields.joined(NAME.forwarded)}, for=${hop};proto=${options.scheme}`)
   }
 }
 
-function viaVerdict(x: Exchange, via: string): Verdict {
-  if (via === "") return NEXT
-  if (x.request.has(NAME.via) && passes(x.request, via) >= PASSES_MAX) {
-    x.fault = FAULT.loop
-    return FAULT_VERDICT
-  }
-  x.request.append("Via", `1.1 ${via}`)
-  return NEXT
-}
-
-/** How often our name stands in Via. */
-export function passes(fields: Fields, via: string): number {
-  const value = fields.joined(NAME.via)
-  let count = 0
-  for (let at = value.indexOf(via); at >= 0; at = value.indexOf(via, at + via.length)) count++
-  return count
-}
-
-/** Response fields from our own servers: who they are stays inside. */
+/** Response fields from our own servers: who and where they are stays inside. */
 export function reverseResponseStep(options: ReverseFieldsOptions): Step {
+  // allow(closure): once a route
   return function reverseResponse(x: Exchange): Verdict {
     const fields = x.response
     if (fields.has(NAME.server)) fields.remove(NAME.server)
     if (fields.has(NAME.xPoweredBy)) fields.remove(NAME.xPoweredBy)
-    if (fields.has(NAME.location)) rewriteLocation(x, options.scheme)
+    if (fields.has(NAME.location)) rewriteUrl(x, NAME.location, "Location", options)
+    if (fields.has(NAME.contentLocation)) rewriteUrl(x, NAME.contentLocation, "Content-Location", options)
     if (fields.has(NAME.setCookie)) rewriteCookies(x)
     return NEXT
   }
 }
 
-/** A redirect to the peer's own address becomes one to the address that the client used. */
-function rewriteLocation(x: Exchange, scheme: string): void {
-  const location = x.response.get(NAME.location)
-  const match = /^https?:\/\/([^/?#]*)(.*)$/is.exec(location)
-  if (match === null || x.authority === "") return
+/** A URL at the peer's own address becomes one at the address that the client used. */
+function rewriteUrl(x: Exchange, id: number, name: string, options: ReverseFieldsOptions): void {
+  const match = /^https?:\/\/([^/?#]*)(.*)$/is.exec(x.response.get(id))
+  if (match === null) return
   const authority = match[1]!.toLowerCase()
   if (authority !== x.peerName && authority !== peerHost(x.peerName)) return
-  x.response.set(NAME.location, "Location", `${scheme}://${x.authority}${match[2]!}`)
+  const outer = clientBase(x, options)
+  if (outer !== "") x.response.set(id, name, outer + match[2]!)
+}
+
+/** Scheme and authority as the client knows them, "" when it named none. A trusted hop knows better than our own connection. */
+function clientBase(x: Exchange, options: ReverseFieldsOptions): string {
+  let { scheme } = options
+  let { authority } = x
+  if (options.trusted !== null && options.trusted.has(x.peerAddress)) {
+    const proto = x.request.get(NAME.xForwardedProto)
+    const host = x.request.get(NAME.xForwardedHost)
+    if (proto === "http" || proto === "https") scheme = proto
+    if (/^[A-Za-z0-9._-]+(?::[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?$/.test(host)) authority = host
+  }
+  return authority === "" ? "" : `${scheme}://${authority}`
 }
 
 function peerHost(name: string): string {

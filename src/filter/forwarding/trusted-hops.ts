@@ -11,6 +11,7 @@ const HOPS_MAX = 32
  * An entry that is no address stops the walk: whoever wrote it could have written anything further left.
  */
 export function trustedHopsStep(trusted: CidrSet): Step {
+  // allow(closure): once a listener
   return function identifyHops(x: Exchange): Verdict {
     if (!trusted.has(x.peerAddress)) return NEXT
     const list = x.request.has(NAME.xForwardedFor) ? x.request.joined(NAME.xForwardedFor) : forwardedFor(x.request.joined(NAME.forwarded))
