@@ -6,6 +6,7 @@ import { NAME } from "../names.ts"
 import type { TunnelEnd, Upstream } from "../sides.ts"
 import { CHUNKS_BAD, CHUNKS_DONE, ChunkDecoder } from "./chunked.ts"
 import type { AttemptTimes, ClientHooks } from "./client-hooks.ts"
+import { listHas } from "./grammar.ts"
 import { connection as options, stripHopByHop } from "./hop-by-hop.ts"
 import { parseResponseHead, RESPONSE_REFUSED, responseHead } from "./response-head.ts"
 import { cleanTrailers } from "./trailers.ts"
@@ -247,9 +248,9 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     stripHopByHop(fields)
     this.keepAlive = (responseHead.version === 11 ? !options.close : options.keepAlive && !options.close) && this.bodyKind !== BODY_CLOSE
     if (m.status !== 101) return null
-    // The peer may only choose from what was offered (RFC 9110 section 7.8).
-    if (upgrade !== "" && !m.upgrade.split(",").some(offer => offer.trim() === upgrade)) return FAULT.unexpectedUpgrade // allow(closure): once a tunnel
-    if (upgrade !== "") m.upgrade = upgrade
+    // The peer must say what it chose, and may only choose from what was offered (RFC 9110 section 7.8).
+    if (!listHas(m.upgrade, upgrade)) return FAULT.unexpectedUpgrade
+    m.upgrade = upgrade
     return null
   }
 

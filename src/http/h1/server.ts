@@ -1,17 +1,15 @@
 // HOT
 import { assert, type Fault, FAULT } from "../../base/index.ts"
 import type { ConnectionInfo, Wire, WireHandler } from "../../net/index.ts"
-import { Fields } from "../fields.ts"
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
+import { BODY_CHUNKED, BODY_NONE, type Message } from "../message.ts"
 import { NAME } from "../names.ts"
 import type { Downstream, TunnelEnd } from "../sides.ts"
-import { CHUNKS_BAD, CHUNKS_DONE, ChunkDecoder } from "./chunked.ts"
 import { connection as options, stripHopByHop } from "./hop-by-hop.ts"
+import { BODY_BAD, BODY_MORE, RequestBody } from "./request-body.ts"
 import { INCOMPLETE, parseRequestHead, REFUSED, refusal } from "./request-head.ts"
 import type { ServerHooks } from "./server-hooks.ts"
-import { cleanTrailers } from "./trailers.ts"
+import { ServerWriter } from "./server-writer.ts"
 import { H1Tunnel, type TunnelOwner } from "./tunnel-end.ts"
-import { WireOut } from "./wire-out.ts"
 
 // what the connection waits for
 const HEAD = 0
@@ -28,51 +26,34 @@ const LINGER_MS = 2000
 /** How long a half-closed client may be silent before we ask whether it is still there. */
 const PROBE_MS = 100
 const KEEP_ALIVE_PROBE_MS = 30_000
-const TRAILER_BYTES_MAX = 16 * 1024
 /** Octets of a request body that are read and dropped after the answer, to keep the connection. */
 const DISCARD_BYTES_MAX = 256 * 1024
-const RATE_GRACE_MS = 10_000
+/** Empty lines before a request line that are forgiven. */
 const CRLF_SKIP_MAX = 4
+const LINE_FEED = 10
 
 /** One client connection that speaks HTTP/1.1 or 1.0: bytes to messages and back, one exchange at a time, pipelined heads kept for later. */
-export class ServerConnection extends WireOut implements WireHandler, Downstream, TunnelOwner {
+export class ServerConnection extends ServerWriter implements WireHandler, Downstream, TunnelOwner {
   readonly info: ConnectionInfo
-  private readonly hooks: ServerHooks
   private state = HEAD
-  private m: Message | null = null
   /** Octets read ahead of what the state takes. */
   private ahead: Buffer | null = null
-  private chunks: ChunkDecoder | null = null
-  private bodyChunked = false
-  private remaining = 0
-  private keepAlive = true
+  private body: RequestBody | null = null
   /** The client itself asked for the close (RFC 9112 section 9.6). */
   private lastByClient = false
-  private trailersWanted = false
-  private chunkedOut = false
-  /** The response is complete; the request body is not. */
-  private answered = false
-  private headSent = false
-  private continueDue = false
   private bodyPaused = false
   private readPaused = false
   private halfClosed = false
   private probing = false
   private parsing = false
-  private bodyStartedAt = 0
-  private bodyBytes = 0
-  /** How long the reading of this body was held back by ourselves. */
-  private pausedMs = 0
-  private pausedAt = 0
   private requests = 0
   private tunnel: H1Tunnel | null = null
   /** What filters remember of this connection (failed log-ins …), by slot. */
   slots: unknown[] | null = null
 
   constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks) {
-    super(wire, hooks.time)
+    super(wire, hooks)
     this.info = info
-    this.hooks = hooks
     this.arm(hooks.timeouts.idle)
   }
 
@@ -82,7 +63,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     this.time.clock.tick()
     switch (this.state) {
       case HEAD:
-        this.readHeads(this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk]))
+        this.headData(chunk)
         return
       case BODY:
         this.readBody(chunk, 0)
@@ -93,6 +74,18 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
       default:
         return
     }
+  }
+
+  private headData(chunk: Buffer): void {
+    const ahead = this.ahead
+    if (ahead === null) {
+      this.readHeads(chunk)
+      return
+    }
+    const all = Buffer.concat([ahead, chunk])
+    // No line ended, so no head did: a client that drips must not have its head parsed once an octet.
+    if (chunk.indexOf(LINE_FEED) < 0 && all.length <= this.hooks.limits.headBytesMax) this.ahead = all
+    else this.readHeads(all)
   }
 
   private keepAhead(chunk: Buffer): void {
@@ -119,12 +112,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     let rest: Buffer | null = buffer
     while (rest !== null && this.state === HEAD) rest = this.readHead(rest)
     this.parsing = false
-    if (rest !== null && this.state !== CLOSED && this.state !== LINGER) this.keepRest(rest)
-  }
-
-  private keepRest(rest: Buffer): void {
-    if (this.state === HEAD) this.ahead = rest
-    else if (this.state === ANSWERING) this.keepAhead(rest)
+    if (rest !== null && this.state === ANSWERING) this.keepAhead(rest)
   }
 
   /** One head; returns what is left, or null when nothing is. */
@@ -158,10 +146,10 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
       this.arm(this.hooks.timeouts.head)
     }
     this.ahead = start === 0 ? buffer : buffer.subarray(start)
-    return this.ahead
+    return null
   }
 
-  /** Empty lines before a request line are forgiven, a few of them (RFC 9112 section 2.2). */
+  /** Empty lines before a request line are no request (RFC 9112 section 2.2). */
   private skipLineEnds(buffer: Buffer): number {
     let at = 0
     while (at < CRLF_SKIP_MAX * 2 && at + 1 < buffer.length && buffer[at] === 13 && buffer[at + 1] === 10) at += 2
@@ -171,11 +159,8 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
   private headRead(m: Message, buffer: Buffer, bodyStart: number): Buffer | null {
     this.m = m
     this.requests++
-    this.answered = false
-    this.headSent = false
-    this.chunkedOut = false
     this.readConnection(m)
-    this.continueDue = m.expectContinue
+    this.beginResponse(m.expectContinue)
     const rest = bodyStart === buffer.length ? null : buffer.subarray(bodyStart)
     if (m.requestBody === BODY_NONE) {
       this.state = ANSWERING
@@ -184,15 +169,8 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
       return rest
     }
     this.state = BODY
-    this.remaining = m.requestLength
-    this.bodyChunked = m.requestBody === BODY_CHUNKED
-    this.bodyBytes = 0
-    this.pausedMs = 0
-    this.bodyStartedAt = this.time.clock.now()
-    if (m.requestBody === BODY_CHUNKED) {
-      if (this.chunks === null) this.chunks = new ChunkDecoder(TRAILER_BYTES_MAX)
-      else this.chunks.reset()
-    }
+    if (this.body === null) this.body = new RequestBody()
+    this.body.begin(m.requestBody === BODY_CHUNKED, m.requestLength, this.time.clock.now())
     this.arm(this.hooks.timeouts.body)
     this.hooks.start(m)
     // The start may have ended everything; what is left is then not a body.
@@ -206,8 +184,8 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     const trailers = fields.has(NAME.te) && /(^|,)[ \t]*trailers[ \t]*(;|,|$)/i.test(fields.joined(NAME.te))
     stripHopByHop(fields)
     this.trailersWanted = trailers && m.version === 11
-    // An Upgrade that Connection does not name is for nobody (RFC 9110 section 7.8).
-    m.upgrade = options.upgrade && m.version === 11 ? upgrade.toLowerCase() : ""
+    // An Upgrade that Connection does not name is for nobody, and one with a body would have to wait for its end (RFC 9110 section 7.8).
+    m.upgrade = options.upgrade && m.version === 11 && m.requestBody === BODY_NONE ? upgrade.toLowerCase() : ""
     this.keepAlive = m.version === 11 ? !options.close : options.keepAlive && !options.close
     this.lastByClient = !this.keepAlive
     const max = this.hooks.limits.requestsMax
@@ -217,44 +195,24 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
 
   /** Feeds body octets; returns what lies behind the body, or null. Once answered, the octets are only counted. */
   private readBody(buffer: Buffer, at: number): Buffer | null {
-    this.bodyBytes += buffer.length - at
-    if (this.answered && this.bodyBytes > DISCARD_BYTES_MAX) {
+    const body = this.body!
+    const next = body.push(buffer, at, this)
+    if (this.state !== BODY) return null
+    if (this.m === null && body.bytes > DISCARD_BYTES_MAX) {
       this.closeGently()
       return null
     }
-    const next = this.bodyChunked ? this.chunks!.push(buffer, at, this) : this.readLengthBody(buffer, at)
-    if (this.state !== BODY) return null
-    if (this.bodyChunked) {
-      if (this.chunks!.state === CHUNKS_BAD) {
-        this.bodyFault(FAULT.malformed)
-        return null
-      }
-      if (this.chunks!.state !== CHUNKS_DONE) return this.bodyGoesOn()
-    } else if (this.remaining > 0) return this.bodyGoesOn()
-    return this.bodyRead(buffer, next)
-  }
-
-  private bodyGoesOn(): null {
-    if (this.bodyPaused) return null
-    if (this.tooSlow()) this.bodyFault(FAULT.bodyTimeout)
-    else this.arm(this.hooks.timeouts.body)
+    const { state } = body
+    if (state === BODY_BAD) this.bodyFault(FAULT.malformed)
+    else if (state === BODY_MORE) this.bodyGoesOn()
+    else return this.bodyRead(buffer, next)
     return null
   }
 
-  /** A body that drips keeps every idle timer content; its average rate gives it away. */
-  private tooSlow(): boolean {
-    const min = this.hooks.timeouts.bodyRateMin
-    if (min === 0) return false
-    const elapsed = this.time.clock.now() - this.bodyStartedAt - this.pausedMs
-    return elapsed > RATE_GRACE_MS && (this.bodyBytes * 1000) / elapsed < min
-  }
-
-  private readLengthBody(buffer: Buffer, at: number): number {
-    const take = Math.min(this.remaining, buffer.length - at)
-    if (take === 0) return at
-    this.remaining -= take
-    this.onChunkData(at === 0 && take === buffer.length ? buffer : buffer.subarray(at, at + take))
-    return at + take
+  private bodyGoesOn(): void {
+    if (this.bodyPaused) return
+    if (this.body!.tooSlow(this.hooks.timeouts.bodyRateMin, this.time.clock.now())) this.bodyFault(FAULT.bodyTimeout)
+    else this.arm(this.hooks.timeouts.body)
   }
 
   onChunkData(data: Uint8Array): void {
@@ -264,7 +222,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
 
   private bodyRead(buffer: Buffer, at: number): Buffer | null {
     const rest = at < buffer.length ? buffer.subarray(at) : null
-    const trailers = this.bodyChunked ? cleanTrailers(this.chunks!.trailers) : ""
+    const trailers = this.body!.trailers()
     if (trailers === null) {
       this.bodyFault(FAULT.malformed)
       return null
@@ -306,98 +264,15 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
     this.state = ANSWERING
     this.keepAlive = false
     this.lastByClient = false
-    this.answered = false
-    this.headSent = false
-    this.chunkedOut = false
-    this.continueDue = false
+    this.beginResponse(false)
     this.disarm()
     if (m.startedAt === 0) m.startedAt = this.time.clock.now()
     this.hooks.refuse(m, fault)
   }
 
-  // ---- writing (Downstream)
+  // ---- the response is out
 
-  sendInterim(status: number, lines: string): void {
-    const m = this.m
-    if (m === null || this.headSent || m.version < 11) return
-    if (status === 100) {
-      this.continueBody()
-      return
-    }
-    this.putText(`HTTP/1.1 ${status} ${status === 103 ? "Early Hints" : "Interim"}\r\n${lines}\r\n`)
-    this.flush()
-  }
-
-  continueBody(): void {
-    if (!this.continueDue || this.headSent) return
-    this.continueDue = false
-    this.putText("HTTP/1.1 100 Continue\r\n\r\n")
-    this.flush()
-  }
-
-  sendHead(m: Message): void {
-    assert(this.m === m && !this.headSent, "one head an exchange")
-    this.headSent = true
-    const fields = m.response
-    const extra = this.frameOut(m, fields)
-    const line = m.status === 200 && m.reason === "OK" ? "HTTP/1.1 200 OK\r\n" : `HTTP/1.1 ${m.status} ${m.reason}\r\n`
-    this.putText(`${line}${fields.render()}${extra}\r\n`)
-  }
-
-  /** Decides how the body is delimited for this client and returns the lines that say so (RFC 9112 section 6). */
-  private frameOut(m: Message, fields: Fields): string {
-    let extra = ""
-    if (m.responseBody === BODY_TUNNEL) {
-      if (m.status === 101) extra = `Connection: upgrade\r\nUpgrade: ${m.upgrade}\r\n`
-      fields.remove(NAME.transferEncoding)
-      fields.remove(NAME.contentLength)
-      return extra
-    }
-    const bodiless = m.method === "HEAD" || m.status === 204 || m.status === 304
-    if (bodiless) fields.remove(NAME.transferEncoding)
-    else if (m.responseBody === BODY_NONE || m.responseBody === BODY_LENGTH) {
-      fields.remove(NAME.transferEncoding)
-      if (!fields.has(NAME.contentLength)) extra = `Content-Length: ${m.responseLength}\r\n`
-    } else {
-      fields.remove(NAME.contentLength)
-      if (m.version === 11) {
-        this.chunkedOut = true
-        if (!fields.has(NAME.transferEncoding)) extra = "Transfer-Encoding: chunked\r\n"
-      } else {
-        fields.remove(NAME.transferEncoding)
-        this.keepAlive = false
-      }
-    }
-    if (this.continueDue || this.hooks.closing) this.keepAlive = false
-    if (!this.keepAlive) return `${extra}Connection: close\r\n`
-    return m.version === 10 ? `${extra}Connection: keep-alive\r\n` : extra
-  }
-
-  sendBody(chunk: Uint8Array): boolean {
-    if (this.state === CLOSED || chunk.length === 0) return true
-    if (this.chunkedOut) {
-      this.putText(`${chunk.length.toString(16)}\r\n`)
-      this.putChunk(chunk)
-      this.putText("\r\n")
-    } else this.putChunk(chunk)
-    if (!this.blocked) return true
-    this.arm(this.hooks.timeouts.write)
-    return false
-  }
-
-  sendText(text: string): boolean {
-    if (this.state === CLOSED || text.length === 0) return true
-    if (this.chunkedOut) this.putText(`${text.length.toString(16)}\r\n${text}\r\n`)
-    else this.putText(text)
-    return !this.blocked
-  }
-
-  sendEnd(trailers: string): void {
-    assert(this.headSent, "the head goes first")
-    if (this.chunkedOut) this.putText(`0\r\n${this.trailersWanted ? trailers : ""}\r\n`)
-    this.flush()
-    this.answered = true
-    this.m = null
+  protected onAnswered(): void {
     if (this.state === BODY) this.finishEarly()
     else if (this.state === ANSWERING) this.finish()
   }
@@ -441,7 +316,7 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
   pauseBody(): void {
     if (this.state !== BODY || this.bodyPaused) return
     this.bodyPaused = true
-    this.pausedAt = this.time.clock.now()
+    this.body!.pause(this.time.clock.now())
     this.disarm()
     this.pauseReading()
   }
@@ -449,14 +324,10 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
   resumeBody(): void {
     if (!this.bodyPaused) return
     this.bodyPaused = false
-    this.pausedMs += this.time.clock.now() - this.pausedAt
     if (this.state !== BODY) return
+    this.body!.resume(this.time.clock.now())
     this.arm(this.hooks.timeouts.body)
     this.resumeReading()
-  }
-
-  closeAfter(): void {
-    this.keepAlive = false
   }
 
   abort(_fault: Fault): void {
@@ -473,14 +344,10 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
       this.wire.shutdown()
       return
     }
-    if (this.m !== null && !this.answered) {
+    if (this.m !== null) {
       this.disarm()
       this.m.onDownDrain()
     } else if (this.state === HEAD) this.arm(this.hooks.timeouts.idle)
-  }
-
-  protected onProgress(): void {
-    if (this.blocked) this.arm(this.hooks.timeouts.write)
   }
 
   takeTunnel(): TunnelEnd {
@@ -628,7 +495,6 @@ export class ServerConnection extends WireOut implements WireHandler, Downstream
   private probe(): void {
     this.probing = false
     if (this.headSent || this.m === null || this.m.version < 11) return
-    this.putText("HTTP/1.1 100 Continue\r\n\r\n")
-    this.flush()
+    this.sayContinue()
   }
 }

@@ -1,0 +1,14 @@
+import { readdirSync, readlinkSync } from "node:fs"
+
+/** How many sockets a process holds, listeners included. */
+export function openSockets(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).filter(fd => targetOf(`/proc/${pid}/fd/${fd}`).startsWith("socket:")).length
+}
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return "" // closed meanwhile
+  }
+}
