@@ -274,6 +274,7 @@ export class OriginAttempt implements DialHandler, Waiter {
 }
 
 /** The steps of a route to the origin that the request names. */
+// allow(closure): made once for each route
 export function originSteps(origins: Origins, rules: AttemptRules): ClusterSteps {
   function attemptOf(x: Exchange): OriginAttempt {
     if (!(x.attempt instanceof OriginAttempt)) x.attempt = new OriginAttempt(x)

@@ -18,6 +18,7 @@ function attemptOf(x: Exchange): Attempt {
   return x.attempt as Attempt
 }
 
+// allow(closure): made once for each route
 export function clusterSteps(cluster: Cluster, rules: AttemptRules): ClusterSteps {
   return {
     peer(x: Exchange): Verdict {

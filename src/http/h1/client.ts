@@ -9,6 +9,7 @@ import type { AttemptTimes, ClientHooks } from "./client-hooks.ts"
 import { listHas } from "./grammar.ts"
 import { connection as options, stripHopByHop } from "./hop-by-hop.ts"
 import { parseResponseHead, RESPONSE_REFUSED, responseHead } from "./response-head.ts"
+import { hasControls, withoutControls } from "./stray-controls.ts"
 import { cleanTrailers } from "./trailers.ts"
 import { H1Tunnel, type TunnelOwner } from "./tunnel-end.ts"
 import { WireOut } from "./wire-out.ts"
@@ -394,14 +395,4 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     else if (this.state === HEAD) this.fail(FAULT.headTimeoutUpstream)
     else this.close()
   }
-}
-
-function hasControls(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
-  return /[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(text)
-}
-
-function withoutControls(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
-  return text.replace(/[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/g, " ")
 }

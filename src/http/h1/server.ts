@@ -3,29 +3,16 @@ import { assert, type Fault, FAULT } from "../../base/index.ts"
 import type { ConnectionInfo, Wire, WireHandler } from "../../net/index.ts"
 import { BODY_CHUNKED, BODY_NONE, type Message } from "../message.ts"
 import { NAME } from "../names.ts"
-import type { Downstream, TunnelEnd } from "../sides.ts"
+import type { Downstream } from "../sides.ts"
 import { connection as options, stripHopByHop } from "./hop-by-hop.ts"
 import { BODY_BAD, BODY_MORE, RequestBody } from "./request-body.ts"
 import { INCOMPLETE, parseRequestHead, REFUSED, refusal } from "./request-head.ts"
 import type { ServerHooks } from "./server-hooks.ts"
-import { ServerWriter } from "./server-writer.ts"
-import { H1Tunnel, type TunnelOwner } from "./tunnel-end.ts"
-
-// what the connection waits for
-const HEAD = 0
-const BODY = 1
-/** The request is complete, the response is not. */
-const ANSWERING = 2
-const TUNNEL = 3
-/** We have closed our half and read on so that the reset does not destroy what we sent (RFC 9112 section 9.6). */
-const LINGER = 4
-const CLOSED = 5
+import { ANSWERING, BODY, CLOSED, HEAD, LINGER, ServerEnds } from "./server-ends.ts"
 
 const SMALL_HEAD = 4096
-const LINGER_MS = 2000
 /** How long a half-closed client may be silent before we ask whether it is still there. */
 const PROBE_MS = 100
-const KEEP_ALIVE_PROBE_MS = 30_000
 /** Octets of a request body that are read and dropped after the answer, to keep the connection. */
 const DISCARD_BYTES_MAX = 256 * 1024
 /** Empty lines before a request line that are forgiven. */
@@ -33,21 +20,14 @@ const CRLF_SKIP_MAX = 4
 const LINE_FEED = 10
 
 /** One client connection that speaks HTTP/1.1 or 1.0: bytes to messages and back, one exchange at a time, pipelined heads kept for later. */
-export class ServerConnection extends ServerWriter implements WireHandler, Downstream, TunnelOwner {
+export class ServerConnection extends ServerEnds implements WireHandler, Downstream {
   readonly info: ConnectionInfo
-  private state = HEAD
-  /** Octets read ahead of what the state takes. */
-  private ahead: Buffer | null = null
   private body: RequestBody | null = null
   /** The client itself asked for the close (RFC 9112 section 9.6). */
   private lastByClient = false
   private bodyPaused = false
-  private readPaused = false
-  private halfClosed = false
-  private probing = false
   private parsing = false
   private requests = 0
-  private tunnel: H1Tunnel | null = null
   /** What filters remember of this connection (failed log-ins …), by slot. */
   slots: unknown[] | null = null
 
@@ -55,6 +35,10 @@ export class ServerConnection extends ServerWriter implements WireHandler, Downs
     super(wire, hooks)
     this.info = info
     this.arm(hooks.timeouts.idle)
+  }
+
+  protected tellClosed(): void {
+    this.hooks.closed(this)
   }
 
   // ---- reading
@@ -91,18 +75,6 @@ export class ServerConnection extends ServerWriter implements WireHandler, Downs
   private keepAhead(chunk: Buffer): void {
     this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
     this.pauseReading()
-  }
-
-  private pauseReading(): void {
-    if (this.readPaused || this.state === CLOSED) return
-    this.readPaused = true
-    this.wire.pause()
-  }
-
-  private resumeReading(): void {
-    if (!this.readPaused || this.state === CLOSED) return
-    this.readPaused = false
-    this.wire.resume()
   }
 
   /** Takes as many whole heads from the buffer as can be served now. */
@@ -350,68 +322,6 @@ export class ServerConnection extends ServerWriter implements WireHandler, Downs
     } else if (this.state === HEAD) this.arm(this.hooks.timeouts.idle)
   }
 
-  takeTunnel(): TunnelEnd {
-    assert(this.headSent && this.state === ANSWERING, "a tunnel begins behind a head")
-    this.flush()
-    this.state = TUNNEL
-    this.endTimer()
-    const ahead = this.ahead
-    this.ahead = null
-    this.closed = true
-    this.tunnel = new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
-    return this.tunnel
-  }
-
-  tunnelGone(): void {
-    this.hooks.closed(this)
-  }
-
-  // ---- ends
-
-  /** Flushes, closes our half and reads on for a moment. */
-  private closeGently(): void {
-    if (this.state === CLOSED || this.state === LINGER) return
-    this.m = null
-    this.flush()
-    if (this.halfClosed && !this.blocked) {
-      this.shut(false)
-      return
-    }
-    this.state = LINGER
-    this.ahead = null
-    this.arm(this.blocked ? Math.max(this.hooks.timeouts.write, LINGER_MS) : LINGER_MS)
-    if (!this.blocked) this.wire.shutdown()
-    this.resumeReading()
-  }
-
-  private shut(reset: boolean): void {
-    if (this.state === CLOSED) return
-    this.state = CLOSED
-    this.closed = true
-    this.dropOutput()
-    this.endTimer()
-    if (reset) this.wire.terminate()
-    else this.wire.end()
-  }
-
-  /** Closes a connection that waits for a request; others finish theirs and then close. */
-  closeIdle(): void {
-    if (this.state === HEAD && this.m === null && this.ahead === null) this.shut(false)
-    else this.keepAlive = this.headSent ? this.keepAlive : false
-  }
-
-  /** Cuts whatever is under way. */
-  closeNow(): void {
-    if (this.tunnel !== null) {
-      this.tunnel.abort()
-      return
-    }
-    const m = this.m
-    this.m = null
-    this.shut(true)
-    if (m !== null) m.onClientGone(FAULT.draining)
-  }
-
   onEnd(_wire: Wire): void {
     this.halfClosed = true
     switch (this.state) {
@@ -432,39 +342,6 @@ export class ServerConnection extends ServerWriter implements WireHandler, Downs
       default:
         this.shut(false)
     }
-  }
-
-  private dropPartial(): void {
-    if (this.m === null) return
-    this.hooks.recycle(this.m)
-    this.m = null
-  }
-
-  private watchPeer(): void {
-    const wire = this.wire as Wire & { setKeepAlive?(on: boolean, ms: number): void }
-    wire.setKeepAlive?.(true, KEEP_ALIVE_PROBE_MS)
-  }
-
-  private lost(fault: Fault): void {
-    const m = this.m
-    this.m = null
-    this.shut(true)
-    if (m !== null) m.onClientGone(fault)
-  }
-
-  onClose(_wire: Wire, _error: Error | null): void {
-    const m = this.m
-    const reading = this.state === HEAD
-    this.m = null
-    this.state = CLOSED
-    this.closed = true
-    this.dropOutput()
-    this.endTimer()
-    if (m !== null) {
-      if (reading) this.hooks.recycle(m)
-      else m.onClientGone(FAULT.aborted)
-    }
-    this.hooks.closed(this)
   }
 
   override onTimer(): void {
@@ -489,12 +366,5 @@ export class ServerConnection extends ServerWriter implements WireHandler, Downs
   private bodyTimer(): void {
     if (this.blocked) this.lost(FAULT.writeTimeout)
     else this.bodyFault(FAULT.bodyTimeout)
-  }
-
-  /** Asks a half-closed client for a sign of life: an interim response that it may ignore; one that is gone answers with a reset. */
-  private probe(): void {
-    this.probing = false
-    if (this.headSent || this.m === null || this.m.version < 11) return
-    this.sayContinue()
   }
 }

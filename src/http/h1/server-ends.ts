@@ -1,0 +1,146 @@
+// HOT
+import { assert, type Fault, FAULT } from "../../base/index.ts"
+import type { Wire } from "../../net/index.ts"
+import type { TunnelEnd } from "../sides.ts"
+import { ServerWriter } from "./server-writer.ts"
+import { H1Tunnel, type TunnelOwner } from "./tunnel-end.ts"
+
+// what the connection waits for
+export const HEAD = 0
+export const BODY = 1
+/** The request is complete, the response is not. */
+export const ANSWERING = 2
+const TUNNEL = 3
+/** We have closed our half and read on so that the reset does not destroy what we sent (RFC 9112 section 9.6). */
+export const LINGER = 4
+export const CLOSED = 5
+
+const LINGER_MS = 2000
+const KEEP_ALIVE_PROBE_MS = 30_000
+
+/** How a client connection ends: at once, gently, by the client, as a tunnel, or with the listener. */
+export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
+  protected state = HEAD
+  /** Octets read ahead of what the state takes. */
+  protected ahead: Buffer | null = null
+  protected readPaused = false
+  /** The client has closed its half. */
+  protected halfClosed = false
+  protected probing = false
+  private tunnel: H1Tunnel | null = null
+
+  /** The connection is gone; called once. */
+  protected abstract tellClosed(): void
+
+  protected pauseReading(): void {
+    if (this.readPaused || this.state === CLOSED) return
+    this.readPaused = true
+    this.wire.pause()
+  }
+
+  protected resumeReading(): void {
+    if (!this.readPaused || this.state === CLOSED) return
+    this.readPaused = false
+    this.wire.resume()
+  }
+
+  takeTunnel(): TunnelEnd {
+    assert(this.headSent && this.state === ANSWERING, "a tunnel begins behind a head")
+    this.flush()
+    this.state = TUNNEL
+    this.endTimer()
+    const ahead = this.ahead
+    this.ahead = null
+    this.closed = true
+    this.tunnel = new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
+    return this.tunnel
+  }
+
+  tunnelGone(): void {
+    this.tellClosed()
+  }
+
+  /** Flushes, closes our half and reads on for a moment. */
+  protected closeGently(): void {
+    if (this.state === CLOSED || this.state === LINGER) return
+    this.m = null
+    this.flush()
+    if (this.halfClosed && !this.blocked) {
+      this.shut(false)
+      return
+    }
+    this.state = LINGER
+    this.ahead = null
+    this.arm(this.blocked ? Math.max(this.hooks.timeouts.write, LINGER_MS) : LINGER_MS)
+    if (!this.blocked) this.wire.shutdown()
+    this.resumeReading()
+  }
+
+  protected shut(reset: boolean): void {
+    if (this.state === CLOSED) return
+    this.state = CLOSED
+    this.closed = true
+    this.dropOutput()
+    this.endTimer()
+    if (reset) this.wire.terminate()
+    else this.wire.end()
+  }
+
+  /** Closes a connection that waits for a request; others finish theirs and then close. */
+  closeIdle(): void {
+    if (this.state === HEAD && this.m === null && this.ahead === null) this.shut(false)
+    else this.keepAlive = this.headSent ? this.keepAlive : false
+  }
+
+  /** Cuts whatever is under way. */
+  closeNow(): void {
+    if (this.tunnel !== null) {
+      this.tunnel.abort()
+      return
+    }
+    const m = this.m
+    this.m = null
+    this.shut(true)
+    if (m !== null) m.onClientGone(FAULT.draining)
+  }
+
+  protected dropPartial(): void {
+    if (this.m === null) return
+    this.hooks.recycle(this.m)
+    this.m = null
+  }
+
+  protected watchPeer(): void {
+    const wire = this.wire as Wire & { setKeepAlive?(on: boolean, ms: number): void }
+    wire.setKeepAlive?.(true, KEEP_ALIVE_PROBE_MS)
+  }
+
+  protected lost(fault: Fault): void {
+    const m = this.m
+    this.m = null
+    this.shut(true)
+    if (m !== null) m.onClientGone(fault)
+  }
+
+  onClose(_wire: Wire, _error: Error | null): void {
+    const m = this.m
+    const reading = this.state === HEAD
+    this.m = null
+    this.state = CLOSED
+    this.closed = true
+    this.dropOutput()
+    this.endTimer()
+    if (m !== null) {
+      if (reading) this.hooks.recycle(m)
+      else m.onClientGone(FAULT.aborted)
+    }
+    this.tellClosed()
+  }
+
+  /** Asks a half-closed client for a sign of life: an interim response that it may ignore; one that is gone answers with a reset. */
+  protected probe(): void {
+    this.probing = false
+    if (this.headSent || this.m === null || this.m.version < 11) return
+    this.sayContinue()
+  }
+}

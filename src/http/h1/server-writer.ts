@@ -1,0 +1,106 @@
+// HOT
+import { assert } from "../../base/index.ts"
+import type { Wire } from "../../net/index.ts"
+import { BODY_TUNNEL, type Message } from "../message.ts"
+import { frame, frameLines, statusLine } from "./response-out.ts"
+import type { ServerHooks } from "./server-hooks.ts"
+import { WireOut } from "./wire-out.ts"
+
+/** The writing half of a client connection: one response at a time, framed for that client. */
+export abstract class ServerWriter extends WireOut {
+  protected readonly hooks: ServerHooks
+  protected m: Message | null = null
+  protected keepAlive = true
+  protected headSent = false
+  /** The client waits for 100 (Continue), and nothing of the body has come. */
+  protected continueDue = false
+  protected trailersWanted = false
+  private chunkedOut = false
+
+  constructor(wire: Wire, hooks: ServerHooks) {
+    super(wire, hooks.time)
+    this.hooks = hooks
+  }
+
+  protected beginResponse(continueDue: boolean): void {
+    this.headSent = false
+    this.chunkedOut = false
+    this.continueDue = continueDue
+  }
+
+  sendInterim(status: number, lines: string): void {
+    const m = this.m
+    if (m === null || this.headSent || m.version < 11) return
+    if (status === 100) {
+      this.continueBody()
+      return
+    }
+    this.putText(`HTTP/1.1 ${status} ${status === 103 ? "Early Hints" : "Interim"}\r\n${lines}\r\n`)
+    this.flush()
+  }
+
+  continueBody(): void {
+    if (!this.continueDue || this.headSent) return
+    this.continueDue = false
+    this.sayContinue()
+  }
+
+  protected sayContinue(): void {
+    this.putText("HTTP/1.1 100 Continue\r\n\r\n")
+    this.flush()
+  }
+
+  sendHead(m: Message): void {
+    assert(this.m === m && !this.headSent, "one head an exchange")
+    this.headSent = true
+    const extra = frameLines(m)
+    this.chunkedOut = frame.chunked
+    // A client that still waits for 100 may or may not send its body now: the connection cannot be read on.
+    if (frame.close || this.continueDue || this.hooks.closing) this.keepAlive = false
+    this.putText(`${statusLine(m)}${m.response.render()}${extra}${this.connectionLine(m)}\r\n`)
+  }
+
+  private connectionLine(m: Message): string {
+    if (m.responseBody === BODY_TUNNEL) return ""
+    if (!this.keepAlive) return "Connection: close\r\n"
+    return m.version === 10 ? "Connection: keep-alive\r\n" : ""
+  }
+
+  sendBody(chunk: Uint8Array): boolean {
+    if (this.closed || chunk.length === 0) return true
+    if (this.chunkedOut) {
+      this.putText(`${chunk.length.toString(16)}\r\n`)
+      this.putChunk(chunk)
+      this.putText("\r\n")
+    } else this.putChunk(chunk)
+    if (!this.blocked) return true
+    this.arm(this.hooks.timeouts.write)
+    return false
+  }
+
+  sendText(text: string): boolean {
+    if (this.closed || text.length === 0) return true
+    if (this.chunkedOut) this.putText(`${text.length.toString(16)}\r\n${text}\r\n`)
+    else this.putText(text)
+    return !this.blocked
+  }
+
+  sendEnd(trailers: string): void {
+    assert(this.headSent, "the head goes first")
+    if (this.chunkedOut) this.putText(`0\r\n${this.trailersWanted ? trailers : ""}\r\n`)
+    this.flush()
+    this.m = null
+    this.onAnswered()
+  }
+
+  /** The response is complete. */
+  protected abstract onAnswered(): void
+
+  closeAfter(): void {
+    this.keepAlive = false
+  }
+
+  protected onProgress(): void {
+    if (this.blocked) this.arm(this.hooks.timeouts.write)
+  }
+}
