@@ -14,6 +14,8 @@ export interface ClientCertificate {
   verified: boolean
   /** Why it is not verified; "" when it is. */
   problem: string
+  /** The subject as one line, most specific part first, with everything escaped that could be taken for more than a value (RFC 4514). */
+  name: string
   /** One `attribute=value` a line, the way OpenSSL writes it. */
   subject: string
   issuer: string
@@ -112,5 +114,11 @@ function certificateOf(wire: NativeWire): ClientCertificate | null {
   const { subject, issuer, serialNumber, fingerprint256 } = shown
   const verified = wire.authorized
   const error = verified ? null : wire.getAuthorizationError()
-  return { verified, problem: verified ? "" : (error?.code ?? error?.message ?? "not verified"), subject, issuer, serialNumber, fingerprint256 }
+  const problem = verified ? "" : (error?.code ?? error?.message ?? "not verified")
+  return { verified, problem, name: distinguishedName(subject), subject, issuer, serialNumber, fingerprint256 }
+}
+
+/** The lines come escaped already, a line break in a value as `\0A`. */
+function distinguishedName(lines: string): string {
+  return lines.split("\n").reverse().join(",")
 }

@@ -86,6 +86,13 @@ export function connectError(fd: number): number {
   return symbols!.getsockopt(fd, SOL_SOCKET, SO_ERROR, numberPointer, numberBytesPointer) === 0 ? number[0]! : errno()
 }
 
+/** Whether small writes leave at once (Nagle's algorithm is off). */
+export function hasNoDelay(fd: number): boolean {
+  number[0] = 0
+  numberBytes[0] = 4
+  return symbols !== null && symbols.getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, numberPointer, numberBytesPointer) === 0 && number[0] === 1
+}
+
 /** `ECONNREFUSED` and the like. */
 export function errorName(error: number): string {
   try {

@@ -1,16 +1,17 @@
 import { afterAll, describe, expect, test } from "bun:test"
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { dial } from "./dial.ts"
+import { hasNoDelay } from "./libc.ts"
 import { listen, type Listening, type ListenOptions } from "./listen.ts"
 import { ListenError } from "./listen-error.ts"
 import { probeBind } from "./probe-bind.ts"
 import { client, Door, loopback, startDoor, watched } from "./test-door.ts"
 import { testTime, until } from "./test-time.ts"
-import type { WireHandler } from "./wire.ts"
+import type { Wire, WireHandler } from "./wire.ts"
 
 const time = testTime
 const folder = mkdtempSync(join(tmpdir(), "bothways-listen-"))
@@ -183,10 +184,30 @@ describe("listen", () => {
     await until(() => door.seen[0]!.closed === 1, "the end")
   })
 
-  test("the runtime keeps Nagle off and takes a long accept queue", async () => {
-    const { at } = start()
+  test("Nagle is off on both ends without our asking, and the accept queue is long", async () => {
+    const { door, at } = start()
+    const dialed: Wire[] = []
+    dial({ host: "127.0.0.1", port: at.port }, { time, timeoutMs: 500 }, { onOpen: (wire) => (dialed.push(wire) > 0 ? door : null), onFailed() {} })
+    await until(() => dialed.length === 1 && door.seen.length === 1, "both ends")
+    for (const wire of [dialed[0]!, door.seen[0]!.wire]) expect(hasNoDelay((wire as unknown as { fd: number }).fd)).toBeTrue()
     const queue = execFileSync("ss", ["-Hltn", `sport = :${at.port}`], { encoding: "utf8" }).split(/\s+/)[2]
-    expect(Number(queue)).toBe(Math.min(4096, Number(execFileSync("cat", ["/proc/sys/net/core/somaxconn"], { encoding: "utf8" }))))
+    expect(Number(queue)).toBe(Math.min(4096, Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"))))
+    dialed[0]!.data = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} }
+    dialed[0]!.terminate()
+  })
+
+  test("a chunk belongs to us: the next one does not overwrite it", async () => {
+    const chunks: Buffer[] = []
+    const handler: WireHandler = { onData: (_wire, chunk) => void chunks.push(chunk), onDrain() {}, onEnd() {}, onClose() {} }
+    const at = listen({ bind: loopback, time }, { onOpen: () => handler })
+    stops.push(() => at.stop())
+    const one = await client(at.port)
+    for (const text of ["first", "other", "third"]) {
+      one.socket.write(text)
+      await until(() => chunks.at(-1)?.toString() === text, text)
+    }
+    expect(chunks.map(String)).toEqual(["first", "other", "third"])
+    one.socket.destroy()
   })
 })
 

@@ -1,4 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test"
+import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { dial, type DialHandler, upgradeToTls } from "../dial.ts"
 import { descriptors, outcomeOf, watch } from "../test-dial.ts"
 import { testTime as time, until } from "../test-time.ts"
@@ -229,5 +233,30 @@ describe("dial over TLS", () => {
       const { port } = tlsPeer({ ...stranger, maxVersion } as object)
       for (let i = 0; i < 3; i++) expect(await outcomeOf({ host: "127.0.0.1", port }, { tls, serverName: "app.test" })).toMatchObject({ failure: "tls" })
     }
+  })
+
+  // FIELD-CASES O-37
+  test("a peer that knows one name only: the right one is served, another meets its alert", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "bothways-sni-"))
+    writeFileSync(join(folder, "cert"), pair.cert)
+    writeFileSync(join(folder, "key"), pair.key)
+    const file = (name: string): string => join(folder, name)
+    const words = ["s_server", "-accept", "127.0.0.1:0", "-cert", file("cert"), "-key", file("key"), "-cert2", file("cert"), "-key2", file("key"), "-servername", "app.test", "-servername_fatal", "-rev"]
+    const server = spawn("openssl", words)
+    stops.push(() => {
+      server.kill()
+      rmSync(folder, { recursive: true })
+    })
+    let said = ""
+    server.stdout.on("data", (chunk) => {
+      said += String(chunk)
+    })
+    await until(() => /ACCEPT .*:\d+/.test(said), "the server")
+    const target = { host: "127.0.0.1", port: Number(/ACCEPT .*:(\d+)/.exec(said)![1]) }
+    const right = await outcomeOf(target, { tls: trusting, serverName: "app.test" })
+    expect([right.failure, right.detail]).toEqual(["", ""])
+    // This server serves one after the other.
+    right.wire!.terminate()
+    expect(await outcomeOf(target, { tls: trusting, serverName: "x.w.test" })).toMatchObject({ failure: "tls", detail: expect.stringContaining("UNRECOGNIZED_NAME") })
   })
 })
