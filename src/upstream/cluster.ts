@@ -75,20 +75,29 @@ export class Cluster {
   /** Takes the whole list. Peers with a known slot keep their object, connections and state; those that left finish what they have. */
   setPeers(next: readonly Peer[]): void {
     const list: Peer[] = []
-    for (const peer of next) {
-      const known = this.peers.find(
-        p => p.name === peer.name && p.slot === peer.slot && p.weight === peer.weight && p.backup === peer.backup && p.host === peer.host,
-      ) // allow(closure): on change only
-      list.push(known ?? peer)
+    const primaries: Peer[] = []
+    const backups: Peer[] = []
+    for (const fresh of next) {
+      const peer = this.known(fresh) ?? fresh
+      list.push(peer)
+      if (peer.backup) backups.push(peer)
+      else primaries.push(peer)
     }
     for (const peer of this.peers) if (!list.includes(peer)) this.retire(peer)
     this.peers = list
-    this.primaries = list.filter(peer => !peer.backup) // allow(closure): on change only
-    this.backups = list.filter(peer => peer.backup) // allow(closure): on change only
-    this.balancer.peersChanged(this.primaries)
-    this.backupBalancer.peersChanged(this.backups)
+    this.primaries = primaries
+    this.backups = backups
+    this.balancer.peersChanged(primaries)
+    this.backupBalancer.peersChanged(backups)
     this.refreshWanted = false
     for (let attempt = this.waiting.pop(); attempt !== undefined; attempt = this.waiting.pop()) attempt.onPeersChanged()
+  }
+
+  private known(peer: Peer): Peer | null {
+    for (const p of this.peers) {
+      if (p.name === peer.name && p.slot === peer.slot && p.weight === peer.weight && p.backup === peer.backup && p.host === peer.host) return p
+    }
+    return null
   }
 
   private retire(peer: Peer): void {

@@ -207,8 +207,8 @@ function heap(contract: BalancerContract): void {
     select(balancer, 100_000)
     // The collector may wake for reasons of its own, but not five times in turn.
     expect(await alwaysCollected(() => select(balancer, 1_000_000))).toBe(false)
-    // The yardstick: one small object for each selection wakes it every time.
-    expect(await alwaysCollected(() => allocate(1_000_000))).toBe(true)
+    // The yardstick: small objects wake it every time; how many that takes grows with the heap of whatever else runs in this process.
+    expect(await alwaysCollected(() => allocate(30_000_000))).toBe(true)
   })
 }
 
