@@ -11,6 +11,7 @@ import matchQuery from "../route/match/query/query.ts"
 import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
 import filterHeaders from "../filter/headers/headers.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
+import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
 import balanceConsistentHash from "../upstream/balance/consistent-hash/consistent-hash.ts"
 import balanceLeastRequests from "../upstream/balance/least-requests/least-requests.ts"
 import balancePowerOfTwo from "../upstream/balance/power-of-two/power-of-two.ts"
@@ -39,6 +40,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterBasicAuth,
   filterHeaders,
   filterProxyAuth,
+  filterRequireCertificate,
 ]
 
 /** Words and keys under `balance:`. */

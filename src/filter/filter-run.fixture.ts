@@ -82,7 +82,7 @@ export class FilterRun {
   private readonly connection: ServerConnection
   private current: Exchange | null = null
 
-  constructor(filter: Filter, answer = "Content-Type: text/plain\r\n") {
+  constructor(filter: Filter, answer = "Content-Type: text/plain\r\n", info: Partial<ConnectionInfo> = {}) {
     const clock = new FakeClock()
     const plan = planOf(filter, this.seen, answer)
     const hooks: ServerHooks = {
@@ -106,7 +106,7 @@ export class FilterRun {
       refuse: (_, fault) => this.seen.faults.push(fault.code),
       closed: () => {},
     }
-    this.connection = new ServerConnection(this.wire, {} as ConnectionInfo, hooks)
+    this.connection = new ServerConnection(this.wire, info as ConnectionInfo, hooks)
     this.wire.data = this.connection
   }
 

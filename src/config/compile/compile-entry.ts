@@ -1,5 +1,5 @@
 import { CidrSet, FAULT } from "../../base/index.ts"
-import { limitForwards, refuseMethod, trustedHopsStep } from "../../filter/index.ts"
+import { identifyCertificate, limitForwards, refuseMethod, trustedHopsStep } from "../../filter/index.ts"
 import { deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
 import { BODY_LENGTH } from "../../http/index.ts"
 import type { RouteTable } from "../../route/index.ts"
@@ -28,6 +28,7 @@ export function compileEntry(name: string, listener: ListenerConfig, { table, pl
   const list = new StepList(name, deps)
   if (listener.forward === null) list.add("gate", "gate", reverseGate(listener.tls !== undefined && listener.tls !== null))
   if (listener.trustedHops.length > 0) list.add("identify", "trusted hops", trustedHopsStep(CidrSet.parse(listener.trustedHops)))
+  if (listener.tls?.clientCertificates) list.add("identify", "client certificate", identifyCertificate)
   const auth = listener.forward?.auth
   if (auth !== undefined && auth !== null) {
     const filters = buildFilters([{ name: "proxy-auth", options: auth, inline: null }], deps, { value: 0 })

@@ -1,5 +1,6 @@
 import { type TemplatePart, type TemplateWords, parseTemplate } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
+import { connectionOf, verifiedCertificate } from "../client-certificate.ts"
 
 /** Reads a part of a value as octets, one character each, ready to be sent. */
 export type ValueReader = (x: Exchange) => string
@@ -16,6 +17,9 @@ const octets: Readonly<Record<string, ValueReader>> = {
   query: x => x.query,
   status: x => (x.status === 0 ? "" : String(x.status)),
   peer: x => x.peerName,
+  tlsVersion: x => connectionOf(x)?.tlsVersion ?? "",
+  certificateSerial: x => verifiedCertificate(x)?.serialNumber ?? "",
+  certificateFingerprint: x => verifiedCertificate(x)?.fingerprint256 ?? "",
 }
 
 // Names and users are text; on the wire they are UTF-8.
@@ -24,6 +28,8 @@ const texts: Readonly<Record<string, ValueReader>> = {
   listener: x => x.listener?.name ?? "",
   route: x => x.plan?.route.name ?? "",
   cluster: x => x.plan?.route.cluster ?? "",
+  tlsName: x => connectionOf(x)?.serverName ?? "",
+  certificateSubject: x => verifiedCertificate(x)?.name ?? "",
 }
 
 /** Words that a value may name. `${requestField:name}` is a field of the request, `${responseField:name}` one of the response. */
