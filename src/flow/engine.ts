@@ -45,6 +45,7 @@ function loop(x: Exchange, first: Verdict): void {
         x.running = false
         return
       case ANSWER:
+        dropUp(x)
         x.step = x.plan!.respondAt
         break
       case FAULT_VERDICT:
@@ -109,6 +110,7 @@ function dropUp(x: Exchange): void {
   const up = x.up
   x.up = null
   x.pump.upReady = false
+  x.pump.held = null
   if (up !== null) up.abort()
 }
 
@@ -125,10 +127,6 @@ export function clientGone(x: Exchange, fault: Fault): void {
 
 /** The request cannot be read to its end. */
 export function requestFaulted(x: Exchange, fault: Fault): void {
-  if (x.headSent) {
-    clientGone(x, fault)
-    return
-  }
   x.fault = fault
   interrupt(x)
 }
@@ -149,18 +147,18 @@ function interrupt(x: Exchange): void {
 }
 
 export function responseHeadCame(x: Exchange): void {
+  const up = x.up
   x.headAt = x.pump.now()
   resume(x, NEXT)
-  // A response filter waits: the body must wait too.
-  if (x.up !== null && !x.headSent) x.up.pauseBody()
+  // A response filter waits: the body must wait too. Not so when another attempt has begun meanwhile.
+  if (up !== null && x.up === up && !x.headSent) up.pauseBody()
 }
 
 export function upFaulted(x: Exchange, fault: Fault): void {
   x.up = null
-  x.pump.upReady = false
   x.fault = fault
-  if (x.pump.responseDone) return
-  resume(x, FAULT_VERDICT)
+  // Not `resume`: a response filter may be waiting for something else.
+  interrupt(x)
 }
 
 /** Ends the exchange with a fault from outside the loop, whatever it waits for: a local reply if that is still possible. */

@@ -220,7 +220,21 @@ export class Exchange implements Message {
     this.user = ""
     this.clientAddress = ""
     this.peerAddress = ""
+    // A head that is refused leaves some of these as they are; they must not be another client's.
+    this.method = ""
+    this.scheme = "http"
+    this.host = ""
+    this.authority = ""
+    this.port = 0
+    this.path = ""
+    this.rulePath = ""
+    this.query = ""
+    this.version = 11
+    this.requestBody = BODY_NONE
+    this.forwardForm = false
+    this.encodedSlash = false
     this.status = 0
+    this.reason = ""
     this.localBody = null
     this.up = null
     this.peer = null

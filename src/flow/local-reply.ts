@@ -31,6 +31,9 @@ export function httpDate(): string {
 
 /** Answers with these lines and this body. `lines` are ready-made and say the content type when there is a body. */
 export function setLocalResponse(x: Exchange, status: number, lines: string, body: Uint8Array | null): void {
+  // Of an upstream's answer nothing is left.
+  x.pump.held = null
+  x.pump.responseDone = false
   x.status = status
   x.reason = reasonOf(status)
   x.response.reset("")

@@ -75,8 +75,10 @@ export function requestBodyCame(x: Exchange, chunk: Uint8Array): void {
   }
   keep(pump, chunk)
   if (pump.upReady) {
-    if (!x.up!.sendBody(chunk)) x.down!.pauseBody()
-    else x.up!.flush()
+    const room = x.up!.sendBody(chunk)
+    // Also what has to wait: a client that waits for an answer to this chunk sends no other that would push it out.
+    x.up!.flush()
+    if (!room) x.down!.pauseBody()
   } else if (pump.keptBytes > AHEAD_BYTES_MAX && x.down !== null) x.down.pauseBody()
 }
 

@@ -68,6 +68,8 @@ export function startTunnel(x: Exchange): Verdict {
   const client = x.down!.takeTunnel()
   x.up = null
   x.pump.upReady = false
+  // The limit is one of requests; a tunnel has its own.
+  if (x.pump.requestDeadline !== null) x.pump.requestDeadline.cancel()
   open++
   const tunnel = new Tunnel(x, client, peer)
   const idleMs = x.plan!.tunnelIdleMs

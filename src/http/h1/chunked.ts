@@ -116,7 +116,7 @@ export class ChunkDecoder {
       text = this.trailers + buffer.latin1Slice(start, at)
       if (text === "\r\n" || text.endsWith("\r\n\r\n")) {
         this.trailers = text.substring(0, text.length - 2)
-        this.state = CHUNKS_DONE
+        this.state = this.trailers.length > this.trailerBytesMax ? CHUNKS_BAD : CHUNKS_DONE
         return at
       }
       if (!text.endsWith("\r\n")) this.state = CHUNKS_BAD

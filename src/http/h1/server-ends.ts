@@ -71,9 +71,19 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
     }
     this.state = LINGER
     this.ahead = null
-    this.arm(this.blocked ? Math.max(this.hooks.timeouts.write, LINGER_MS) : LINGER_MS)
-    if (!this.blocked) this.wire.shutdown()
+    if (this.blocked) this.arm(this.hooks.timeouts.write)
+    else this.linger()
     this.resumeReading()
+  }
+
+  /** Everything has left: our half closes, and what the client still sends is read for a moment. */
+  protected linger(): void {
+    if (this.halfClosed) {
+      this.shut(false)
+      return
+    }
+    this.arm(LINGER_MS)
+    this.wire.shutdown()
   }
 
   protected shut(reset: boolean): void {
@@ -98,10 +108,8 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
       this.tunnel.abort()
       return
     }
-    const m = this.m
-    this.m = null
-    this.shut(true)
-    if (m !== null) m.onClientGone(FAULT.draining)
+    if (this.state === HEAD) this.dropPartial()
+    this.lost(FAULT.draining)
   }
 
   protected dropPartial(): void {

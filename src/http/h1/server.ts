@@ -12,12 +12,13 @@ import { ANSWERING, BODY, CLOSED, HEAD, LINGER, ServerEnds } from "./server-ends
 
 const SMALL_HEAD = 4096
 /** How long a half-closed client may be silent before we ask whether it is still there. */
-const PROBE_MS = 100
+const PROBE_MS = 50
 /** Octets of a request body that are read and dropped after the answer, to keep the connection. */
 const DISCARD_BYTES_MAX = 256 * 1024
 /** Empty lines before a request line that are forgiven. */
 const CRLF_SKIP_MAX = 4
 const LINE_FEED = 10
+const CARRIAGE_RETURN = 13
 
 /** One client connection that speaks HTTP/1.1 or 1.0: bytes to messages and back, one exchange at a time, pipelined heads kept for later. */
 export class ServerConnection extends ServerEnds implements WireHandler, Downstream {
@@ -85,6 +86,15 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     while (rest !== null && this.state === HEAD) rest = this.readHead(rest)
     this.parsing = false
     if (rest !== null && this.state === ANSWERING) this.keepAhead(rest)
+    if (this.halfClosed) this.endOfRequests()
+  }
+
+  /** The client has closed its half and all that came before has been read: what is not whole will never be. */
+  private endOfRequests(): void {
+    if (this.state === BODY) this.lost(FAULT.aborted)
+    if (this.state !== HEAD) return
+    this.dropPartial()
+    this.closeGently()
   }
 
   /** One head; returns what is left, or null when nothing is. */
@@ -92,6 +102,11 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     const start = this.skipLineEnds(buffer)
     this.ahead = null
     if (start === buffer.length) return null
+    if (start === buffer.length - 1 && buffer[start] === CARRIAGE_RETURN) {
+      // Half an empty line.
+      this.ahead = buffer
+      return null
+    }
     const fresh = this.m === null
     const m = this.m ?? this.hooks.acquire(this)
     const limit = this.hooks.limits.headBytesMax
@@ -141,6 +156,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
       return rest
     }
     this.state = BODY
+    this.bodyPaused = false
     if (this.body === null) this.body = new RequestBody()
     this.body.begin(m.requestBody === BODY_CHUNKED, m.requestLength, this.time.clock.now())
     this.arm(this.hooks.timeouts.body)
@@ -161,7 +177,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     this.keepAlive = m.version === 11 ? !options.close : options.keepAlive && !options.close
     this.lastByClient = !this.keepAlive
     const max = this.hooks.limits.requestsMax
-    if (this.halfClosed || this.hooks.closing || (max > 0 && this.requests >= max)) this.keepAlive = false
+    if (this.hooks.closing || (max > 0 && this.requests >= max)) this.keepAlive = false
     if (m.forwardForm && fields.get(NAME.host) !== m.authority) fields.set(NAME.host, "Host", m.authority)
   }
 
@@ -273,12 +289,12 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
       this.ahead = null
       this.readHeads(ahead)
     }
-    if (this.state === HEAD) this.resumeReading()
+    if (this.state === HEAD || (this.state === BODY && !this.bodyPaused)) this.resumeReading()
   }
 
   private nextRequest(): void {
     this.state = HEAD
-    if (this.halfClosed && this.ahead === null) {
+    if ((this.halfClosed || this.hooks.closing) && this.ahead === null && !this.parsing) {
       this.closeGently()
       return
     }
@@ -313,11 +329,12 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
 
   protected onWritable(): void {
     if (this.state === LINGER) {
-      this.wire.shutdown()
+      this.linger()
       return
     }
     if (this.m !== null) {
-      this.disarm()
+      if (this.state === BODY && !this.bodyPaused) this.arm(this.hooks.timeouts.body)
+      else this.disarm()
       this.m.onDownDrain()
     } else if (this.state === HEAD) this.arm(this.hooks.timeouts.idle)
   }
@@ -327,20 +344,21 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     switch (this.state) {
       case HEAD:
         this.dropPartial()
-        this.shut(false)
+        this.closeGently()
         return
       case BODY:
         this.lost(FAULT.aborted)
         return
       case ANSWERING:
         // A client may close its half and wait (RFC 9112 section 9.6); or it is gone: both look the same until we write.
-        this.keepAlive = false
+        if (this.ahead === null) this.keepAlive = false
         if (!this.headSent) this.arm(PROBE_MS)
         this.probing = !this.headSent
         if (this.headSent) this.watchPeer()
         return
       default:
-        this.shut(false)
+        // What has not left yet still does.
+        if (!this.blocked) this.shut(false)
     }
   }
 
