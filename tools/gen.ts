@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { faults } from "../src/base/index.ts"
+import { phases } from "../src/config/compile/phases.ts"
 import { renderFaults } from "./gen/faults.ts"
 import { renderFeatures } from "./gen/features.ts"
+import { renderJourney } from "./gen/journey.ts"
 
 // Writes every generated file, or with --check says which are stale. Features come first: the other files import the rooms that need them.
 const root = join(import.meta.dirname, "..")
@@ -15,6 +17,7 @@ interface Generated {
 const generated: readonly Generated[] = [
   { file: "src/config/features.gen.ts", render: () => renderFeatures(join(root, "src")) },
   { file: "docs/faults.md", render: () => renderFaults(faults) },
+  { file: "docs/journey.md", render: () => renderJourney(phases) },
   ...whenThere("src/config/reference.ts", "docs/reference/config.md", room => (room.writeReference as () => string)()),
 ]
 

@@ -2,11 +2,7 @@ import type { Exchange, Step, Verdict } from "../../flow/index.ts"
 import { NEXT } from "../../flow/index.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import type { FilterPhase, NamedFilter } from "./filters.ts"
-
-/** Part of the journey that a step belongs to, in the order in which a request comes through. */
-export type StagePhase =
-  | "gate" | "identify" | "access" | "route" | "request" | "answer" | "fields" | "upstreamRequest"
-  | "peer" | "forward" | "judge" | "upstreamResponse" | "response" | "deliver" | "log"
+import type { StagePhase } from "./phases.ts"
 
 /** What a step of a plan is, for whoever watches a request go through. */
 export interface Stage {
