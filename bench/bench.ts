@@ -1,7 +1,7 @@
 import { cpus, release } from "node:os"
 import { Command } from "commander"
 import { bothways, contenders, versionOf } from "./contenders.ts"
-import { measureAll, median } from "./measure.ts"
+import { inRounds, measure, median } from "./measure.ts"
 import { type Scenario, scenarios } from "./scenarios.ts"
 import { loadCores, openSetting, proxyCore, type Setting } from "./setting.ts"
 
@@ -36,7 +36,7 @@ process.exit(0)
 async function row(scenario: Scenario, shared: Setting): Promise<string> {
   const among = [bothways, ...present.filter(rival => scenario.against.includes(rival.name))]
   const isMemory = scenario.unit === "KB a connection"
-  const figures = await measureAll(scenario, among, shared, isMemory ? 1 : rounds, seconds)
+  const figures = await inRounds(among, isMemory ? 1 : rounds, contender => measure(scenario, contender, shared, seconds))
   const ours = median(figures.get(bothways.name)!)
   const cells = present.map(rival => cell(figures.get(rival.name), ours))
   return `| ${scenario.name}: ${scenario.what}, ${scenario.unit} | ${ours.toFixed(1)} | ${cells.join(" | ")} |`

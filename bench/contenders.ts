@@ -149,8 +149,17 @@ export async function startContender(contender: Contender, setting: Setting, env
   const program = startProgram(contender.name, "taskset", ["-c", proxyCore, ...contender.command(file, setting)], {
     env: { XDG_DATA_HOME: setting.folder, XDG_CONFIG_HOME: setting.folder, ...contender.env, ...env },
   })
-  await untilReady(program, () => isListening(contender === squid ? forward : plain))
+  await untilReady(program, () => isReady(contender, ports))
   return { ...ports, program, pid: program.pid }
+}
+
+/** Ours says when it is ready: its ports are tried, and let go again, before the worker takes them. */
+async function isReady(contender: Contender, { plain, forward, admin }: Ports): Promise<boolean> {
+  if (contender !== bothways) return isListening(contender === squid ? forward : plain)
+  return fetch(`http://127.0.0.1:${admin}/readyz`).then(
+    response => response.ok,
+    () => false,
+  )
 }
 
 /** The first version number that it prints, or null when it is not installed. */

@@ -19,17 +19,13 @@ export async function measure(scenario: Scenario, contender: Contender, setting:
 }
 
 /** Rounds interleaved over the contenders, so that a slow minute of the machine meets all of them. Gives the figures of each round, by name. */
-export async function measureAll(
-  scenario: Scenario,
+export async function inRounds(
   among: readonly Contender[],
-  setting: Setting,
   rounds: number,
-  seconds: number,
+  figure: (contender: Contender) => Promise<number>,
 ): Promise<Map<string, number[]>> {
   const figures = new Map<string, number[]>(among.map(contender => [contender.name, []]))
-  for (let round = 0; round < rounds; round++) {
-    for (const contender of among) figures.get(contender.name)!.push(await measure(scenario, contender, setting, seconds))
-  }
+  for (let round = 0; round < rounds; round++) for (const contender of among) figures.get(contender.name)!.push(await figure(contender))
   return figures
 }
 

@@ -66,7 +66,7 @@ export const scenarios: readonly Scenario[] = [
     what: "forward, absolute-form, kept alive, not cached",
     against: ["Squid"],
     unit: "µs a request",
-    load: (at, seconds, originPort) => ownClient("forward-client", [at.forward, local(originPort), seconds, 64]),
+    load: (at, seconds, originPort) => ownClient("forward-client", [at.forward, local(originPort), `${seconds}s`, 64]),
   },
   {
     name: "idle",

@@ -1,52 +1,64 @@
-import { bothways, contenders, type Running, startContender } from "../contenders.ts"
-import { residentBytes } from "../cpu.ts"
-import { exactLoad } from "../load/h2load.ts"
+import { bothways, type Contender, contenders, type Running, startContender } from "../contenders.ts"
+import { cpuMicros, residentBytes } from "../cpu.ts"
+import { exactConnections, exactLoad } from "../load/h2load.ts"
 import { ownClient } from "../load/own-client.ts"
-import { measureAll, median } from "../measure.ts"
-import { scenarios } from "../scenarios.ts"
+import { inRounds, median } from "../measure.ts"
 import type { Setting } from "../setting.ts"
 
-/** What baseline.json records: by scenario, CPU as a share of nginx's in the same run, and octets allocated a request. */
+/** What baseline.json records: by gate, CPU as a share of nginx's in the same run, and octets allocated a request. */
 export interface Baseline {
   readonly cpuOfNginx: Readonly<Record<string, number>>
   readonly allocatedBytes: Readonly<Record<string, number>>
 }
 
-export const cpuGates = ["h1", "tls", "close", "big"] as const
+type Load = (at: Running, setting: Setting) => Promise<number>
 
-/** Our CPU a request divided by nginx's, both measured now: a slow or busy machine slows both. */
-export async function cpuOfNginx(name: (typeof cpuGates)[number], setting: Setting): Promise<number> {
-  const scenario = scenarios.find(each => each.name === name)!
-  const nginx = contenders.find(each => each.name === "nginx")!
-  const figures = await measureAll(scenario, [bothways, nginx], setting, 3, 1)
-  const ratios = figures.get(bothways.name)!.map((ours, round) => ours / figures.get(nginx.name)![round]!)
-  return median(ratios)
-}
-
-type AllocationLoad = (at: Running, setting: Setting) => Promise<number>
-
-const allocationLoads: Readonly<Record<string, AllocationLoad>> = {
-  h1: at => exactLoad(`http://127.0.0.1:${at.plain}/`, 20_000),
+// By count, not by time: on a busy machine a second is too short for the compilers to get done with their work.
+const loads: Readonly<Record<string, Load>> = {
+  h1: at => exactLoad(`http://127.0.0.1:${at.plain}/`, 12_000),
+  tls: at => exactLoad(`https://127.0.0.1:${at.tls}/`, 8000),
+  close: at => exactConnections(`http://127.0.0.1:${at.plain}/`, 4000),
   big: at => exactLoad(`http://127.0.0.1:${at.plain}/files/100k`, 1000),
-  forward: (at, { originPort }) => ownClient("forward-client", [at.forward, `http://127.0.0.1:${originPort}/`, 1, 16]),
+  forward: (at, { originPort }) => ownClient("forward-client", [at.forward, `http://127.0.0.1:${originPort}/`, 20_000, 16]),
 }
 
-export const allocationGates = Object.keys(allocationLoads)
+export const cpuGates = ["h1", "tls", "close", "big"] as const
+export const allocationGates = ["h1", "big", "forward"] as const
+
+/** Our CPU a request divided by nginx's, both measured now: a slow or busy machine slows both. Median of three rounds. */
+export async function cpuOfNginx(name: (typeof cpuGates)[number], setting: Setting): Promise<number> {
+  const nginx = contenders.find(each => each.name === "nginx")!
+  const figures = await inRounds([bothways, nginx], 3, contender => cpuOf(contender, loads[name]!, setting))
+  return median(figures.get(bothways.name)!.map((ours, round) => ours / figures.get(nginx.name)![round]!))
+}
+
+async function cpuOf(contender: Contender, load: Load, setting: Setting): Promise<number> {
+  return during(contender, load, setting, {}, cpuMicros)
+}
 
 /**
  * Octets of memory that one request takes when nothing is ever given back: the collector is switched off, so what the process grows by is what it
  * allocated. Memory that the program reuses by itself costs nothing, as it should.
  */
-export async function allocatedBytes(name: string, setting: Setting): Promise<number> {
-  const load = allocationLoads[name]!
-  const at = await startContender(bothways, setting, { BUN_JSC_useGC: "0" })
+export async function allocatedBytes(name: (typeof allocationGates)[number], setting: Setting): Promise<number> {
+  return during(bothways, loads[name]!, setting, { BUN_JSC_useGC: "0" }, residentBytes)
+}
+
+/** What `gauge` of a fresh process rises by for each request, once it is warm. */
+async function during(
+  contender: Contender,
+  load: Load,
+  setting: Setting,
+  env: Record<string, string>,
+  gauge: (pid: number) => number,
+): Promise<number> {
+  const at = await startContender(contender, setting, env)
   try {
-    // The compilers allocate too, until the code is hot.
     await load(at, setting)
     await load(at, setting)
-    const before = residentBytes(at.pid)
+    const before = gauge(at.pid)
     const answered = await load(at, setting)
-    return (residentBytes(at.pid) - before) / answered
+    return (gauge(at.pid) - before) / answered
   } finally {
     await at.program.stop()
   }

@@ -1,14 +1,18 @@
 import { connect } from "node:net"
 
-// A closed loop of absolute-form requests over kept connections, in a process of its own: PORT TARGET SECONDS CONNECTIONS. Prints how many were answered.
-const [port, target, seconds, connections] = process.argv.slice(2) as [string, string, string, string]
+// A closed loop of absolute-form requests over kept connections, in a process of its own: PORT TARGET LIMIT CONNECTIONS. The limit is a time, `2s`, or a
+// number of answers. Prints how many came.
+const [port, target, limit, connections] = process.argv.slice(2) as [string, string, string, string]
 const request = `GET ${target} HTTP/1.1\r\nHost: ${new URL(target).host}\r\n\r\n`
+const answersMax = limit.endsWith("s") ? Number.POSITIVE_INFINITY : Number(limit)
 let answered = 0
 for (let i = 0; i < Number(connections); i++) open()
-setTimeout(() => {
+if (limit.endsWith("s")) setTimeout(finish, Number.parseFloat(limit) * 1000)
+
+function finish(): void {
   console.log(`answered ${answered}`)
   process.exit(0)
-}, Number(seconds) * 1000)
+}
 
 function open(): void {
   const socket = connect(Number(port), "127.0.0.1", () => socket.write(request))
@@ -30,7 +34,7 @@ function open(): void {
     left -= chunk.length - bodyStart
     if (left > 0) return
     left = -1
-    answered++
+    if (++answered >= answersMax) return finish()
     socket.write(request)
   })
 }

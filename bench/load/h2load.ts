@@ -6,3 +6,10 @@ export async function exactLoad(url: string, count: number): Promise<number> {
   if (!output.includes(`${count} succeeded`)) throw new Error(`h2load ${url}: ${output}`)
   return count
 }
+
+/** Exactly `count` requests, each on a connection of its own (HTTP/1.0). */
+export async function exactConnections(url: string, count: number): Promise<number> {
+  const output = await loadOutput("ab", ["-q", "-n", String(count), "-c", "16", url])
+  if (!output.includes("Failed requests:        0") || output.includes("Non-2xx")) throw new Error(`ab ${url}: ${output}`)
+  return count
+}
