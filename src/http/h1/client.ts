@@ -371,7 +371,7 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
   }
 
   onEnd(_wire: Wire): void {
-    if (this.state === BODY && this.bodyKind === BODY_CLOSE) {
+    if (!this.broken && this.state === BODY && this.bodyKind === BODY_CLOSE) {
       this.bodyRead("", false)
       return
     }
@@ -391,7 +391,8 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
   }
 
   override onTimer(): void {
-    if (this.state === BODY) this.fail(FAULT.idleTimeout)
+    if (this.broken) this.lost()
+    else if (this.state === BODY) this.fail(FAULT.idleTimeout)
     else if (this.state === HEAD) this.fail(FAULT.headTimeoutUpstream)
     else this.close()
   }

@@ -341,6 +341,10 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
 
   onEnd(_wire: Wire): void {
     this.halfClosed = true
+    if (this.broken) {
+      this.lost(FAULT.aborted)
+      return
+    }
     switch (this.state) {
       case HEAD:
         this.dropPartial()
@@ -363,6 +367,10 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
   }
 
   override onTimer(): void {
+    if (this.broken) {
+      this.lost(FAULT.aborted)
+      return
+    }
     switch (this.state) {
       case HEAD:
         if (this.blocked) this.shut(true)

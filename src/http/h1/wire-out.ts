@@ -24,6 +24,8 @@ export abstract class WireOut implements TimerOwner {
   private rest: Uint8Array | null = null
   private queue: Uint8Array[] | null = null
   protected closed = false
+  /** A write met the peer's reset. The runtime may then report a clean end, or nothing for long. */
+  protected broken = false
 
   constructor(wire: Wire, time: Time) {
     this.wire = wire
@@ -35,12 +37,13 @@ export abstract class WireOut implements TimerOwner {
 
   /** One deadline for the connection, `ms` from now; 0 = none. */
   protected arm(ms: number): void {
+    if (this.broken) return
     if (ms > 0) this.time.wheel.schedule(this.timer, this.time.clock.now() + ms)
     else this.time.wheel.rest(this.timer)
   }
 
   protected disarm(): void {
-    this.time.wheel.rest(this.timer)
+    if (!this.broken) this.time.wheel.rest(this.timer)
   }
 
   /** The connection is over: the wheel forgets it. */
@@ -110,7 +113,11 @@ export abstract class WireOut implements TimerOwner {
   private writeScratch(length: number): void {
     if (this.closed) return
     const taken = this.wire.write(scratch, 0, length)
-    if (taken === length || taken < 0) return
+    if (taken === length) return
+    if (taken < 0) {
+      this.writeFailed()
+      return
+    }
     this.rest = Buffer.from(scratch.subarray(taken, length))
   }
 
@@ -122,14 +129,27 @@ export abstract class WireOut implements TimerOwner {
       return
     }
     const taken = this.wire.write(bytes)
-    if (taken < bytes.length && taken >= 0) this.rest = bytes.subarray(taken)
+    if (taken < 0) this.writeFailed()
+    else if (taken < bytes.length) this.rest = bytes.subarray(taken)
+  }
+
+  /** We are in the middle of somebody's turn: the timer's next one ends the connection. */
+  private writeFailed(): void {
+    if (this.broken) return
+    this.broken = true
+    this.time.wheel.schedule(this.timer, this.time.clock.now())
   }
 
   onDrain(_wire: Wire): void {
+    // The runtime also says so when the peer closes its half, and then nobody waits.
+    if (this.rest === null) return
     while (this.rest !== null) {
       const rest = this.rest
       const taken = this.wire.write(rest)
-      if (taken < 0) return
+      if (taken < 0) {
+        this.writeFailed()
+        return
+      }
       if (taken < rest.length) {
         this.rest = rest.subarray(taken)
         this.onProgress()
