@@ -18,7 +18,7 @@ const generated: readonly Generated[] = [
   { file: "src/config/features.gen.ts", render: () => renderFeatures(join(root, "src")) },
   { file: "docs/faults.md", render: () => renderFaults(faults) },
   { file: "docs/journey.md", render: () => renderJourney(phases) },
-  ...whenThere("src/config/reference.ts", "docs/reference/config.md", room => (room.writeReference as () => string)()),
+  { file: "docs/reference/config.md", render: renderReference },
 ]
 
 const check = process.argv.includes("--check")
@@ -26,10 +26,9 @@ let troubles = 0
 for (const entry of generated) troubles += (await bring(entry)) ? 0 : 1
 process.exitCode = troubles === 0 ? 0 : 1
 
-/** A file whose maker is another room: imported late, so that a stale features.gen.ts is mended before the rooms that import it load. */
-function whenThere(source: string, file: string, render: (room: Record<string, unknown>) => string): Generated[] {
-  if (!existsSync(join(root, source))) return []
-  return [{ file, render: async () => render((await import(join(root, source))) as Record<string, unknown>) }]
+/** Imported late, so that a stale features.gen.ts is mended before the rooms that import it load. */
+async function renderReference(): Promise<string> {
+  return (await import("../src/config/reference.ts")).writeReference()
 }
 
 /** Writes or checks one file; false when it is stale or cannot be made. */
