@@ -100,11 +100,16 @@ export class H1Tunnel extends WireOut implements TunnelEnd, WireHandler {
     if (this.finished && !this.blocked && !this.closed) this.wire.end()
   }
 
-  onClose(_wire: Wire, _error: Error | null): void {
+  onClose(_wire: Wire, error: Error | null): void {
     if (this.closed) return
     this.closed = true
     this.dropOutput()
     this.endTimer()
+    // When both halves are closed the runtime tells of the whole alone: the peer's half ended, too, and cleanly.
+    if (this.finished && !this.ended && error === null) {
+      this.ended = true
+      this.receiver?.onTunnelEnd(this)
+    }
     this.gone()
   }
 
