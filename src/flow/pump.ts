@@ -186,6 +186,6 @@ export function deliverHeld(x: Exchange): boolean {
     x.down!.sendEnd(pump.responseTrailers)
     return true
   }
-  if (held !== null && !full && x.up !== null) x.up.resumeBody()
+  if (!full && x.up !== null) x.up.resumeBody()
   return false
 }

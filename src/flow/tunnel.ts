@@ -53,9 +53,11 @@ class Tunnel implements TunnelReceiver {
 
   onTunnelClose(from: TunnelEnd): void {
     this.closed++
-    // A clean end came on both sides: the other one closes by itself. Anything else is a cut, and a cut is passed on.
-    if (this.closed === 1 && !(this.clientEnded && this.peerEnded)) (from === this.client ? this.peer : this.client).abort()
-    if (this.closed !== 2) return
+    if (this.closed === 1) {
+      // A clean end came on both sides: the other one closes by itself. Anything else is a cut, and a cut is passed on; it comes back here.
+      if (!(this.clientEnded && this.peerEnded)) (from === this.client ? this.peer : this.client).abort()
+      return
+    }
     open--
     assert(this.x.generation === this.generation, "a tunnel holds its exchange")
     resume(this.x, NEXT)

@@ -19,6 +19,7 @@ class Run {
   private readonly seen: Seen[] = []
   private readonly found: string[] = []
   private next = 0
+  private queues = false
 
   constructor(seed: number) {
     this.random = new Random(seed)
@@ -27,11 +28,13 @@ class Run {
 
   private options(seed: number): WorldOptions {
     const { random } = this
+    const connectionsMax = pick(random, [0, 0, 1, 2])
+    this.queues = connectionsMax > 0
     return {
       seed,
       peers: 1 + random.below(3),
       pool: {
-        connectionsMax: pick(random, [0, 0, 1, 2]), idleMax: pick(random, [16, 16, 1, 0]), requestsMax: pick(random, [0, 0, 1, 3]),
+        connectionsMax, idleMax: pick(random, [16, 16, 1, 0]), requestsMax: pick(random, [0, 0, 1, 3]),
         waitersMax: pick(random, [64, 1]), waitTimeoutMs: 5000,
       },
       rules: { attemptsMax: pick(random, [1, 2, 3]), retryStatus: chance(random, 0.3) ? new Set([503]) : null, keepBytesMax: pick(random, [65_536, 100, 0]) },
@@ -47,6 +50,11 @@ class Run {
     const steps = 30 + this.random.below(400)
     for (let i = 0; i < steps; i++) this.step()
     this.settle()
+    if (this.queues) {
+      // A tunnel may hold the last connection that there may be: those in the queue are told so in time.
+      this.world.advance(5100)
+      this.settle()
+    }
     for (const client of this.clients) this.found.push(...client.problems(true))
     this.world.shutDown()
     for (const client of this.clients) this.found.push(...client.problems(false))

@@ -104,6 +104,8 @@ export class SimClient {
         checkAnswer(asked, message, true, found)
         if (message.status >= 200) break
       }
+      // Not switched: what was meant for the tunnel has become a bad request.
+      if (asked.upgrade) return found
       if (asked.end > this.at && at === sent.length) break
     }
     if (at < sent.length) found.push(`octets that nobody asked for: ${JSON.stringify(sent.slice(at, at + 200))}`)

@@ -23,6 +23,8 @@ export class SimOrigin {
   private out = ""
   private ending: Ending = "keep"
   private tunnel: string | null = null
+  private tunnelStart = 0
+  private closeDelimited = false
   private finSent = false
 
   constructor(wire: FakeWire, random: Random, seen: Seen[], problems: string[]) {
@@ -86,8 +88,6 @@ export class SimOrigin {
     return true
   }
 
-  private tunnelStart = 0
-
   private answerEarly(head: StrictMessage, kind: boolean): boolean {
     if (kind || !chance(this.random, 0.3)) return false
     if (chance(this.random, 0.3)) {
@@ -117,7 +117,8 @@ export class SimOrigin {
       this.out = this.whole(message, id)
       if (trouble === 3) {
         this.out = this.out.slice(0, random.below(this.out.length))
-        this.ending = pick(random, ["fin", "reset"])
+        // Where the end of the connection ends the body, a FIN says that it was whole.
+        this.ending = this.closeDelimited ? "reset" : pick(random, ["fin", "reset"])
       } else if (trouble === 4 && this.ending === "keep") this.out += "HTTP/1.1 200 OK\r\nX-Id: poison\r\nContent-Length: 6\r\n\r\npoison"
       else if (trouble === 5 && this.ending === "keep") this.ending = pick(random, ["fin", "reset"])
     }
@@ -144,6 +145,7 @@ export class SimOrigin {
     if (framing < 9) return `${head}Transfer-Encoding: chunked\r\n\r\n${bodiless ? "" : chunked(random, body, chance(random, 0.3) ? `X-Sum: ${id}\r\n` : "")}`
     if (bodiless) return `${head}\r\n`
     this.ending = "fin"
+    this.closeDelimited = true
     return `${head}\r\n${body}`
   }
 }
