@@ -1,6 +1,7 @@
 import type { Log } from "../../base/index.ts"
 import type { FromWorker, ReloadProblem, ResolvedPeer, SharedMemory, ToWorker, WorkerInspection } from "../protocol.ts"
 import { HeartbeatMonitor } from "./heartbeat.ts"
+import { WorkerLog } from "./worker-log.ts"
 import { type Prepare, type SlotState, WorkerSlot } from "./worker-slot.ts"
 import type { SpawnWorker } from "./worker-thread.ts"
 
@@ -36,6 +37,7 @@ export class WorkerPool {
   readonly #slots: WorkerSlot[] = []
   readonly #beats: HeartbeatMonitor
   readonly #options: WorkerPoolOptions
+  readonly #said = new WorkerLog()
   #live: Prepare | null = null
   #draining: Promise<number> | null = null
   #timer: ReturnType<typeof setInterval> | null = null
@@ -169,7 +171,8 @@ export class WorkerPool {
   }
 
   #event(index: number, message: FromWorker): void {
-    if (message.type === "refreshPeers") this.#options.refreshPeers?.(message.cluster)
+    if (message.type === "log") this.#said.take(index, message.record)
+    else if (message.type === "refreshPeers") this.#options.refreshPeers?.(message.cluster)
     else this.#options.log.debug("a worker's late answer", { worker: index, answer: message.type })
   }
 }

@@ -1,4 +1,3 @@
-import { writeLog } from "../../base/index.ts"
 import type { FromWorker, ReloadProblem, ToWorker, WorkerInspection, WorkerSetup } from "../protocol.ts"
 import type { SpawnWorker, WorkerPort } from "./worker-thread.ts"
 
@@ -247,7 +246,7 @@ export class WorkerSlot {
       const { type: _type, id, ...inspection } = message
       return this.#inspections.get(id)?.(inspection)
     }
-    if (message.type === "log") return writeLog(message.record)
+    if (message.type === "log") return this.#owner.event(this.index, message)
     if (message.type === "fatal") return this.kill(message.error)
     const waiting = this.#waiting
     if (waiting !== null && (message.type === waiting.answer || (message.type === "refused" && waiting.answer === "prepared")))
