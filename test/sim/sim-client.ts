@@ -91,7 +91,8 @@ export class SimClient {
     let at = 0
     for (const asked of this.asked) {
       for (;;) {
-        const reading = readResponse(sent, at, asked.method, ended)
+        // Of a head that did not come whole in time nobody knows the method.
+        const reading = readResponse(sent, at, sent.startsWith("HTTP/1.1 408", at) ? "GET" : asked.method, ended)
         if (reading.is === "bad") return [`${asked.id}: ${reading.why} in ${JSON.stringify(sent.slice(at, at + 300))}`]
         if (reading.is === "partial") {
           if (reading.head !== null) checkAnswer(asked, { ...reading.head, body: reading.body ?? "" }, false, found)

@@ -95,8 +95,9 @@ export abstract class WireOut implements TimerOwner {
     } else {
       if (lead.length > 0) this.writeText(lead)
       this.writeBytes(held)
-      // A chunk's CRLF may as well go with what comes next; after a large chunk nobody waits for it alone.
-      this.lead = tail
+      // A chunk's CRLF alone may as well go with what comes next: nobody waits for it. The end of a body may not.
+      if (tail === "\r\n") this.lead = tail
+      else if (tail.length > 0) this.writeText(tail)
     }
   }
 
