@@ -26,6 +26,11 @@ const checks = [
     args: ["node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "--max-diagnostics=50"],
   },
   { name: "import law and style", command: bun, args: ["tools/tidy.ts"] },
+  {
+    name: "dead files and dependencies",
+    command: process.execPath,
+    args: ["node_modules/knip/bin/knip.js", "--include", "files,dependencies,unresolved"],
+  },
   { name: "generated files", command: bun, args: ["tools/gen.ts", "--check"] },
 ]
 

@@ -12,6 +12,7 @@ const needed = {
   h2load: "nghttp2-client",
   ab: "apache2-utils",
   openssl: "openssl",
+  ss: "iproute2",
   chromium: "chromium",
 }
 
