@@ -15,3 +15,4 @@ export { type OriginChecks, Origins, type OriginResolver, originSteps } from "./
 export type { PoolSettings } from "./pool.ts"
 export { type ClusterSteps, clusterSteps } from "./steps.ts"
 export type { AttemptMeter } from "./attempt-meter.ts"
+export { allowedUpgrades, isIdempotent } from "./attempt-rules.ts"

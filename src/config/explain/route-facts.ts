@@ -1,0 +1,92 @@
+import { formatSize } from "../../base/index.ts"
+import type { Exchange } from "../../flow/index.ts"
+import { BODY_CHUNKED, BODY_LENGTH } from "../../http/index.ts"
+import { allowedUpgrades, isIdempotent } from "../../upstream/index.ts"
+import { retryOf, timesOf } from "../compile/compile-route.ts"
+import type { DestinationConfig } from "../schema/route.ts"
+import type { Config, ListenerConfig, RouteConfig } from "../schema.ts"
+import type { BodyFacts, RetryFacts, TimeoutFacts, UpgradeFacts } from "./explanation.ts"
+import { counted, plain, shown } from "./shown.ts"
+
+/** Whether the route asks a cache. */
+export function cacheFacts(route: RouteConfig): string {
+  const use = route.filters.find(filter => filter.inline === null && filter.name === "cache")
+  if (use === undefined) return "no cache on this route"
+  return `store ${plain((use.options as { store: string }).store)}; the cache engine passes everything for now`
+}
+
+export function localText(to: Exclude<DestinationConfig, { kind: "cluster" | "origin" }>): string {
+  switch (to.kind) {
+    case "respond":
+      return `${to.status} with ${to.body === "" ? "no body" : counted(Buffer.byteLength(to.body), "octet")}`
+    case "redirect":
+      return `${to.status} to ${to.to}`
+    case "files":
+      return `files of ${plain(to.root)}${to.strip === "" ? "" : `, without ${to.strip} in front`}${to.index === "" ? "" : `, ${to.index} for directories`}`
+  }
+}
+
+export function timeoutFacts(route: RouteConfig, config: Config, listener: ListenerConfig, tunnelIdle: number | null): TimeoutFacts {
+  const { head, body, write, idle } = listener.timeouts
+  const isLocal = route.to.kind !== "cluster" && route.to.kind !== "origin"
+  return { upstream: isLocal ? null : timesOf(route, config), client: { head, body, write, idle }, tunnelIdle }
+}
+
+/** When another attempt is made, or null for answers of the proxy itself. */
+export function retryFacts(route: RouteConfig, config: Config, method: string): RetryFacts | null {
+  const { to } = route
+  if (to.kind !== "cluster" && to.kind !== "origin") return null
+  const retry = retryOf(route, config)
+  const says = to.kind === "origin" && to.via === null ? originRetryText(retry.attempts, method) : clusterRetryText(retry, method)
+  return { ...retry, says }
+}
+
+function clusterRetryText({ attempts, status, budget, replayBytesMax }: Omit<RetryFacts, "says">, method: string): string {
+  if (attempts === 1) return "none: one attempt"
+  const idempotent = isIdempotent(method)
+  const broken = idempotent ? `when one breaks before the answer (${method} is idempotent)` : ""
+  const answered = idempotent && status.length > 0 ? `after ${ranges(status)}` : ""
+  const causes = ["when no connection can be made", broken, answered].filter(cause => cause !== "")
+  const only = idempotent ? "" : `; ${method} is not idempotent, so nothing that a peer may have seen is repeated`
+  const share = `as long as retries stay under ${Math.round(budget * 100)}% of the requests (3 a second are always allowed)`
+  return `up to ${attempts} attempts: ${causes.join(", ")}${only}; ${share}; bodies up to ${formatSize(replayBytesMax)} are kept for it`
+}
+
+function originRetryText(attempts: number, method: string): string {
+  const first = "each address of the name is tried in turn"
+  if (method === "CONNECT") return `${first}; a tunnel that stands is never repeated`
+  if (attempts === 1 || !isIdempotent(method)) return `${first}; no other attempt${attempts === 1 ? "" : ` (${method} is not idempotent)`}`
+  return `${first}; up to ${attempts} attempts after a connection that breaks before the answer (${method} is idempotent)`
+}
+
+/** `502-504, 507` */
+function ranges(numbers: readonly number[]): string {
+  const spans: [number, number][] = []
+  for (const number of numbers) {
+    const last = spans.at(-1)
+    if (last !== undefined && last[1] === number - 1) last[1] = number
+    else spans.push([number, number])
+  }
+  return spans.map(([from, to]) => (from === to ? String(from) : `${from}-${to}`)).join(", ")
+}
+
+export function bodyFacts(x: Exchange, bytesMax: number): BodyFacts {
+  const limit = bytesMax === 0 ? "no limit" : `at most ${formatSize(bytesMax)}`
+  if (x.requestBody === BODY_CHUNKED) return { bytesMax, says: `${limit}; this one does not say how long it is` }
+  if (x.requestBody !== BODY_LENGTH) return { bytesMax, says: `${limit}; this request has none` }
+  return { bytesMax, says: `${limit}; this one has ${formatSize(x.requestLength)}` }
+}
+
+/** `asked` is what the client offers to switch to, as the codec read it. */
+export function upgradeFacts(route: RouteConfig, asked: string): UpgradeFacts | null {
+  if (route.to.kind !== "cluster" && route.to.kind !== "origin") return null
+  const through = asked === "" ? "" : allowedUpgrades(asked, new Set(route.upgrade))
+  const allowed = route.upgrade.length === 0 ? "none" : route.upgrade.join(", ")
+  const says =
+    asked === ""
+      ? "not asked for"
+      : through === ""
+        ? `${shown(asked)} is asked for and left out: an ordinary request goes on`
+        : `${shown(through)} goes through`
+  return { allowed: route.upgrade, asked: shown(asked), says: `${allowed}; ${says}` }
+}
