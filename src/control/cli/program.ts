@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander"
 import { addCheck } from "./check.ts"
 import { addDemo } from "./demo.ts"
+import { addExplain } from "./explain.ts"
 import { EXIT } from "./exit-codes.ts"
 import { addForward } from "./forward.ts"
 import { NoInstanceError } from "./admin-client.ts"
@@ -26,6 +27,7 @@ Examples:
   bothways reverse --to http://127.0.0.1:3000         a reverse proxy in one line
   bothways forward --listen 127.0.0.1:3128            a forward proxy in one line
   bothways check bothways.yaml && bothways run bothways.yaml
+  bothways explain bothways.yaml GET https://shop.example/api/1
 
 Exit codes:
   0 done   1 failed   2 wrong config or command line   3 address taken   4 no running instance   130 interrupted twice
@@ -71,6 +73,7 @@ function buildProgram(context: CommandContext): Command {
       getErrHasColors: () => wantsColor(context.err, context.env),
     })
     .exitOverride()
-  for (const add of [addRun, addReverse, addForward, addDemo, addCheck, addSchema, addReload, addStatus, addVersion]) add(program, context)
+  for (const add of [addRun, addReverse, addForward, addDemo, addCheck, addExplain, addSchema, addReload, addStatus, addVersion])
+    add(program, context)
   return program
 }
