@@ -1,13 +1,34 @@
 export { AssertionError, assert } from "./assert.ts"
 export { FAULT, type Fault, type FaultSource, faults, type RetryRule } from "./fault.ts"
-export { duration, durationMsMax, formatDuration, formatSize, parseDuration, parseRatio, parseSize, type QuantityBounds, ratio, size } from "./quantity.ts"
+export {
+  duration,
+  durationMsMax,
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parseRatio,
+  parseSize,
+  type QuantityBounds,
+  ratio,
+  size,
+} from "./quantity.ts"
 export { type Clock, FakeClock, systemClock } from "./clock.ts"
 export { TickClock } from "./tick-clock.ts"
 export { hashString, mix32, Random } from "./hash.ts"
 export { Timer, type TimerOwner, TimerWheel } from "./timer-wheel.ts"
 export { startWheel } from "./start-wheel.ts"
 export { parseTemplate, TemplateError, type TemplatePart, type TemplateWords } from "./template.ts"
-export { type Address, AddressError, type AddressOptions, formatAddress, formatHostPort, hostNameFault, parseAddress, type TcpAddress, type UnixAddress } from "./address.ts"
+export {
+  type Address,
+  AddressError,
+  type AddressOptions,
+  formatAddress,
+  formatHostPort,
+  hostNameFault,
+  parseAddress,
+  type TcpAddress,
+  type UnixAddress,
+} from "./address.ts"
 export { formatIp, ipFamily, isDeceptiveHost, normaliseIp, writeIp } from "./ip-text.ts"
 export { PortSet } from "./port-set.ts"
 export { type CidrOptions, CidrSet } from "./cidr.ts"

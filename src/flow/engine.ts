@@ -76,7 +76,11 @@ function callStep(x: Exchange): Verdict {
 
 /** A broken invariant ends this exchange and no other. */
 function threw(x: Exchange, error: unknown): Verdict {
-  log.error("flow", "a step threw", { route: x.plan!.route.name, step: x.step, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+  log.error("flow", "a step threw", {
+    route: x.plan!.route.name,
+    step: x.step,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  })
   if (x.step >= x.plan!.logAt) return DONE
   x.fault = FAULT.internal
   return FAULT_VERDICT

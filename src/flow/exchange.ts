@@ -2,7 +2,17 @@
 import { assert, type Fault } from "../base/index.ts"
 import { BODY_NONE, type BodyKind, type Downstream, Fields, type Message, type Upstream } from "../http/index.ts"
 import { clientGone, requestFaulted, responseHeadCame, upFaulted } from "./engine.ts"
-import { downDrained, interimCame, Pump, requestBodyCame, requestEndCame, responseBodyCame, responseEndCame, responseTextCame, upDrained } from "./pump.ts"
+import {
+  downDrained,
+  interimCame,
+  Pump,
+  requestBodyCame,
+  requestEndCame,
+  responseBodyCame,
+  responseEndCame,
+  responseTextCame,
+  upDrained,
+} from "./pump.ts"
 import type { Verdict } from "./verdict.ts"
 
 export type Step = (x: Exchange) => Verdict

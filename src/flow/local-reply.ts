@@ -3,12 +3,41 @@ import { BODY_LENGTH, BODY_NONE, NAME } from "../http/index.ts"
 import type { Exchange } from "./exchange.ts"
 
 const REASONS: Readonly<Record<number, string>> = {
-  200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified",
-  307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-  407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone", 413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 417: "Expectation Failed",
-  421: "Misdirected Request", 426: "Upgrade Required", 429: "Too Many Requests", 431: "Request Header Fields Too Large", 451: "Unavailable For Legal Reasons",
-  499: "Client Closed Request", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
-  505: "HTTP Version Not Supported", 508: "Loop Detected",
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  204: "No Content",
+  301: "Moved Permanently",
+  302: "Found",
+  303: "See Other",
+  304: "Not Modified",
+  307: "Temporary Redirect",
+  308: "Permanent Redirect",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  407: "Proxy Authentication Required",
+  408: "Request Timeout",
+  410: "Gone",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  416: "Range Not Satisfiable",
+  417: "Expectation Failed",
+  421: "Misdirected Request",
+  426: "Upgrade Required",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  451: "Unavailable For Legal Reasons",
+  499: "Client Closed Request",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+  508: "Loop Detected",
 }
 
 /** The standard reason phrase, or "Status". */
@@ -88,7 +117,8 @@ function quality(part: string): number {
 
 function render(kind: Kind, fault: Fault): string {
   const title = `${fault.status} ${reasonOf(fault.status)}`
-  if (kind === "json") return `${JSON.stringify({ status: fault.status, error: reasonOf(fault.status), fault: fault.code, detail: fault.description })}\n`
+  if (kind === "json")
+    return `${JSON.stringify({ status: fault.status, error: reasonOf(fault.status), fault: fault.code, detail: fault.description })}\n`
   if (kind === "text") return `${title}\n${fault.description}\nfault: ${fault.code}\n`
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { CidrSet } from "../base/index.ts"
 import { ConnectionLimits } from "./connection-limits.ts"
 import type { Listening, ListenOptions } from "./listen.ts"
-import { type Client, client, Door, startDoor } from "./test-door.ts"
+import { type Client, client, type Door, startDoor } from "./test-door.ts"
 import { testTime as time, until } from "./test-time.ts"
 
 const stops: (() => void)[] = []
@@ -89,7 +89,13 @@ describe("PROXY protocol", () => {
     one.socket.write("PROXY TCP4 203.0.113.7 198.51.100.1 4711 80\r\nGET /")
     await until(() => one.received === "GET /", "the echo")
     const { info } = door.seen[0]!
-    expect([info.remoteAddress, info.remotePort, info.localAddress, info.localPort, info.peerAddress]).toEqual(["203.0.113.7", 4711, "198.51.100.1", 80, "127.0.0.1"])
+    expect([info.remoteAddress, info.remotePort, info.localAddress, info.localPort, info.peerAddress]).toEqual([
+      "203.0.113.7",
+      4711,
+      "198.51.100.1",
+      80,
+      "127.0.0.1",
+    ])
   })
 
   test("octet by octet", async () => {

@@ -64,7 +64,7 @@ export class AcceptPoint {
       wire.data = new PrefaceWait(this, wire)
       return
     }
-    if (limits !== null && limits.limitsClients && !this.admit(wire, plainAddress(wire.remoteAddress), limits)) {
+    if (limits?.limitsClients && !this.admit(wire, plainAddress(wire.remoteAddress), limits)) {
       return this.refuse(wire, null, null, "connectionsPerClientMax")
     }
     if (tls === null) this.ready(wire, new ConnectionInfo(wire, false, null, null))
@@ -75,7 +75,7 @@ export class AcceptPoint {
   named(wire: NativeWire, source: Endpoint | null, destination: Endpoint | null, rest: Buffer): void {
     const { limits, tls } = this.rules
     const address = source === null ? plainAddress(wire.remoteAddress) : source.address
-    if (limits !== null && limits.limitsClients && !this.admit(wire, address, limits)) return this.refuse(wire, source, destination, "connectionsPerClientMax")
+    if (limits?.limitsClients && !this.admit(wire, address, limits)) return this.refuse(wire, source, destination, "connectionsPerClientMax")
     if (tls !== null) return this.secure(wire, source, destination, rest)
     this.ready(wire, new ConnectionInfo(wire, false, source, destination))
     if (rest.length > 0 && wire.readyState > 0) wire.data.onData(wire, rest)

@@ -63,8 +63,8 @@ describe("ConnectionLimits", () => {
     const a = new ConnectionLimits(shared, options, 0)
     const slots: number[] = []
     for (let round = 0; round < 3; round++) for (let i = 0; i < 2700; i++) slots.push(a.admit(`10.0.${i >> 8}.${i & 255}`))
-    expect(slots.filter((slot) => slot === REFUSED)).toEqual([])
-    expect(slots.filter((slot) => slot === UNTRACKED).length).toBeLessThan(30)
+    expect(slots.filter(slot => slot === REFUSED)).toEqual([])
+    expect(slots.filter(slot => slot === UNTRACKED).length).toBeLessThan(30)
     expect(a.admit("10.0.0.0")).toBe(REFUSED)
     for (const slot of slots) a.release(slot)
     const cells = new Int32Array(shared)
@@ -86,7 +86,7 @@ test("two threads that count the same client at once agree", async () => {
       postMessage("done")
     }`
   const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "application/javascript" })))
-  const done = new Promise((resolve) => worker.addEventListener("message", resolve))
+  const done = new Promise(resolve => worker.addEventListener("message", resolve))
   worker.postMessage({ shared, options })
   const own = new ConnectionLimits(shared, options, 0)
   for (let i = 0; i < 50000; i++) own.release(own.admit("192.0.2.1"))

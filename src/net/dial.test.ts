@@ -14,7 +14,16 @@ afterAll(() => {
 
 function echoPeer(hostname = "127.0.0.1"): { port: number; received: string } {
   const state = { port: 0, received: "" }
-  const server = Bun.listen({ hostname, port: 0, socket: { data(socket, chunk) { state.received += chunk.toString("latin1"); socket.write(chunk) } } })
+  const server = Bun.listen({
+    hostname,
+    port: 0,
+    socket: {
+      data(socket, chunk) {
+        state.received += chunk.toString("latin1")
+        socket.write(chunk)
+      },
+    },
+  })
   stops.push(() => server.stop(true))
   state.port = server.port
   return state
@@ -39,7 +48,14 @@ describe("dial", () => {
   test("a connection over IPv4, IPv6 and a Unix socket", async () => {
     const path = join(tmpdir(), `bothways-dial-${process.pid}.sock`)
     const peer = echoPeer()
-    const local = Bun.listen({ unix: path, socket: { data(socket, chunk) { socket.write(chunk) } } })
+    const local = Bun.listen({
+      unix: path,
+      socket: {
+        data(socket, chunk) {
+          socket.write(chunk)
+        },
+      },
+    })
     stops.push(() => local.stop(true))
     const targets: DialTarget[] = [{ host: "127.0.0.1", port: peer.port }, { host: "::1", port: echoPeer("::1").port }, { path }]
     for (const target of targets) {
@@ -101,7 +117,9 @@ describe("dial", () => {
     const outcome = await outcomeOf({ host: "127.0.0.1", port }, { timeoutMs: 60 })
     expect(outcome).toMatchObject({ failure: "timeout", calls: 1 })
     expect(performance.now() - start).toBeWithin(55, 200)
-    expect(await outcomeOf({ host: "127.0.0.1", port }, { timeoutMs: 30, tls: new ClientTls(), serverName: "app.test" })).toMatchObject({ failure: "timeout" })
+    expect(await outcomeOf({ host: "127.0.0.1", port }, { timeoutMs: 30, tls: new ClientTls(), serverName: "app.test" })).toMatchObject({
+      failure: "timeout",
+    })
     const cancelled = watch()
     const handle = dial({ host: "127.0.0.1", port }, { time, timeoutMs: 1000 }, cancelled)
     await Bun.sleep(10)
@@ -119,7 +137,15 @@ describe("dial", () => {
   })
 
   test("the peer's reset reaches onClose once, with the reason", async () => {
-    const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data(socket) { socket.terminate() } } })
+    const server = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket) {
+          socket.terminate()
+        },
+      },
+    })
     stops.push(() => server.stop(true))
     const outcome = await outcomeOf({ host: "127.0.0.1", port: server.port })
     outcome.wire!.write("x")
@@ -129,7 +155,17 @@ describe("dial", () => {
   })
 
   test("half-close both ways: our FIN leaves their writing half open", async () => {
-    const server = Bun.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket: { data() {}, end(socket) { socket.end("late answer") } } })
+    const server = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      allowHalfOpen: true,
+      socket: {
+        data() {},
+        end(socket) {
+          socket.end("late answer")
+        },
+      },
+    })
     stops.push(() => server.stop(true))
     const outcome = await outcomeOf({ host: "127.0.0.1", port: server.port })
     outcome.wire!.shutdown()

@@ -119,7 +119,8 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
 
   connected(wire: NativeWire): void {
     const { preface, tls } = this.options
-    if (preface !== null && preface !== undefined && wire.write(preface) !== preface.length) return this.fail("reset", "the preface could not be sent")
+    if (preface !== null && preface !== undefined && wire.write(preface) !== preface.length)
+      return this.fail("reset", "the preface could not be sent")
     if (tls === null || tls === undefined) this.stand(wire, "")
     else this.startTls(wire, tls)
   }
@@ -250,9 +251,10 @@ function dialDescriptor(host: string, port: number, options: DialOptions, attemp
 }
 
 function dialNatively(target: DialTarget, attempt: DialAttempt): void {
-  const settings = "path" in target
-    ? { unix: target.path, allowHalfOpen: true, data: attempt, socket: connectedHandlers }
-    : { hostname: target.host, port: target.port, allowHalfOpen: true, data: attempt, socket: connectedHandlers }
+  const settings =
+    "path" in target
+      ? { unix: target.path, allowHalfOpen: true, data: attempt, socket: connectedHandlers }
+      : { hostname: target.host, port: target.port, allowHalfOpen: true, data: attempt, socket: connectedHandlers }
   void Bun.connect(settings as never)
 }
 

@@ -42,7 +42,12 @@ describe("listen", () => {
     one.socket.write("hello")
     await until(() => one.received === "hello", "the echo")
     const { info } = door.seen[0]!
-    expect([info.remoteAddress, info.remotePort, info.localAddress, info.localPort]).toEqual(["127.0.0.1", one.socket.localPort!, "127.0.0.1", at.port])
+    expect([info.remoteAddress, info.remotePort, info.localAddress, info.localPort]).toEqual([
+      "127.0.0.1",
+      one.socket.localPort!,
+      "127.0.0.1",
+      at.port,
+    ])
     expect([info.secure, info.serverName, info.alpn, info.clientCertificate, info.peerAddress]).toEqual([false, "", "", null, "127.0.0.1"])
     one.socket.end()
     await until(() => one.closed, "the end")
@@ -56,7 +61,10 @@ describe("listen", () => {
     await client(at.port, "127.0.0.1")
     await client(at.port, "::1")
     await until(() => door.seen.length === 2, "both")
-    expect(door.seen.map(({ info }) => [info.remoteAddress, info.localAddress])).toEqual([["127.0.0.1", "127.0.0.1"], ["::1", "::1"]])
+    expect(door.seen.map(({ info }) => [info.remoteAddress, info.localAddress])).toEqual([
+      ["127.0.0.1", "127.0.0.1"],
+      ["::1", "::1"],
+    ])
   })
 
   test("`::` is IPv6 alone, so 0.0.0.0 fits beside it", () => {
@@ -75,7 +83,15 @@ describe("listen", () => {
   test("a connection that its acceptor closes while it opens still ends with onClose", async () => {
     const calls: (Error | null)[] = []
     const handler: WireHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose: (_wire, error) => void calls.push(error) }
-    const at = listen({ bind: loopback, time }, { onOpen: (wire) => { wire.terminate(); return handler } })
+    const at = listen(
+      { bind: loopback, time },
+      {
+        onOpen: wire => {
+          wire.terminate()
+          return handler
+        },
+      },
+    )
     stops.push(() => at.stop())
     const one = await client(at.port)
     await until(() => one.closed, "the reset")
@@ -107,7 +123,7 @@ describe("listen", () => {
     expect(wire.write(block, sent, block.length - sent)).toBe(0)
     let total = 0
     one.socket.removeAllListeners("data")
-    one.socket.on("data", (chunk) => {
+    one.socket.on("data", chunk => {
       total += chunk.length
     })
     const drained = door.seen[0]!.drained
@@ -161,7 +177,14 @@ describe("listen", () => {
     const [bad, good] = [await client(at.port), await client(at.port)]
     await until(() => door.seen.length === 2, "both")
     const reasons: (Error | null)[] = []
-    door.seen[0]!.wire.data = { onData() { throw boom }, onDrain() {}, onEnd() {}, onClose: (_wire, error) => void reasons.push(error) }
+    door.seen[0]!.wire.data = {
+      onData() {
+        throw boom
+      },
+      onDrain() {},
+      onEnd() {},
+      onClose: (_wire, error) => void reasons.push(error),
+    }
     bad.socket.write("x")
     await until(() => bad.closed, "its end")
     expect(reasons).toEqual([boom])
@@ -178,7 +201,16 @@ describe("listen", () => {
     one.socket.write("after")
     await until(() => one.received === "after", "the echo")
     let refused = false
-    dial({ host: "127.0.0.1", port: at.port }, { time, timeoutMs: 500 }, { onOpen: () => null, onFailed: (kind) => { refused = kind === "refused" } })
+    dial(
+      { host: "127.0.0.1", port: at.port },
+      { time, timeoutMs: 500 },
+      {
+        onOpen: () => null,
+        onFailed: kind => {
+          refused = kind === "refused"
+        },
+      },
+    )
     await until(() => refused, "the refusal")
     one.socket.end()
     await until(() => door.seen[0]!.closed === 1, "the end")
@@ -187,7 +219,7 @@ describe("listen", () => {
   test("Nagle is off on both ends without our asking, and the accept queue is long", async () => {
     const { door, at } = start()
     const dialed: Wire[] = []
-    dial({ host: "127.0.0.1", port: at.port }, { time, timeoutMs: 500 }, { onOpen: (wire) => (dialed.push(wire) > 0 ? door : null), onFailed() {} })
+    dial({ host: "127.0.0.1", port: at.port }, { time, timeoutMs: 500 }, { onOpen: wire => (dialed.push(wire) > 0 ? door : null), onFailed() {} })
     await until(() => dialed.length === 1 && door.seen.length === 1, "both ends")
     for (const wire of [dialed[0]!, door.seen[0]!.wire]) expect(hasNoDelay((wire as unknown as { fd: number }).fd)).toBeTrue()
     const queue = execFileSync("ss", ["-Hltn", `sport = :${at.port}`], { encoding: "utf8" }).split(/\s+/)[2]
@@ -221,7 +253,9 @@ describe("taken addresses", () => {
   })
 
   test("an address of another machine, and none", () => {
-    expect(failureOf(() => start({ bind: { host: "192.0.2.77", port: 0 } })).message).toBe("cannot listen on 192.0.2.77:0: this machine does not have the address")
+    expect(failureOf(() => start({ bind: { host: "192.0.2.77", port: 0 } })).message).toBe(
+      "cannot listen on 192.0.2.77:0: this machine does not have the address",
+    )
     expect(failureOf(() => start({ bind: { path: join(folder, "nowhere", "a.sock") } })).message).toContain("its folder does not exist")
     expect(failureOf(() => start({ bind: { path: join(folder, "x".repeat(120)) } })).message).toContain("107 octets")
   })

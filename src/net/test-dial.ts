@@ -33,7 +33,15 @@ export function watch(): Outcome & DialHandler {
     },
   }
   const outcome: Outcome & DialHandler = {
-    wire: null, alpn: "", failure: "", detail: "", received: "", ended: 0, closed: 0, error: null, calls: 0,
+    wire: null,
+    alpn: "",
+    failure: "",
+    detail: "",
+    received: "",
+    ended: 0,
+    closed: 0,
+    error: null,
+    calls: 0,
     onOpen(wire, alpn) {
       outcome.calls++
       outcome.wire = wire

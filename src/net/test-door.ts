@@ -49,7 +49,7 @@ export class Door implements Acceptor, WireHandler {
   }
 
   of(wire: Wire): Seen {
-    return this.seen.find((seen) => seen.wire === wire)!
+    return this.seen.find(seen => seen.wire === wire)!
   }
 
   onData(wire: Wire, chunk: Buffer): void {
@@ -93,7 +93,7 @@ export async function client(port: number, host = "127.0.0.1"): Promise<Client> 
 
 export async function watched(socket: Socket): Promise<Client> {
   const state = { socket, received: "", closed: false }
-  socket.on("data", (chunk) => {
+  socket.on("data", chunk => {
     state.received += chunk.toString("latin1")
   })
   socket.on("error", () => {})
@@ -101,6 +101,6 @@ export async function watched(socket: Socket): Promise<Client> {
     state.closed = true
   })
   socket.on("end", () => socket.end())
-  await new Promise((resolve) => socket.once("connect", resolve))
+  await new Promise(resolve => socket.once("connect", resolve))
   return state
 }

@@ -12,6 +12,6 @@ export async function until(check: () => boolean, what: string): Promise<void> {
   const end = performance.now() + 4000
   while (!check()) {
     if (performance.now() > end) throw new Error(`waited for: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 2))
+    await new Promise(resolve => setTimeout(resolve, 2))
   }
 }

@@ -40,4 +40,3 @@ export interface CompileDeps {
   /** Gives the step that stands in the plan for `step`. Default: itself, and stages cost nothing. */
   readonly watch?: (stage: Stage, step: Step) => Step
 }
-

@@ -36,15 +36,29 @@ export function compileEntry(name: string, listener: ListenerConfig, { table, pl
     list.addPhase("access", filters)
   }
   if (listener.forward !== null) list.add("gate", "gate", forwardGate)
-  list.add("route", "route", routeStep(table, plans.map((plan, index) => planFor(listener, plan, routes[index]!))))
+  list.add(
+    "route",
+    "route",
+    routeStep(
+      table,
+      plans.map((plan, index) => planFor(listener, plan, routes[index]!)),
+    ),
+  )
   const respondAt = list.length
   list.add("deliver", "deliver", deliver)
   const logAt = list.length
   list.add("log", "log", logStep(deps))
   list.steps.push(() => DONE)
   return {
-    steps: list.steps, respondAt, peerAt: -1, logAt, retry: null, bodyBytesMax: listener.limits.bodyBytesMax, requestMs: 0,
-    tunnelIdleMs: listener.timeouts.tunnelIdle, route: { ...NO_ROUTE_INFO, metrics: unrouted },
+    steps: list.steps,
+    respondAt,
+    peerAt: -1,
+    logAt,
+    retry: null,
+    bodyBytesMax: listener.limits.bodyBytesMax,
+    requestMs: 0,
+    tunnelIdleMs: listener.timeouts.tunnelIdle,
+    route: { ...NO_ROUTE_INFO, metrics: unrouted },
   }
 }
 

@@ -1,6 +1,11 @@
 import { CidrSet, FAULT } from "../../base/index.ts"
 import {
-  type ForwardFieldsOptions, forwardRequestStep, forwardResponseStep, type ReverseFieldsOptions, reverseRequestStep, reverseResponseStep,
+  type ForwardFieldsOptions,
+  forwardRequestStep,
+  forwardResponseStep,
+  type ReverseFieldsOptions,
+  reverseRequestStep,
+  reverseResponseStep,
 } from "../../filter/index.ts"
 import { armRequest, deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
 import { type AttemptRules, type Cluster, type ClusterSteps, clusterSteps, type Origins, originSteps } from "../../upstream/index.ts"
@@ -55,9 +60,15 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
   list.add("log", "log", logStep(deps))
   list.steps.push(() => DONE)
   return {
-    steps: list.steps, respondAt, peerAt, logAt, retry: upstream === null ? null : upstream.retry, requestMs: times.request,
+    steps: list.steps,
+    respondAt,
+    peerAt,
+    logAt,
+    retry: upstream === null ? null : upstream.retry,
+    requestMs: times.request,
     // Where the route says nothing these are the listener's, which the entry of each fills in.
-    bodyBytesMax: route.bodyBytesMax ?? 0, tunnelIdleMs: 0,
+    bodyBytesMax: route.bodyBytesMax ?? 0,
+    tunnelIdleMs: 0,
     route: { name: route.name, index, cluster: clusterOf(route), metrics: parts.metrics },
   }
 }
@@ -121,7 +132,8 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
   const { to } = route
   if (to.kind === "cluster") return clusterSteps(parts.clusters.get(to.cluster)!, rulesOf(route, parts.config, false))
   if (to.kind !== "origin") return null
-  if (to.via !== null && to.via !== undefined) return throughParent(clusterSteps(parts.clusters.get(to.via)!, rulesOf(route, parts.config, true)), parts)
+  if (to.via !== null && to.via !== undefined)
+    return throughParent(clusterSteps(parts.clusters.get(to.via)!, rulesOf(route, parts.config, true)), parts)
   const rules = rulesOf(route, parts.config, false)
   const byListener = new Map([...parts.origins].map(([name, origins]) => [name, originSteps(origins, rules)]))
   const of = (x: Exchange): ClusterSteps => byListener.get(x.listener!.name)!

@@ -13,7 +13,14 @@ import type { Snapshot } from "./snapshot.ts"
 
 /** Connections to origins of a forward listener. */
 const ORIGIN_POOL = {
-  idleMax: 256, idleTimeoutMs: 30_000, connectionsMax: 0, requestsMax: 0, waitTimeoutMs: 5000, waitersMax: 1024, headBytesMax: 256 * 1024, fieldsMax: 512,
+  idleMax: 256,
+  idleTimeoutMs: 30_000,
+  connectionsMax: 0,
+  requestsMax: 0,
+  waitTimeoutMs: 5000,
+  waitersMax: 1024,
+  headBytesMax: 256 * 1024,
+  fieldsMax: 512,
 }
 
 /** Turns a valid config into what the data path runs. Throws when a file that it needs cannot be used; then nothing has changed. */
@@ -52,7 +59,11 @@ function compileOrigins(config: Config, deps: CompileDeps, former: Snapshot | nu
   return out
 }
 
-function buildOrigins(forward: ForwardConfig, own: { binds: { host: string; port: number }[]; addresses: readonly string[] }, deps: CompileDeps): Origins {
+function buildOrigins(
+  forward: ForwardConfig,
+  own: { binds: { host: string; port: number }[]; addresses: readonly string[] },
+  deps: CompileDeps,
+): Origins {
   const rules = compileOriginRules(forward, own)
   const open = deps.dial ?? dial
   let tls: ClientTls | null = null

@@ -7,7 +7,11 @@ export function respondStep(to: Extract<DestinationConfig, { kind: "respond" }>)
   const body = Buffer.from(to.body, "utf8")
   const named = Object.keys(to.headers).some(name => name.toLowerCase() === "content-type")
   const type = named || body.length === 0 ? "" : "Content-Type: text/plain; charset=utf-8\r\n"
-  const lines = type + Object.entries(to.headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")
+  const lines =
+    type +
+    Object.entries(to.headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("")
   return (x: Exchange): Verdict => {
     setLocalResponse(x, to.status, lines, body)
     return ANSWER

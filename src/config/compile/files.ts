@@ -8,10 +8,28 @@ import type { DestinationConfig } from "../schema/route.ts"
 import { refuseFileMethod } from "./destinations.ts"
 
 const TYPES: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8", ".htm": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
-  ".mjs": "text/javascript; charset=utf-8", ".json": "application/json", ".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
-  ".gif": "image/gif", ".webp": "image/webp", ".avif": "image/avif", ".ico": "image/x-icon", ".txt": "text/plain; charset=utf-8", ".xml": "application/xml",
-  ".pdf": "application/pdf", ".wasm": "application/wasm", ".woff": "font/woff", ".woff2": "font/woff2", ".mp4": "video/mp4", ".webm": "video/webm",
+  ".html": "text/html; charset=utf-8",
+  ".htm": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".mjs": "text/javascript; charset=utf-8",
+  ".json": "application/json",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".jpg": "image/jpeg",
+  ".jpeg": "image/jpeg",
+  ".gif": "image/gif",
+  ".webp": "image/webp",
+  ".avif": "image/avif",
+  ".ico": "image/x-icon",
+  ".txt": "text/plain; charset=utf-8",
+  ".xml": "application/xml",
+  ".pdf": "application/pdf",
+  ".wasm": "application/wasm",
+  ".woff": "font/woff",
+  ".woff2": "font/woff2",
+  ".mp4": "video/mp4",
+  ".webm": "video/webm",
 }
 
 /** Larger files are refused until the file server of its own arrives: this one answers from memory. */
@@ -62,7 +80,10 @@ async function answer(root: string, name: string, x: Exchange, generation: numbe
   }
   const tag = `"${file.size.toString(16)}-${Math.floor(file.mtimeMs).toString(16)}"`
   const lines = `Content-Type: ${TYPES[extname(name).toLowerCase()] ?? "application/octet-stream"}\r\nLast-Modified: ${new Date(file.mtimeMs).toUTCString()}\r\nETag: ${tag}\r\n`
-  const fresh = x.request.joined(NAME.ifNoneMatch).split(",").some(given => given.trim().replace(/^W\//, "") === tag)
+  const fresh = x.request
+    .joined(NAME.ifNoneMatch)
+    .split(",")
+    .some(given => given.trim().replace(/^W\//, "") === tag)
   setLocalResponse(x, fresh ? 304 : 200, lines, fresh ? null : file.content)
   resume(x, ANSWER)
 }

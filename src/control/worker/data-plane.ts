@@ -8,7 +8,15 @@ import { type AccessLog, createAccessLog, type MetricsLayout, MetricsRegistry, P
 import { Peer, PeerStates } from "../../upstream/index.ts"
 
 import { makeOriginResolver } from "../peers/make-resolver.ts"
-import { type FromWorker, HEARTBEAT, HEARTBEAT_EVERY_MS, HEARTBEAT_WORDS, type ToWorker, type WorkerInspection, type WorkerSetup } from "../protocol.ts"
+import {
+  type FromWorker,
+  HEARTBEAT,
+  HEARTBEAT_EVERY_MS,
+  HEARTBEAT_WORDS,
+  type ToWorker,
+  type WorkerInspection,
+  type WorkerSetup,
+} from "../protocol.ts"
 import { ListenerRuntime, type WorkerCounts } from "./listener-runtime.ts"
 import { ListenerSet, type PreparedListeners } from "./listener-set.ts"
 
@@ -55,7 +63,12 @@ export class DataPlane {
   }
 
   private newRuntime(name: string, index: number, config: Config["listeners"][string]): ListenerRuntime {
-    return new ListenerRuntime(name, index, config, { time: this.time, counts: this.counts, metrics: this.metrics!, metricsAt: this.registry!.listener(name) })
+    return new ListenerRuntime(name, index, config, {
+      time: this.time,
+      counts: this.counts,
+      metrics: this.metrics!,
+      metricsAt: this.registry!.listener(name),
+    })
   }
 
   private tick(): void {
@@ -123,7 +136,10 @@ export class DataPlane {
     const loaded = await loadConfig(message.file)
     if (!loaded.ok) throw new Error(loaded.problems[0]?.message ?? "the config cannot be loaded again")
     const listeners = Object.fromEntries(
-      Object.entries(loaded.config.listeners).map(([name, listener]) => [name, { ...listener, bind: message.config.listeners[name]?.bind ?? listener.bind }]),
+      Object.entries(loaded.config.listeners).map(([name, listener]) => [
+        name,
+        { ...listener, bind: message.config.listeners[name]?.bind ?? listener.bind },
+      ]),
     )
     return { ...loaded.config, listeners }
   }
@@ -247,9 +263,11 @@ function watchText(path: string, changed: (content: string) => void): string {
     try {
       changed(readFileSync(path, "utf8"))
     } catch (error) {
-      log.warn("control", "a watched file cannot be read; its last version stays", { path, error: error instanceof Error ? error.message : String(error) })
+      log.warn("control", "a watched file cannot be read; its last version stays", {
+        path,
+        error: error instanceof Error ? error.message : String(error),
+      })
     }
   })
   return content
 }
-

@@ -42,7 +42,12 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   private entry: Plan | null = null
   private refusal: Plan | null = null
 
-  constructor(name: string, index: number, config: ListenerConfig, parts: { time: Time; counts: WorkerCounts; metrics: WorkerMetrics; metricsAt: number }) {
+  constructor(
+    name: string,
+    index: number,
+    config: ListenerConfig,
+    parts: { time: Time; counts: WorkerCounts; metrics: WorkerMetrics; metricsAt: number },
+  ) {
     this.info = { name, index, secure: config.tls !== null, forward: config.forward !== null }
     this.secure = config.tls !== null
     this.time = parts.time

@@ -2,7 +2,7 @@ import { CidrSet } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
 import { type Bind, CertificateStore, ConnectionLimits, listen, type Listening, type TlsListenOptions } from "../../net/index.ts"
 import type { LimitsByListener } from "../connection-memory.ts"
-import { ListenerRuntime } from "./listener-runtime.ts"
+import type { ListenerRuntime } from "./listener-runtime.ts"
 
 export type MakeRuntime = (name: string, index: number, config: ListenerConfig) => ListenerRuntime
 
@@ -64,7 +64,10 @@ export class ListenerSet {
     if ("path" in bind && this.worker !== 0) return null
     const prefaceFrom = config.proxyProtocol === null ? null : CidrSet.parse(config.proxyProtocol.from)
     const { time, certificates } = runtime
-    return listen({ bind, time, reusePort: !("path" in bind), handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits }, runtime)
+    return listen(
+      { bind, time, reusePort: !("path" in bind), handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits },
+      runtime,
+    )
   }
 
   commit(prepared: PreparedListeners, snapshot: Snapshot): void {
@@ -120,5 +123,13 @@ function tlsOptions(tls: NonNullable<ListenerConfig["tls"]>): TlsListenOptions {
 
 /** What a listening socket depends on; everything else is swapped in place. */
 function keyOf(config: ListenerConfig): string {
-  return JSON.stringify([config.bind, config.tls, config.proxyProtocol, config.forward === null, config.timeouts.handshake, config.limits.connectionsMax, config.limits.connectionsPerClientMax])
+  return JSON.stringify([
+    config.bind,
+    config.tls,
+    config.proxyProtocol,
+    config.forward === null,
+    config.timeouts.handshake,
+    config.limits.connectionsMax,
+    config.limits.connectionsPerClientMax,
+  ])
 }

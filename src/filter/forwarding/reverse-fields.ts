@@ -41,7 +41,7 @@ export function reverseRequestStep(options: ReverseFieldsOptions): Step {
     const viaLine = x.version === 10 ? via10 : via11
     if ((fields.presentLow & SUSPECT_LOW) !== 0 || fields.has(NAME.xForwardedPort) || fields.has(NAME.xForwardedPrefix)) {
       fields.remove(NAME.proxyAuthorization)
-      if (trusted !== null && trusted.has(x.peerAddress)) {
+      if (trusted?.has(x.peerAddress)) {
         keepTrusted(x, options)
         fields.extra += viaLine
         return NEXT
@@ -104,7 +104,7 @@ function rewriteUrl(x: Exchange, id: number, name: string, options: ReverseField
 function clientBase(x: Exchange, options: ReverseFieldsOptions): string {
   let { scheme } = options
   let { authority } = x
-  if (options.trusted !== null && options.trusted.has(x.peerAddress)) {
+  if (options.trusted?.has(x.peerAddress)) {
     const proto = x.request.get(NAME.xForwardedProto)
     const host = x.request.get(NAME.xForwardedHost)
     if (proto === "http" || proto === "https") scheme = proto

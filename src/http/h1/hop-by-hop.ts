@@ -7,7 +7,13 @@ import { HTAB, isWord, SP } from "./grammar.ts"
 export const connection = { close: false, keepAlive: false, upgrade: false, te: false }
 
 const LOW_MASK =
-  (1 << NAME.connection) | (1 << NAME.keepAlive) | (1 << NAME.proxyConnection) | (1 << NAME.te) | (1 << NAME.upgrade) | (1 << NAME.trailer) | (1 << NAME.http2Settings)
+  (1 << NAME.connection) |
+  (1 << NAME.keepAlive) |
+  (1 << NAME.proxyConnection) |
+  (1 << NAME.te) |
+  (1 << NAME.upgrade) |
+  (1 << NAME.trailer) |
+  (1 << NAME.http2Settings)
 
 /**
  * Removes the fields that belong to one connection only, among them those that Connection nominates (RFC 9110 section 7.6.1), and notes what

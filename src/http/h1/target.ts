@@ -121,7 +121,11 @@ function nameEnd(authority: string): number {
 
 function bracketEnd(authority: string): number {
   let i = 1
-  while (i < authority.length && ((CLASS[authority.charCodeAt(i)]! & HEX) !== 0 || authority.charCodeAt(i) === COLON || authority.charCodeAt(i) === 46)) i++
+  while (
+    i < authority.length &&
+    ((CLASS[authority.charCodeAt(i)]! & HEX) !== 0 || authority.charCodeAt(i) === COLON || authority.charCodeAt(i) === 46)
+  )
+    i++
   return authority.charCodeAt(i) === 93 && i > 2 ? i + 1 : -1
 }
 

@@ -20,13 +20,13 @@ export function certificateNames(certificate: X509Certificate): string[] {
 function alternativeNames(text: string): string[] {
   return text
     .split(", ")
-    .filter((entry) => entry.startsWith("DNS:") && !entry.includes('"'))
-    .map((entry) => entry.slice(4))
+    .filter(entry => entry.startsWith("DNS:") && !entry.includes('"'))
+    .map(entry => entry.slice(4))
 }
 
 function commonNames(subject: string): string[] {
   return subject
     .split("\n")
-    .filter((line) => line.startsWith("CN="))
-    .map((line) => line.slice(3))
+    .filter(line => line.startsWith("CN="))
+    .map(line => line.slice(3))
 }

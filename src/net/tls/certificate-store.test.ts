@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { connect, type TLSSocket } from "node:tls"
 import { FakeClock, type LogRecord, setLogSink, systemClock } from "../../base/index.ts"
 import type { Listening } from "../listen.ts"
-import { Door, startDoor } from "../test-door.ts"
+import { type Door, startDoor } from "../test-door.ts"
 import { until } from "../test-time.ts"
 import { certificateProblems } from "./certificate-problems.ts"
 import type { CertificateFiles } from "./certificate-pair.ts"
@@ -15,7 +15,7 @@ import { makePair, type Pair } from "./test-pair.ts"
 const folder = mkdtempSync(join(tmpdir(), "bothways-store-"))
 const stops: (() => void)[] = []
 const said: LogRecord[] = []
-beforeAll(() => setLogSink((record) => void said.push(record)))
+beforeAll(() => setLogSink(record => void said.push(record)))
 afterAll(() => {
   setLogSink(null)
   for (const stop of stops) stop()
@@ -74,7 +74,7 @@ class Site {
   }
 
   private subject(servername: string | undefined): Promise<string> {
-    return new Promise((resolve) => {
+    return new Promise(resolve => {
       const socket = connect({ port: this.at.port, host: "127.0.0.1", servername, rejectUnauthorized: false })
       socket.once("secureConnect", () => socket.write("x"))
       socket.once("data", () => {
@@ -86,14 +86,14 @@ class Site {
   }
 
   async serves(name: string): Promise<void> {
-    await until(() => this.current.every((current) => current === name), `${name} by name and without`)
+    await until(() => this.current.every(current => current === name), `${name} by name and without`)
   }
 
   /** Ends it: no handshake has failed, and the connection from before everything still works. */
   async check(): Promise<void> {
     this.running = false
     let echo = ""
-    this.old.on("data", (chunk) => {
+    this.old.on("data", chunk => {
       echo += String(chunk)
     })
     this.old.write("still here")
@@ -121,7 +121,10 @@ describe("renewed files (FIELD-CASES O-39)", () => {
 
   test("b: the folder behind a link is switched", async () => {
     const path = freshFolder()
-    for (const [name, pair] of [["v1", one], ["v2", two]] as const) {
+    for (const [name, pair] of [
+      ["v1", one],
+      ["v2", two],
+    ] as const) {
       mkdirSync(join(path, name))
       put(join(path, name), pair)
     }
@@ -241,7 +244,9 @@ describe("what cannot be used", () => {
     expect(problemsOf({ key: one.key })).toEqual([["error", "there is no such file"]])
     expect(problemsOf({ cert: "x", key: one.key })).toEqual([["error", "no certificate in PEM form is in it"]])
     expect(problemsOf({ cert: one.cert + two.cert.slice(0, 300), key: one.key })).toEqual([["error", "certificate 2 in it is cut off"]])
-    expect(problemsOf({ cert: one.cert.replace(/\n[A-Za-z0-9+/]{10}/, "\n**********"), key: one.key })).toEqual([["error", "certificate 1 in it is damaged"]])
+    expect(problemsOf({ cert: one.cert.replace(/\n[A-Za-z0-9+/]{10}/, "\n**********"), key: one.key })).toEqual([
+      ["error", "certificate 1 in it is damaged"],
+    ])
     expect(problemsOf({ cert: one.cert, key: one.key.slice(0, 100) })).toEqual([["error", "no whole private key in PEM form is in it"]])
     expect(problemsOf({ cert: one.cert, key: "-----BEGIN ENCRYPTED PRIVATE KEY-----" })[0]![1]).toContain("without a passphrase")
     expect(problemsOf({ cert: one.cert, key: two.key })[0]![1]).toContain("does not fit")
@@ -263,7 +268,7 @@ describe("what cannot be used", () => {
   test("the store says so on start and once a day", () => {
     const files = put(freshFolder(), makePair({ names: "DNS:a.test", days: 30 }))
     const clock = new FakeClock(0, Date.now() + 31 * 86_400_000)
-    setLogSink((record) => void said.push(record), systemClock)
+    setLogSink(record => void said.push(record), systemClock)
     said.length = 0
     const store = new CertificateStore({ certificates: [files] }, clock)
     store.refresh()

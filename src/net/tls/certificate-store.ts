@@ -64,7 +64,7 @@ export class CertificateStore implements ServerTls {
     this.clock = clock
     this.authorityFile = clientCertificates === "off" ? null : new WatchedFiles([clientCertificates.ca])
     this.authorities = clientCertificates === "off" ? undefined : usableAuthorities(clientCertificates.ca)
-    this.entries = options.certificates.map((files) => this.enter(files))
+    this.entries = options.certificates.map(files => this.enter(files))
     this.index = this.buildIndex()
     this.listeners = new Set()
     this.timer = null
@@ -171,7 +171,12 @@ export class CertificateStore implements ServerTls {
       if (rebuild) entry.context = this.build(entry.pair)
       return rebuild
     }
-    log.info("net", "certificate replaced", { file: files.cert, names: taken.pair.names, serial: taken.pair.serialNumber, was: entry.pair.serialNumber })
+    log.info("net", "certificate replaced", {
+      file: files.cert,
+      names: taken.pair.names,
+      serial: taken.pair.serialNumber,
+      was: entry.pair.serialNumber,
+    })
     Object.assign(entry, taken)
     this.validityToldDay = -1
     return true
@@ -183,7 +188,8 @@ export class CertificateStore implements ServerTls {
     try {
       return watched.read(read)
     } catch (error) {
-      if (watched.rejected(forced)) log.warn("net", "the new certificate files do not fit; the old ones stay in use", { reason: (error as Error).message })
+      if (watched.rejected(forced))
+        log.warn("net", "the new certificate files do not fit; the old ones stay in use", { reason: (error as Error).message })
       return undefined
     }
   }

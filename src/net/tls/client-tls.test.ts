@@ -79,7 +79,10 @@ describe("dial over TLS", () => {
 
   test("an address literal is not sent and must be among the certificate's addresses", async () => {
     const peer = tlsPeer({})
-    expect(await outcomeOf({ host: "127.0.0.1", port: peer.port }, { tls: trusting, serverName: "127.0.0.1" })).toMatchObject({ failure: "", detail: "" })
+    expect(await outcomeOf({ host: "127.0.0.1", port: peer.port }, { tls: trusting, serverName: "127.0.0.1" })).toMatchObject({
+      failure: "",
+      detail: "",
+    })
     expect(peer.seen[0]!.serverName).toBeUndefined()
     const other = tlsPeer(makePair({ names: "DNS:127.0.0.1", signedBy: authority }))
     expect(await outcomeOf({ host: "127.0.0.1", port: other.port }, { tls: trusting, serverName: "127.0.0.1" })).toMatchObject({ failure: "tls" })
@@ -93,7 +96,10 @@ describe("dial over TLS", () => {
   test("a stranger's authority, an expired certificate; verify: false takes both", async () => {
     const stranger = tlsPeer(makePair({ names: "DNS:app.test" }))
     const expired = tlsPeer(makePair({ names: "DNS:app.test", signedBy: authority, days: -1 }))
-    for (const [peer, reason] of [[stranger, "SIGNED_CERT"], [expired, "CERT_HAS_EXPIRED"]] as const) {
+    for (const [peer, reason] of [
+      [stranger, "SIGNED_CERT"],
+      [expired, "CERT_HAS_EXPIRED"],
+    ] as const) {
       const target = { host: "127.0.0.1", port: peer.port }
       const outcome = await outcomeOf(target, { tls: trusting, serverName: "app.test" })
       expect([outcome.failure, outcome.detail]).toEqual(["tls", expect.stringContaining(reason)])
@@ -153,7 +159,9 @@ describe("dial over TLS", () => {
   test("minVersion holds", async () => {
     const { port } = tlsPeer({ maxVersion: 0x0303 } as object)
     const target = { host: "127.0.0.1", port }
-    expect(await outcomeOf(target, { tls: new ClientTls({ ca: authority.cert, minVersion: "1.3" }), serverName: "app.test" })).toMatchObject({ failure: "tls" })
+    expect(await outcomeOf(target, { tls: new ClientTls({ ca: authority.cert, minVersion: "1.3" }), serverName: "app.test" })).toMatchObject({
+      failure: "tls",
+    })
     expect(await outcomeOf(target, { tls: trusting, serverName: "app.test" })).toMatchObject({ failure: "" })
   })
 
@@ -161,11 +169,24 @@ describe("dial over TLS", () => {
     const far = tlsPeer({})
     let first = ""
     const server = Bun.listen<{ far: Awaited<ReturnType<typeof Bun.connect>> | null; wait: Buffer[] }>({
-      hostname: "127.0.0.1", port: 0,
+      hostname: "127.0.0.1",
+      port: 0,
       socket: {
         open(socket) {
           socket.data = { far: null, wait: [] }
-          void Bun.connect({ hostname: "127.0.0.1", port: far.port, socket: { open(up) { socket.data.far = up as never; for (const chunk of socket.data.wait) up.write(chunk) }, data(_up, chunk) { socket.write(chunk) } } })
+          void Bun.connect({
+            hostname: "127.0.0.1",
+            port: far.port,
+            socket: {
+              open(up) {
+                socket.data.far = up as never
+                for (const chunk of socket.data.wait) up.write(chunk)
+              },
+              data(_up, chunk) {
+                socket.write(chunk)
+              },
+            },
+          })
         },
         data(socket, chunk) {
           let rest = chunk
@@ -179,7 +200,10 @@ describe("dial over TLS", () => {
       },
     })
     stops.push(() => server.stop(true))
-    const outcome = await outcomeOf({ host: "127.0.0.1", port: server.port }, { tls: trusting, serverName: "app.test", preface: Buffer.from("PROXY UNKNOWN\r\n") })
+    const outcome = await outcomeOf(
+      { host: "127.0.0.1", port: server.port },
+      { tls: trusting, serverName: "app.test", preface: Buffer.from("PROXY UNKNOWN\r\n") },
+    )
     expect([outcome.failure, outcome.detail, first]).toEqual(["", "", "PROXY UNKNOWN\r\n"])
     outcome.wire!.write("hello")
     await until(() => outcome.received === "answer", "the answer")
@@ -201,13 +225,37 @@ describe("dial over TLS", () => {
   })
 
   test("a peer that speaks no TLS, and one that hangs up in the handshake", async () => {
-    const plain = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data(socket) { socket.write("HTTP/1.1 400 Bad Request\r\n\r\n") } } })
-    const rude = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data(socket) { socket.end() } } })
+    const plain = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket) {
+          socket.write("HTTP/1.1 400 Bad Request\r\n\r\n")
+        },
+      },
+    })
+    const rude = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket) {
+          socket.end()
+        },
+      },
+    })
     const mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
     for (const server of [plain, rude, mute]) stops.push(() => server.stop(true))
-    expect(await outcomeOf({ host: "127.0.0.1", port: plain.port }, { tls: trusting, serverName: "app.test" })).toMatchObject({ failure: "tls", detail: expect.stringContaining("WRONG_VERSION") })
-    expect(await outcomeOf({ host: "127.0.0.1", port: rude.port }, { tls: trusting, serverName: "app.test" })).toMatchObject({ failure: "tls", detail: expect.stringContaining("closed the connection") })
-    expect(await outcomeOf({ host: "127.0.0.1", port: mute.port }, { tls: trusting, serverName: "app.test", timeoutMs: 50 })).toMatchObject({ failure: "timeout" })
+    expect(await outcomeOf({ host: "127.0.0.1", port: plain.port }, { tls: trusting, serverName: "app.test" })).toMatchObject({
+      failure: "tls",
+      detail: expect.stringContaining("WRONG_VERSION"),
+    })
+    expect(await outcomeOf({ host: "127.0.0.1", port: rude.port }, { tls: trusting, serverName: "app.test" })).toMatchObject({
+      failure: "tls",
+      detail: expect.stringContaining("closed the connection"),
+    })
+    expect(await outcomeOf({ host: "127.0.0.1", port: mute.port }, { tls: trusting, serverName: "app.test", timeoutMs: 50 })).toMatchObject({
+      failure: "timeout",
+    })
   })
 
   test("200 failed handshakes leave no descriptor and no timer", async () => {
@@ -231,7 +279,8 @@ describe("dial over TLS", () => {
     for (const maxVersion of [0x0303, 0x0304]) {
       const tls = new ClientTls({ ca: authority.cert })
       const { port } = tlsPeer({ ...stranger, maxVersion } as object)
-      for (let i = 0; i < 3; i++) expect(await outcomeOf({ host: "127.0.0.1", port }, { tls, serverName: "app.test" })).toMatchObject({ failure: "tls" })
+      for (let i = 0; i < 3; i++)
+        expect(await outcomeOf({ host: "127.0.0.1", port }, { tls, serverName: "app.test" })).toMatchObject({ failure: "tls" })
     }
   })
 
@@ -241,14 +290,30 @@ describe("dial over TLS", () => {
     writeFileSync(join(folder, "cert"), pair.cert)
     writeFileSync(join(folder, "key"), pair.key)
     const file = (name: string): string => join(folder, name)
-    const words = ["s_server", "-accept", "127.0.0.1:0", "-cert", file("cert"), "-key", file("key"), "-cert2", file("cert"), "-key2", file("key"), "-servername", "app.test", "-servername_fatal", "-rev"]
+    const words = [
+      "s_server",
+      "-accept",
+      "127.0.0.1:0",
+      "-cert",
+      file("cert"),
+      "-key",
+      file("key"),
+      "-cert2",
+      file("cert"),
+      "-key2",
+      file("key"),
+      "-servername",
+      "app.test",
+      "-servername_fatal",
+      "-rev",
+    ]
     const server = spawn("openssl", words)
     stops.push(() => {
       server.kill()
       rmSync(folder, { recursive: true })
     })
     let said = ""
-    server.stdout.on("data", (chunk) => {
+    server.stdout.on("data", chunk => {
       said += String(chunk)
     })
     await until(() => /ACCEPT .*:\d+/.test(said), "the server")
@@ -257,6 +322,9 @@ describe("dial over TLS", () => {
     expect([right.failure, right.detail]).toEqual(["", ""])
     // This server serves one after the other.
     right.wire!.terminate()
-    expect(await outcomeOf(target, { tls: trusting, serverName: "x.w.test" })).toMatchObject({ failure: "tls", detail: expect.stringContaining("UNRECOGNIZED_NAME") })
+    expect(await outcomeOf(target, { tls: trusting, serverName: "x.w.test" })).toMatchObject({
+      failure: "tls",
+      detail: expect.stringContaining("UNRECOGNIZED_NAME"),
+    })
   })
 })

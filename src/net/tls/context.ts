@@ -32,5 +32,5 @@ export function secureOptions(options: ContextOptions): SecureContextOptions {
 /** A protocol list as it stands in the handshake: each name behind its length (RFC 7301 section 3.1). */
 export function alpnWireFormat(protocols: readonly string[]): Buffer | undefined {
   if (protocols.length === 0) return undefined
-  return Buffer.concat(protocols.map((name) => Buffer.concat([Buffer.from([name.length]), Buffer.from(name, "latin1")])))
+  return Buffer.concat(protocols.map(name => Buffer.concat([Buffer.from([name.length]), Buffer.from(name, "latin1")])))
 }

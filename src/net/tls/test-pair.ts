@@ -23,7 +23,21 @@ export function makePair(request: CertificateRequest): Pair {
   const folder = mkdtempSync(join(tmpdir(), "bothways-pem-"))
   try {
     const file = (name: string): string => join(folder, name)
-    run("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", file("key"), "-out", file("csr"), "-subj", `/CN=${request.commonName ?? "test"}`)
+    run(
+      "req",
+      "-new",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:prime256v1",
+      "-nodes",
+      "-keyout",
+      file("key"),
+      "-out",
+      file("csr"),
+      "-subj",
+      `/CN=${request.commonName ?? "test"}`,
+    )
     const names = request.names === undefined ? "" : `subjectAltName=${request.names}\n`
     writeFileSync(file("ext"), `${names}basicConstraints=critical,CA:${request.authority === true ? "TRUE" : "FALSE"}\n`)
     const signer = request.signedBy === undefined ? ["-signkey", file("key")] : signerFiles(file, request.signedBy)

@@ -8,7 +8,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from "node:tls"
 import { CidrSet } from "../../base/index.ts"
 import { ConnectionLimits } from "../connection-limits.ts"
 import type { Listening, ListenOptions } from "../listen.ts"
-import { type Client, client, Door, startDoor, watched } from "../test-door.ts"
+import { type Client, client, type Door, startDoor, watched } from "../test-door.ts"
 import { testTime, until } from "../test-time.ts"
 import type { CertificateFiles } from "./certificate-pair.ts"
 import { CertificateStore, type TlsListenOptions } from "./certificate-store.ts"
@@ -51,7 +51,7 @@ interface SecureClient extends Client {
 async function secure(port: number, options: ConnectionOptions = {}): Promise<SecureClient> {
   const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["http/1.1"], ...options })
   const state: SecureClient = { socket, received: "", closed: false, subject: "", failed: "" }
-  socket.on("data", (chunk) => {
+  socket.on("data", chunk => {
     state.received += chunk.toString("latin1")
   })
   socket.on("error", (error: Error & { code?: string }) => {
@@ -60,7 +60,7 @@ async function secure(port: number, options: ConnectionOptions = {}): Promise<Se
   socket.on("close", () => {
     state.closed = true
   })
-  await new Promise<void>((resolve) => {
+  await new Promise<void>(resolve => {
     socket.once("secureConnect", resolve)
     socket.once("close", resolve)
   })
@@ -69,7 +69,7 @@ async function secure(port: number, options: ConnectionOptions = {}): Promise<Se
 }
 
 function openssl(...words: string[]): Promise<string> {
-  return new Promise((resolve) => {
+  return new Promise(resolve => {
     const child = execFile("openssl", words, { timeout: 3000 }, (_error, stdout, stderr) => resolve(stdout + stderr))
     child.stdin!.end("\n")
   })
@@ -103,7 +103,18 @@ describe("a TLS listener", () => {
 
   test("openssl agrees: name, chain and protocol", async () => {
     const { at } = start()
-    const text = await openssl("s_client", "-connect", `127.0.0.1:${at.port}`, "-servername", "b.test", "-alpn", "h2,http/1.1", "-CAfile", authorityFile, "-verify_return_error")
+    const text = await openssl(
+      "s_client",
+      "-connect",
+      `127.0.0.1:${at.port}`,
+      "-servername",
+      "b.test",
+      "-alpn",
+      "h2,http/1.1",
+      "-CAfile",
+      authorityFile,
+      "-verify_return_error",
+    )
     expect(text).toContain("Verify return code: 0 (ok)")
     expect(text).toContain("ALPN protocol: http/1.1")
     expect(text).toMatch(/subject=CN ?= ?test/)
@@ -128,7 +139,9 @@ describe("a TLS listener", () => {
     const { at } = start({ ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384" })
     expect((await secure(at.port, { maxVersion: "TLSv1.2" })).socket.getCipher().name).toBe("ECDHE-ECDSA-AES256-GCM-SHA384")
     expect((await secure(at.port, { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" })).closed).toBeTrue()
-    expect(await openssl("s_client", "-connect", `127.0.0.1:${at.port}`, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")).toContain("alert protocol version")
+    expect(await openssl("s_client", "-connect", `127.0.0.1:${at.port}`, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")).toContain(
+      "alert protocol version",
+    )
   })
 
   test("plain HTTP, garbage, a hang-up and a reset instead of a handshake: told once, never opened", async () => {
@@ -236,7 +249,8 @@ describe("client certificates", () => {
     const shown = door.seen.map(({ info }) => info.clientCertificate)
     expect([shown[0], shown[1]]).toEqual([null, null])
     for (const good of [shown[2], shown[3]]) expect(good).toMatchObject({ verified: true, problem: "", subject: "CN=alice", issuer: "CN=authority" })
-    for (const bad of [shown[4], shown[5]]) expect(bad).toMatchObject({ verified: false, problem: "DEPTH_ZERO_SELF_SIGNED_CERT", subject: "CN=mallory" })
+    for (const bad of [shown[4], shown[5]])
+      expect(bad).toMatchObject({ verified: false, problem: "DEPTH_ZERO_SELF_SIGNED_CERT", subject: "CN=mallory" })
     expect(shown[2]!.fingerprint256).toMatch(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/)
   })
 
