@@ -1,5 +1,5 @@
 // HOT
-import { type Fault, FAULT } from "../base/index.ts"
+import { type Fault, FAULT, log } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import type { AttemptTimes } from "../http/index.ts"
 import type { DialFailure } from "../net/index.ts"
@@ -31,6 +31,11 @@ export function dialFault(kind: DialFailure): Fault {
     default:
       return FAULT.connectFailed
   }
+}
+
+/** Only the operator learns what is wrong with a certificate; the client gets the fault. `of`: cluster, or host of an origin. */
+export function tellTlsFailure(of: string, peer: string, reason: string): void {
+  log.warn("upstream", "the TLS handshake with a peer failed", { of, peer, reason })
 }
 
 /** RFC 9110 section 9.2.2. */

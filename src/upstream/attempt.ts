@@ -3,7 +3,7 @@ import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import { ClientConnection } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
-import { type AttemptRules, dialFault, isIdempotent, requestTarget } from "./attempt-rules.ts"
+import { type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
 import type { Cluster } from "./cluster.ts"
 import type { Peer } from "./peer.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
@@ -175,9 +175,10 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     return connection
   }
 
-  onFailed(kind: DialFailure, _detail: string): void {
+  onFailed(kind: DialFailure, detail: string): void {
     this.dialing = null
     this.pool!.dialFailed()
+    if (kind === "tls") tellTlsFailure(this.cluster!.name, this.x.peerName, detail)
     const fault = dialFault(kind)
     this.cluster!.refreshSoon(fault)
     fail(this.x, fault)
@@ -271,7 +272,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     if (index >= 0) this.tried.add(index)
     if (!cluster.hasAnother(this.tried)) {
       if (fault.retry === "if-idempotent" && cluster.size === 1) this.tried.reset()
-      else if (!cluster.named) return false
+      else if (!cluster.refreshUnderWay) return false
     }
     if (!cluster.budget.tryRetry()) return false
     this.fresh = fault.retry === "if-idempotent"

@@ -44,7 +44,7 @@ export class Cluster {
   readonly budget: Budget
   readonly meter: AttemptMeter | null
   /** Some peers are given by name. */
-  readonly named: boolean
+  private readonly named: boolean
   peers: Peer[] = []
   private primaries: Peer[] = []
   private backups: Peer[] = []
@@ -215,6 +215,11 @@ export class Cluster {
     if (this.refreshWanted) return
     this.refreshWanted = true
     this.parts.refresh(this.name)
+  }
+
+  /** The names are being resolved again: there may soon be somebody who has not been tried. */
+  get refreshUnderWay(): boolean {
+    return this.refreshWanted
   }
 
   /** Lets an attempt wait for the answer to a refresh; false when none is under way. */

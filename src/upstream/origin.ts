@@ -3,7 +3,7 @@ import { assert, type Fault, FAULT } from "../base/index.ts"
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Step, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import { BODY_TUNNEL, ClientConnection, type Time, WireTunnel } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
-import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget } from "./attempt-rules.ts"
+import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
 import type { ClusterSteps } from "./steps.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
 
@@ -223,8 +223,9 @@ export class OriginAttempt implements DialHandler, Waiter {
     return wire.data
   }
 
-  onFailed(kind: DialFailure, _detail: string): void {
+  onFailed(kind: DialFailure, detail: string): void {
     const x = this.x
+    if (kind === "tls") tellTlsFailure(x.host, x.peerName, detail)
     this.dialing = null
     x.waiter = null
     this.lastFault = dialFault(kind)
