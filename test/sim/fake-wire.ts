@@ -23,6 +23,9 @@ export class FakeWire implements Wire {
   /** We cut it. */
   terminated = false
   closeCalls = 0
+  /** The far end has reset the connection, and nobody has been told yet: a write finds out. */
+  severed = false
+  private foundOut = false
   private out = ""
   private drainDue = false
 
@@ -36,7 +39,8 @@ export class FakeWire implements Wire {
   }
 
   write(data: string | Uint8Array, byteOffset = 0, byteLength?: number): number {
-    if (this.closed || this.finished) return -1
+    if (this.severed) this.foundOut = true
+    if (this.closed || this.finished || this.severed) return -1
     const bytes = typeof data === "string" ? Buffer.from(data, "latin1") : Buffer.from(data.buffer, data.byteOffset, data.byteLength)
     const piece = bytes.subarray(byteOffset, byteLength === undefined ? bytes.length : byteOffset + byteLength)
     const taken = Math.min(piece.length, this.room)
@@ -79,7 +83,7 @@ export class FakeWire implements Wire {
 
   /** True when octets can be delivered now. */
   get listening(): boolean {
-    return !this.closed && !this.paused
+    return !this.closed && !this.paused && !this.severed
   }
 
   deliver(text: string): void {
@@ -93,6 +97,13 @@ export class FakeWire implements Wire {
     this.data.onEnd(this)
   }
 
+  /** The runtime reports a severed connection: what it was, or a clean end when a write has met it before. */
+  tellSevered(asEnd: boolean): void {
+    if (this.closed) return
+    if (asEnd && this.foundOut && !this.paused) this.data.onEnd(this)
+    else this.reset()
+  }
+
   /** The far end, or the network, cuts it. Comes through even while paused. */
   reset(): void {
     this.close(new Error("ECONNRESET"))
@@ -100,7 +111,7 @@ export class FakeWire implements Wire {
 
   /** The kernel takes `count` octets more. */
   take(count: number): void {
-    if (this.closed || this.finished) return
+    if (this.closed || this.finished || this.severed) return
     this.room += count
     if (!this.drainDue || this.room === 0) return
     this.drainDue = false

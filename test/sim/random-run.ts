@@ -50,6 +50,9 @@ class Run {
     const steps = 30 + this.random.below(400)
     for (let i = 0; i < steps; i++) this.step()
     this.settle()
+    // What a write found out is dealt with at the timer's next turn.
+    this.world.advance(200)
+    this.settle()
     // A tunnel may hold the last connection that there may be: those in the queue are told so in time, one request of a client after the other.
     for (let i = 0; i < 8 && this.queues; i++) {
       this.world.advance(5100)
@@ -98,10 +101,15 @@ class Run {
   private mishap(): void {
     const { random, world } = this
     const kind = random.below(10)
+    const upstreams = world.upstreams.filter(wire => !wire.closed)
+    const wires = [...world.clients, ...upstreams].filter(wire => !wire.closed)
     if (kind < 4) this.clients[random.below(Math.max(1, this.clients.length))]?.hangUp()
-    else if (kind < 7) {
-      const open = world.upstreams.filter(wire => !wire.closed)
-      if (open.length > 0) pick(random, open).reset()
+    else if (kind < 6) {
+      if (upstreams.length > 0) pick(random, upstreams).reset()
+    } else if (kind === 6 && wires.length > 0) {
+      const wire = pick(random, wires)
+      if (wire.severed) wire.tellSevered(chance(random, 0.5))
+      else wire.severed = true
     } else if (kind === 7) world.setPeers(1 + random.below(3))
     else if (kind === 8) for (const connection of world.connections) connection.closeIdle()
     else if (world.connections.size > 0) pick(random, [...world.connections]).closeNow()
@@ -120,7 +128,7 @@ class Run {
       moved = false
       for (const dial of [...world.dials]) if (!dial.over) moved = dial.open() !== null
       for (const filter of [...world.filters]) if (world.filters.includes(filter)) moved = (filter.release(), true)
-      for (const wire of [...world.clients, ...world.upstreams]) if (wire.room < 1e9 && !wire.closed && !wire.finished) moved = (wire.take(1e12), true)
+      for (const wire of [...world.clients, ...world.upstreams]) if (wire.room < 1e9 && !wire.closed && !wire.finished && !wire.severed) moved = (wire.take(1e12), true)
       for (const client of this.clients) moved = client.feed() || moved
       for (const origin of this.adoptOrigins()) moved = origin.step(true) || moved
     }

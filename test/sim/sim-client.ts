@@ -115,7 +115,7 @@ export class SimClient {
 
   /** No answer is owed any more. */
   private get over(): boolean {
-    return this.wire.closed || this.wire.finished || this.halfway || this.finSent
+    return this.wire.closed || this.wire.finished || this.wire.severed || this.halfway || this.finSent
   }
 }
 

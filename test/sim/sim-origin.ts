@@ -21,6 +21,8 @@ export class SimOrigin {
   /** The request at `at` has been answered, or is being. */
   private answering = false
   private out = ""
+  /** An answer to nothing, sent together with the end of one that was asked for: later it could not be told from the next one. */
+  private surplus = ""
   private ending: Ending = "keep"
   private tunnel: string | null = null
   private tunnelStart = 0
@@ -37,6 +39,7 @@ export class SimOrigin {
   /** Does one thing; false when there is nothing to do. `kind`: answers fully and soon. */
   step(kind: boolean): boolean {
     if (this.wire.closed || this.finSent) return false
+    if (this.wire.severed) return kind ? this.tell() : false
     if (this.out !== "") return this.sendPiece()
     if (this.ending !== "keep") return this.leave()
     if (this.tunnel !== null) return this.echo()
@@ -54,6 +57,12 @@ export class SimOrigin {
     return true
   }
 
+  /** A severed connection is told of in the end, or a read that nobody waits for would hang. */
+  private tell(): boolean {
+    this.wire.tellSevered(chance(this.random, 0.5))
+    return this.wire.closed
+  }
+
   private check(message: StrictMessage): void {
     const id = field(message, "x-id") ?? ""
     if (message.body !== bodyOf(id, message.body.length)) this.problems.push(`${id}: a damaged request body`)
@@ -64,7 +73,8 @@ export class SimOrigin {
     if (!this.wire.listening) return false
     const piece = pieceOf(this.random, this.out)
     this.out = this.out.slice(piece.length)
-    this.wire.deliver(piece)
+    this.wire.deliver(this.out === "" ? piece + this.surplus : piece)
+    if (this.out === "") this.surplus = ""
     return true
   }
 
@@ -119,7 +129,7 @@ export class SimOrigin {
         this.out = this.out.slice(0, random.below(this.out.length))
         // Where the end of the connection ends the body, a FIN says that it was whole.
         this.ending = this.closeDelimited ? "reset" : pick(random, ["fin", "reset"])
-      } else if (trouble === 4 && this.ending === "keep") this.out += "HTTP/1.1 200 OK\r\nX-Id: poison\r\nContent-Length: 6\r\n\r\npoison"
+      } else if (trouble === 4 && this.ending === "keep") this.surplus = "HTTP/1.1 200 OK\r\nX-Id: poison\r\nContent-Length: 6\r\n\r\npoison"
       else if (trouble === 5 && this.ending === "keep") this.ending = pick(random, ["fin", "reset"])
     }
   }

@@ -108,7 +108,6 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
       this.tunnel.abort()
       return
     }
-    if (this.state === HEAD) this.dropPartial()
     this.lost(FAULT.draining)
   }
 
@@ -124,6 +123,7 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
   }
 
   protected lost(fault: Fault): void {
+    if (this.state === HEAD) this.dropPartial()
     const m = this.m
     this.m = null
     this.shut(true)

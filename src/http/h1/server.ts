@@ -373,7 +373,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     }
     switch (this.state) {
       case HEAD:
-        if (this.blocked) this.shut(true)
+        if (this.blocked) this.lost(FAULT.writeTimeout)
         else if (this.m !== null) this.refuse(this.m, FAULT.headTimeout)
         else this.shut(false)
         return
