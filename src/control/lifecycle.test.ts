@@ -141,6 +141,15 @@ describe("reload of a serving process", () => {
   }, 20_000)
 })
 
+test("a second instance does not share the port of the first, whose sockets would let it", async () => {
+  const port = await freePort()
+  await using proxy = await startBothways(config(port), { workers: 2 })
+  const second = await runBothways(["reverse", "--listen", `127.0.0.1:${port}`, "--to", ":1"])
+  expect([second.code, second.stderr]).toEqual([3, expect.stringMatching(/has taken this port; choose another with --listen\n$/)])
+  expect((await ask(port, "/")).status).toBe(200)
+  expect(proxy.program.hasExited).toBe(false)
+}, 20_000)
+
 describe("workers", () => {
   test("the drill: a worker ends under load, is replaced within a second, and takes its share of the counts with it", async () => {
     const port = await freePort()

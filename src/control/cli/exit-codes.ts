@@ -12,5 +12,3 @@ export const EXIT = {
   /** Ended at once by the second Ctrl-C. */
   interrupted: 130,
 } as const
-
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
