@@ -17,8 +17,8 @@ import { WireOut } from "./wire-out.ts"
 const IDLE = 0
 const HEAD = 1
 const BODY = 2
-/** The response is complete; the request is still being sent. */
-const SENDING = 3
+/** The peer agreed to a tunnel that nobody has taken yet. */
+const AGREED = 3
 const CLOSED = 4
 
 const SMALL_HEAD = 4096
@@ -82,8 +82,6 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     if (this.chunkedOut && !fields.has(NAME.transferEncoding)) extra = "Transfer-Encoding: chunked\r\n"
     if (m.upgrade !== "") extra += `Connection: upgrade\r\nUpgrade: ${m.upgrade}\r\n`
     this.putText(`${m.method} ${target} HTTP/1.1\r\n${fields.render()}${extra}\r\n`)
-    // Without a body the end follows at once, and with it the deadline of the answer.
-    if (m.requestBody !== BODY_NONE) this.arm(times.idle)
   }
 
   sendBody(chunk: Uint8Array): boolean {
@@ -93,6 +91,8 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
       this.putChunk(chunk)
       this.putText("\r\n")
     } else this.putChunk(chunk)
+    // A slow client is not this peer's fault: only one that takes nothing, or that has begun to answer, is timed.
+    if (this.blocked || (this.state === BODY && !this.readPaused)) this.arm(this.times.idle)
     return !this.blocked
   }
 
@@ -101,8 +101,7 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     if (this.chunkedOut) this.putText(`0\r\n${trailers}\r\n`)
     this.flush()
     this.requestDone = true
-    if (this.state === HEAD && !this.answering) this.arm(this.times.head)
-    else if (this.state === SENDING) this.finish()
+    if (this.state === HEAD) this.arm(this.times.head)
   }
 
   protected onWritable(): void {
@@ -110,7 +109,9 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
   }
 
   protected onProgress(): void {
-    if (!this.requestDone) this.arm(this.times.idle)
+    if (this.requestDone) return
+    if (this.blocked) this.arm(this.times.idle)
+    else if (this.state === HEAD) this.disarm()
   }
 
   pauseBody(): void {
@@ -142,6 +143,9 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
       case IDLE:
         // Nobody asked: whatever it is, it must not become the next client's answer.
         this.close()
+        return
+      case AGREED:
+        this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
         return
       default:
         return
@@ -210,6 +214,7 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     }
     if (this.bodyKind === BODY_TUNNEL) {
       this.disarm()
+      this.state = AGREED
       this.ahead = used < buffer.length ? buffer.subarray(used) : null
       m.onResponseHead()
       return null
@@ -234,7 +239,7 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
       if (this.state === BODY && this.m === m) this.bodyRead("", buffer.length > whole)
       return null
     }
-    this.arm(this.times.idle)
+    if (!this.readPaused) this.arm(this.times.idle)
     return used < buffer.length ? buffer.subarray(used) : null
   }
 
@@ -386,6 +391,7 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
   private lost(): void {
     if (this.closed) return
     if (this.state === BODY) this.fail(FAULT.truncated)
+    else if (this.state === AGREED) this.fail(FAULT.closedEarly)
     else if (this.state === HEAD) this.fail(this.served > 0 && !this.answering ? FAULT.reusedClosed : FAULT.closedEarly)
     else this.close()
   }

@@ -20,6 +20,8 @@ export function frameLines(m: Message): string {
   }
   if (m.method === "HEAD" || m.status === 204 || m.status === 304) {
     fields.remove(NAME.transferEncoding)
+    // RFC 9110 section 8.6: a 204 has none.
+    if (m.status === 204) fields.remove(NAME.contentLength)
     return ""
   }
   if (m.responseBody === BODY_NONE || m.responseBody === BODY_LENGTH) {
