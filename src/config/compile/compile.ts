@@ -36,7 +36,7 @@ export function compileSnapshot(version: number, config: Config, deps: CompileDe
   })
   const parts = { table, plans, routes: config.routes, deps, unrouted: registry?.unrouted ?? 0 }
   const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(name, listener, parts)]))
-  return { version, config, table, plans, entries, clusters, compiledClusters, origins, close: () => {} }
+  return { version, config, table, plans, entries, clusters, compiledClusters, origins }
 }
 
 export function routeInput(route: Config["routes"][number]): RouteInput {

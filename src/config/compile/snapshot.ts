@@ -20,6 +20,4 @@ export interface Snapshot {
   readonly compiledClusters: CompiledClusters
   /** By listener name, for those that take forward requests. */
   readonly origins: ReadonlyMap<string, Origins>
-  /** Closes what this snapshot alone holds: filters' watchers. */
-  close(): void
 }

@@ -86,7 +86,6 @@ export class DryRun implements ServerHooks {
     connection.onData(wire, Buffer.from(head, "utf8"))
     await end
     clearTimeout(timer)
-    this.snapshot.close()
   }
 
   // ---- ServerHooks: what a listener is to its connections

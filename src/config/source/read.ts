@@ -9,6 +9,7 @@ import { readYaml, type SourceResult } from "./yaml.ts"
 export const fileBytesMax = 16 * 1024 ** 2
 
 const scriptEnding = /\.[cm]?[jt]s$/
+const scriptFragment = /\.config\.[cm]?[jt]s$/
 const dataEnding = /\.(?:ya?ml|json)$/
 
 export type ReadResult = SourceResult & {
@@ -27,7 +28,7 @@ export async function readConfig(path: string): Promise<ReadResult> {
   if (files.length === 0)
     return {
       source: null,
-      problems: [fileProblem(path, "the directory has no fragments: expected files that end in .yaml, .yml, .json or .ts")],
+      problems: [fileProblem(path, "the directory has no fragments: expected files that end in .yaml, .yml, .json or .config.ts")],
       files: [],
       script: false,
     }
@@ -45,9 +46,8 @@ function kindOf(path: string): boolean | Problem {
 }
 
 function fragmentsOf(directory: string): string[] {
-  const names = readdirSync(directory).filter(
-    name => !name.startsWith(".") && !name.endsWith(".d.ts") && (dataEnding.test(name) || scriptEnding.test(name)),
-  )
+  // A script is run: only one that calls itself a config may be, for a directory may hold any other program.
+  const names = readdirSync(directory).filter(name => !name.startsWith(".") && (dataEnding.test(name) || scriptFragment.test(name)))
   return names.sort().map(name => join(directory, name))
 }
 

@@ -1,6 +1,5 @@
-import { readFileSync, watchFile } from "node:fs"
 import { networkInterfaces } from "node:os"
-import { log, startWheel, TickClock, TimerWheel } from "../../base/index.ts"
+import { startWheel, TickClock, TimerWheel } from "../../base/index.ts"
 import { adoptConnections, compileSnapshot, type CompileDeps, type Config, loadConfig, logFormats, type Snapshot } from "../../config/index.ts"
 import { type Exchange, setFlowClock, tunnelCount } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
@@ -17,6 +16,7 @@ import {
   type WorkerInspection,
   type WorkerSetup,
 } from "../protocol.ts"
+import { FileWatchers } from "./file-watchers.ts"
 import { ListenerRuntime, type WorkerCounts } from "./listener-runtime.ts"
 import { ListenerSet, type PreparedListeners } from "./listener-set.ts"
 
@@ -27,6 +27,7 @@ interface Prepared {
   readonly snapshot: Snapshot
   readonly listeners: PreparedListeners
   readonly accessLog: AccessLog
+  readonly watchers: FileWatchers
 }
 
 const DRAIN_LOOK_MS = 50
@@ -109,17 +110,17 @@ export class DataPlane {
   /** Compiles beside the live snapshot and binds what is new. Nothing of it serves before commit. */
   private async prepare(message: Prepare): Promise<void> {
     this.discardPrepared()
-    let snapshot: Snapshot | null = null
+    const watchers = new FileWatchers()
     try {
       this.takeLayout(message.layout)
       const config = await this.configOf(message)
       const accessLog = this.accessLogFor(config)
-      snapshot = compileSnapshot(message.version, config, this.depsFor(message, config, accessLog), this.live?.snapshot ?? null)
+      const snapshot = compileSnapshot(message.version, config, this.depsFor(message, config, accessLog, watchers), this.live?.snapshot ?? null)
       const listeners = this.listeners.prepare(snapshot, message.limits)
-      this.prepared = { message, snapshot, listeners, accessLog }
+      this.prepared = { message, snapshot, listeners, accessLog, watchers }
       this.post({ type: "prepared", version: message.version })
     } catch (error) {
-      snapshot?.close()
+      watchers.close()
       const text = error instanceof Error ? error.message : String(error)
       this.post({ type: "refused", version: message.version, problems: [{ message: text, where: "", expected: "" }] })
     }
@@ -159,7 +160,7 @@ export class DataPlane {
     return this.resolver.of
   }
 
-  private depsFor(message: Prepare, config: Config, accessLog: AccessLog): CompileDeps {
+  private depsFor(message: Prepare, config: Config, accessLog: AccessLog, watchers: FileWatchers): CompileDeps {
     return {
       time: this.time,
       states: this.states,
@@ -173,7 +174,7 @@ export class DataPlane {
       baseDir: message.baseDir,
       refreshPeers: cluster => this.post({ type: "refreshPeers", cluster }),
       ended: this.ended,
-      watchFile: watchText,
+      watchFile: (path, changed) => watchers.watch(path, changed),
       ownAddresses: Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(entry => entry.address)),
     }
   }
@@ -192,7 +193,7 @@ export class DataPlane {
     if (former !== null) {
       adoptConnections(prepared.snapshot.compiledClusters, former.snapshot.compiledClusters)
       for (const [name, origins] of former.snapshot.origins) if (prepared.snapshot.origins.get(name) !== origins) origins.close()
-      former.snapshot.close()
+      former.watchers.close()
     }
     if (this.accessLog !== null && this.accessLog.of !== prepared.accessLog) void this.accessLog.of.close()
     this.accessLog = { key: JSON.stringify(prepared.snapshot.config.observe.accessLog), of: prepared.accessLog }
@@ -209,7 +210,7 @@ export class DataPlane {
     this.prepared = null
     if (prepared === null) return
     this.listeners.discard(prepared.listeners)
-    prepared.snapshot.close()
+    prepared.watchers.close()
     if (prepared.accessLog !== this.accessLog?.of) void prepared.accessLog.close()
   }
 
@@ -254,20 +255,4 @@ export class DataPlane {
       snapshots: this.live === null ? [] : [this.live.snapshot.version],
     }
   }
-}
-
-/** Reads a file that a filter names and tells of later versions. */
-function watchText(path: string, changed: (content: string) => void): string {
-  const content = readFileSync(path, "utf8")
-  watchFile(path, { interval: 1000, persistent: false }, () => {
-    try {
-      changed(readFileSync(path, "utf8"))
-    } catch (error) {
-      log.warn("control", "a watched file cannot be read; its last version stays", {
-        path,
-        error: error instanceof Error ? error.message : String(error),
-      })
-    }
-  })
-  return content
 }
