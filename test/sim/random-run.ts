@@ -54,7 +54,7 @@ class Run {
     this.world.advance(200)
     this.settle()
     // A tunnel may hold the last connection that there may be: those in the queue are told so in time, one request of a client after the other.
-    for (let i = 0; i < 8 && this.queues; i++) {
+    for (let i = 0; i < 40 && this.queues && this.clients.some(client => client.problems(true).length > 0); i++) {
       this.world.advance(5100)
       this.settle()
     }

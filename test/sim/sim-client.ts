@@ -87,7 +87,7 @@ export class SimClient {
   problems(settled: boolean): string[] {
     const found: string[] = []
     const { sent } = this.wire
-    const ended = this.wire.finished && !this.wire.terminated
+    const ended = this.wire.finished && !this.wire.terminated && !this.wire.severed
     let at = 0
     for (const asked of this.asked) {
       for (;;) {
