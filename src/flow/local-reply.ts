@@ -67,10 +67,11 @@ export function setLocalResponse(x: Exchange, status: number, lines: string, bod
   x.reason = reasonOf(status)
   x.response.reset("")
   x.response.extra = `Date: ${httpDate()}\r\n${lines}`
-  const bodiless = status === 204 || status === 304
-  x.localBody = bodiless ? null : body
-  x.responseLength = body === null ? 0 : body.length
-  x.responseBody = x.responseLength > 0 && !bodiless ? BODY_LENGTH : BODY_NONE
+  // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5.
+  const content = status === 204 || status === 205 || status === 304 ? null : body
+  x.localBody = content
+  x.responseLength = content === null ? 0 : content.length
+  x.responseBody = x.responseLength > 0 ? BODY_LENGTH : BODY_NONE
 }
 
 /**
@@ -78,7 +79,7 @@ export function setLocalResponse(x: Exchange, status: number, lines: string, bod
  * Says nothing of peers, addresses or the rules behind the decision.
  */
 export function localReply(x: Exchange, fault: Fault): void {
-  const accept = x.request.get(NAME.accept)
+  const accept = x.request.joined(NAME.accept)
   const kind = preferred(accept)
   const body = Buffer.from(render(kind, fault), "latin1")
   const type = kind === "json" ? "application/json" : kind === "html" ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"

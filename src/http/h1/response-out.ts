@@ -22,7 +22,8 @@ export function frameLines(m: Message): string {
     fields.remove(NAME.transferEncoding)
     // RFC 9110 section 8.6: a 204 has none.
     if (m.status === 204) fields.remove(NAME.contentLength)
-    return ""
+    // Only a local answer has a body that HEAD leaves out; it says the length all the same (section 9.3.2).
+    return m.responseBody === BODY_LENGTH && !fields.has(NAME.contentLength) ? `Content-Length: ${m.responseLength}\r\n` : ""
   }
   if (m.responseBody === BODY_NONE || m.responseBody === BODY_LENGTH) {
     fields.remove(NAME.transferEncoding)
