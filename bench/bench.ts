@@ -35,8 +35,7 @@ process.exit(0)
 
 async function row(scenario: Scenario, shared: Setting): Promise<string> {
   const among = [bothways, ...present.filter(rival => scenario.against.includes(rival.name))]
-  const isMemory = scenario.unit === "KB a connection"
-  const figures = await inRounds(among, isMemory ? 1 : rounds, contender => measure(scenario, contender, shared, seconds))
+  const figures = await inRounds(among, rounds, contender => measure(scenario, contender, shared, seconds))
   const ours = median(figures.get(bothways.name)!)
   const cells = present.map(rival => cell(figures.get(rival.name), ours))
   return `| ${scenario.name}: ${scenario.what}, ${scenario.unit} | ${ours.toFixed(1)} | ${cells.join(" | ")} |`

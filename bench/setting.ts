@@ -17,7 +17,8 @@ export interface Setting {
 
 /** The proxy has this core for itself; load and origin share the others. On one core there is nothing to separate. */
 export const proxyCore = "0"
-export const loadCores = availableParallelism() > 1 ? `1-${availableParallelism() - 1}` : "0"
+const cores = availableParallelism()
+export const loadCores = cores > 2 ? `1-${cores - 1}` : String(cores - 1)
 
 /** The body of the small answers: 100 octets. */
 export const smallBody = "0123456789".repeat(10)

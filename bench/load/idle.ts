@@ -6,12 +6,12 @@ import { residentBytes } from "../cpu.ts"
 const request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 /** Memory of the process tree, in octets a connection, for `count` connections that have had one answer each and then wait. */
-export async function idleBytes(pid: number, port: number, secure: boolean, count = 2000): Promise<number> {
+export async function idleBytes(pid: number, port: number, secure: boolean, count = 4000): Promise<number> {
   // Tables that are made for the first connections, however many follow, are no connection's own.
   const sockets = await openMany(port, secure, 200)
   const before = residentBytes(pid)
   sockets.push(...(await openMany(port, secure, count)))
-  await pause(1500)
+  await pause(3000)
   const each = (residentBytes(pid) - before) / count
   for (const socket of sockets) socket.destroy()
   return each
