@@ -78,7 +78,10 @@ function pickOf(asked: AskedCluster, peers: readonly DryPeer[], { isHashing, pic
   if (isHashing && open > 0) return { pick: null, because: `the hash is over addresses, and ${counted(open, "name")} of peers are not resolved here` }
   if (isHashing) return { pick: picked === "" ? first.name : picked, because: `${lastResort}by its hash${failover(asked)}` }
   if (candidates.length > 1)
-    return { pick: null, because: `${lastResort}one of ${candidates.length}: ${summary.charAt(0).toLowerCase()}${summary.slice(1)}` }
+    return {
+      pick: null,
+      because: `${lastResort}one of ${candidates.length}: ${summary.charAt(0).toLowerCase()}${summary.slice(1).replace(/\.$/, "")}`,
+    }
   if (open > 0 && peers.some(peer => !peer.resolved && endpointName(peer) === first.name))
     return { pick: null, because: `${lastResort}whatever its name resolves to` }
   return { pick: first.name, because: `${lastResort}the only candidate` }

@@ -161,7 +161,7 @@ describe("usage", () => {
   }
 
   test("every command has help of its own", async () => {
-    for (const command of ["run", "reverse", "forward", "demo", "check", "schema", "reload", "status", "version"]) {
+    for (const command of ["run", "reverse", "forward", "demo", "check", "explain", "schema", "reload", "status", "version"]) {
       const { code, stdout } = await run([command, "--help"])
       expect([command, code]).toEqual([command, 0])
       expect(stdout).toContain(`bothways ${command}`)

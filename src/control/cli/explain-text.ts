@@ -1,130 +1,137 @@
-import { formatDuration } from "../../base/index.ts"
-import type {
-  Answer,
-  ClusterFacts,
-  Explanation,
-  FieldChanges,
-  FilterFacts,
-  OriginFacts,
-  PeerFacts,
-  RouteFacts,
-  RuleFacts,
-  TimeoutFacts,
-} from "../../config/index.ts"
+import { formatDuration, formatHostPort } from "../../base/index.ts"
+import type { Answer, ClusterFacts, Explanation, FilterFacts, PeerFacts, RouteFacts, RuleFacts } from "../../config/index.ts"
 import { type Style, table } from "./terminal.ts"
 
-/** The explanation as people read it: from the request's head to its answer, in the order in which the proxy decides. */
+const LABEL = 11
+
+/** The explanation as people read it, in the order in which the proxy decides; its last line says what the client would get. */
 export function explanationText(explanation: Explanation, style: Style): string {
-  const { request, listener, parsed, identity, rules, filters, route, answer } = explanation
-  const takes = listener.forward ? "forward and reverse" : "reverse"
-  const lines = [
-    `${style.bold(`${request.method} ${request.target}`)}  from ${request.from}`,
-    row("listener", `${listener.name}, ${listener.bind.join(" ")}, ${listener.tls ? "TLS, " : ""}${takes} (${listener.because})`),
+  const { rules, route, filters, answer } = explanation
+  const parts = [askedText(explanation), rulesText(rules, style), filtersText(filters, style), route === null ? "" : routeText(route, style)]
+  return `${parts.filter(part => part !== "").join("\n")}\n${answerText(answer, style)}\n`
+}
+
+/** `label      first line`, the others below the first. */
+function row(label: string, ...lines: readonly string[]): string {
+  return lines.map((line, i) => `${(i === 0 ? label : "").padEnd(LABEL)}${line}\n`).join("")
+}
+
+function askedText({ request, listener, parsed, identity }: Explanation): string {
+  const kind = [listener.tls ? "TLS" : "", listener.forward ? "forward and reverse" : "reverse"].filter(word => word !== "").join(", ")
+  const rows = [
+    row("request", `${request.method} ${request.target} from ${request.from}, with ${request.fields.join(", ")}`),
+    row("listener", `${listener.name} at ${listener.bind.join(" ")} (${kind}); ${listener.because}`),
   ]
   if (parsed !== null) {
-    const seen = parsed.rulePath === parsed.path ? "" : `, rules see ${parsed.rulePath}`
-    lines.push(row("read as", `${parsed.scheme} ${parsed.host}:${parsed.port} ${parsed.path}${parsed.query}${seen}${bodyText(parsed.body)}`))
+    const place = parsed.host === "" ? "no host" : formatHostPort(parsed.host, parsed.port)
+    const path = parsed.path === "" ? "" : `, path ${parsed.path}${parsed.query}`
+    const seen = parsed.rulePath === parsed.path ? "" : `; rules see ${parsed.rulePath}`
+    rows.push(row("read as", `${parsed.scheme}, ${place}${path}${seen}`))
   }
-  if (identity !== null) {
-    const user = identity.user !== "" ? `, user ${identity.user}` : identity.claimed !== "" ? `, says it is ${identity.claimed}` : ""
-    lines.push(row("client", `${identity.client} (${identity.because})${user}`))
-  }
-  const parts = [
-    `${lines.join("\n")}\n`,
-    rulesText(rules, style),
-    filtersText(filters),
-    route === null ? "" : routeText(route),
-    answerText(answer, style),
-  ]
-  return parts.filter(part => part !== "").join("\n")
+  if (identity !== null) rows.push(row("client", `${identity.client} (${identity.because}); ${userText(identity.user, identity.claimed)}`))
+  return rows.join("")
 }
 
-function row(name: string, text: string): string {
-  return `${name.padEnd(9)} ${text}`
-}
-
-function bodyText(body: "none" | "chunked" | number): string {
-  return body === "none" ? "" : body === "chunked" ? ", body in chunks" : `, body of ${body} octets`
+function userText(user: string, claimed: string): string {
+  if (user !== "") return `user ${user}, whose log-in is right`
+  return claimed === "" ? "no user" : `Proxy-Authorization says user ${claimed}, which nobody confirmed`
 }
 
 function rulesText(rules: readonly RuleFacts[], style: Style): string {
   if (rules.length === 0) return ""
-  const lines = rules.map(rule => {
-    const line = `  ${rule.index} ${rule.name}  ${rule.result}: ${rule.reason}`
-    return rule.result === "wins" ? style.green(line) : rule.result === "refuses" ? style.red(line) : style.dim(line)
-  })
-  return `routes, first match wins\n${lines.join("\n")}\n`
+  const tried = rules.filter(rule => rule.result !== "not tried")
+  const width = Math.max(...tried.map(rule => rule.name.length))
+  const digits = String(tried.length).length
+  const lines = tried.map(rule => `  ${mark(rule, style)} ${String(rule.index + 1).padStart(digits)} ${rule.name.padEnd(width)}  ${rule.reason}\n`)
+  const left = rules.length - tried.length
+  if (left > 0) lines.push(`  ${style.dim(`· ${left === 1 ? "1 more is" : `${left} more are`} not tried`)}\n`)
+  return `routes, the first that matches wins\n${lines.join("")}`
 }
 
-function filtersText(filters: readonly FilterFacts[]): string {
+function mark({ result }: RuleFacts, style: Style): string {
+  return result === "wins" ? style.green("✓") : result === "refuses" ? style.red("!") : style.dim("✗")
+}
+
+function filtersText(filters: readonly FilterFacts[], style: Style): string {
   if (filters.length === 0) return ""
-  return `filters\n${indent(table([["PHASE", "FILTER", "RESULT", ""], ...filters.map(filter => [filter.phase, filter.name, filter.result, filter.says])]))}`
+  const width = Math.max(...filters.map(filter => filter.phase.length))
+  const lines = filters.map(({ phase, name, result, says }) => {
+    const word = result === "passes" || result === "not reached" ? style.dim(result) : style.yellow(result)
+    return `${phase.padEnd(width)}  ${name}: ${word}${says === "" ? "" : ` (${says})`}`
+  })
+  return row("filters", ...lines)
 }
 
-function routeText(route: RouteFacts): string {
-  const lines = [row("route", `${route.name}, ${destinationText(route)}`)]
-  if (route.cache !== "") lines.push(row("cache", route.cache))
-  if (route.fields !== null) lines.push(...fieldLines(route.fields))
-  lines.push(row("timeouts", timeoutText(route.timeouts)))
-  if (route.retry !== null) lines.push(row("retry", route.retry.says))
-  lines.push(row("body", route.body.says))
-  if (route.upgrade !== null) lines.push(row("upgrade", route.upgrade.says))
-  const { destination } = route
-  const cluster = destination.kind === "cluster" ? destination.cluster : destination.kind === "origin" ? destination.via : null
-  return `${lines.join("\n")}\n${cluster === null ? "" : clusterText(cluster)}${destination.kind === "origin" ? originText(destination.origin) : ""}`
+function routeText(route: RouteFacts, style: Style): string {
+  const rows = [
+    row("route", style.bold(route.name)),
+    row("cache", route.cache),
+    ...destinationRows(route, style),
+    row("timeouts", timeoutText(route)),
+  ]
+  if (route.retry !== null) rows.push(row("retry", ...route.retry.says.split("; ")))
+  rows.push(row("body", route.body.says))
+  if (route.upgrade !== null) rows.push(row("upgrade", route.upgrade.says))
+  if (route.fields !== null) rows.push(row("fields", ...fieldLines(route.fields)))
+  return rows.join("")
 }
 
-function destinationText({ destination }: RouteFacts): string {
-  if (destination.kind === "cluster") return `to cluster ${destination.cluster.name}`
-  if (destination.kind === "origin") return `to the origin${destination.via === null ? "" : ` by cluster ${destination.via.name}`}`
-  return destination.says
+function destinationRows({ destination }: RouteFacts, style: Style): string[] {
+  if (destination.kind === "cluster") return [clusterRows("to", destination.cluster, style)]
+  if (destination.kind !== "origin") return [row("to", `${destination.kind}: ${destination.says}`)]
+  const { origin, via } = destination
+  const rows = [row("to", `origin ${formatHostPort(origin.host, origin.port)} (${origin.scheme})`), row("privacy", origin.privacy)]
+  for (const { what, ok, says } of origin.checks) rows.push(row(what, `${ok === null ? "?" : ok ? style.green("✓") : style.red("✗")} ${says}`))
+  if (via !== null) rows.push(clusterRows("by", via, style))
+  return rows
 }
 
-function fieldLines({ removed, added }: FieldChanges): string[] {
-  const lines = []
-  if (removed.length > 0) lines.push(row("removes", removed.join(", ")))
-  if (added.length > 0) lines.push(row("adds", added.map(field => (field.value === null ? field.name : `${field.name}: ${field.value}`)).join(", ")))
-  return lines
+function clusterRows(label: string, cluster: ClusterFacts, style: Style): string {
+  const key = cluster.key === null ? "" : ` of ${cluster.key.from} (${cluster.key.note})`
+  const head = `cluster ${style.bold(cluster.name)}${cluster.tls ? " over TLS" : ""}, ${cluster.balancer}${key}`
+  const pick = cluster.pick === null ? cluster.because : `${style.bold(cluster.pick)}: ${cluster.because}`
+  const named = cluster.peers.some(peer => peer.resolved && peer.host !== "")
+  const cells = [["", "PEER", "FROM", "WEIGHT", "HEALTH", ""], ...cluster.peers.map(peerCells)]
+  const rows = table(named ? cells : cells.map(line => line.filter((_, column) => column !== 2)))
+  return row(label, head, `→ ${pick}`, ...rows.trimEnd().split("\n"))
 }
 
-function timeoutText({ upstream, client, tunnelIdle }: TimeoutFacts): string {
-  const ms = (value: number) => (value === 0 ? "none" : formatDuration(value))
-  const up =
-    upstream === null
-      ? []
-      : [`connect ${ms(upstream.connect)}`, `head ${ms(upstream.head)}`, `idle ${ms(upstream.idle)}`, `request ${ms(upstream.request)}`]
-  const tunnel = tunnelIdle === null ? [] : [`tunnel idle ${ms(tunnelIdle)}`]
-  return [...up, `client write ${ms(client.write)}`, `client body ${ms(client.body)}`, ...tunnel].join(", ")
-}
-
-function clusterText(cluster: ClusterFacts): string {
-  const key = cluster.key === null ? "" : ` by ${cluster.key.from} (${cluster.key.note})`
-  const pick = cluster.pick === null ? cluster.because : `it will be ${cluster.pick}: ${cluster.because}`
-  const rows = cluster.peers.map((peer: PeerFacts) => [
-    `${peer.name}${peer.backup ? " (backup)" : ""}`,
-    peer.host,
-    String(peer.weight),
+function peerCells(peer: PeerFacts): string[] {
+  return [
+    peer.candidate ? "✓" : "-",
+    peer.name,
+    peer.resolved ? peer.host : "",
+    `${peer.weight}${peer.backup ? " backup" : ""}`,
     peer.health,
-    peer.candidate ? "yes" : "no",
     peer.note,
-  ])
-  const head = row("peers", `${cluster.balancer}${key}${cluster.tls ? ", TLS" : ""}; ${pick}`)
-  return `${head}\n${indent(table([["PEER", "FROM", "WEIGHT", "HEALTH", "CANDIDATE", ""], ...rows]))}`
+  ]
 }
 
-function originText(origin: OriginFacts): string {
-  const checks = origin.checks.map(
-    check => `  ${check.what}: ${check.ok === null ? "not known yet" : check.ok ? "allowed" : "refused"}, ${check.says}`,
-  )
-  return `${[row("origin", `${origin.scheme} ${origin.host}:${origin.port}, privacy ${origin.privacy}`), ...checks].join("\n")}\n`
+function timeoutText({ timeouts }: RouteFacts): string {
+  const { upstream, client, tunnelIdle } = timeouts
+  const parts = upstream === null ? [] : [`upstream ${words(upstream)}`]
+  parts.push(`client ${words(client)}`)
+  if (tunnelIdle !== null) parts.push(`silent tunnel ${limit(tunnelIdle)}`)
+  return parts.join("; ")
+}
+
+function words(times: object): string {
+  return Object.entries(times as Record<string, number>)
+    .map(([name, ms]) => `${name} ${limit(ms)}`)
+    .join(", ")
+}
+
+function limit(ms: number): string {
+  return ms === 0 ? "none" : formatDuration(ms)
+}
+
+function fieldLines({ removed, added }: NonNullable<RouteFacts["fields"]>): string[] {
+  const lines = added.map(({ name, value }) => `+ ${name}${value === null ? "" : `: ${value}`}`)
+  if (removed.length > 0) lines.push(`- ${removed.join(", ")}`)
+  return lines.length === 0 ? ["as they came"] : lines
 }
 
 function answerText(answer: Answer, style: Style): string {
-  if (answer.kind === "fault") return `${style.red(row("answer", `${answer.status} ${answer.code}: ${answer.says}`))}\n`
-  if (answer.kind === "reply") return `${style.bold(row("answer", `${answer.status}: ${answer.says}`))}\n`
-  return `${style.bold(row("answer", answer.says))}\n`
-}
-
-function indent(text: string): string {
-  return text.replace(/^(?=.)/gm, "  ")
+  const paint = answer.kind === "fault" ? style.red : answer.kind === "unknown" ? style.yellow : style.green
+  return `${"answer".padEnd(LABEL)}${paint(answer.says)}`
 }

@@ -1,32 +1,34 @@
 import type { Command } from "commander"
-import { explain, ExplainError, type LiveCluster, loadConfig } from "../../config/index.ts"
+import { type Config, explain, ExplainError, type Explanation, type ExplainRequest, type LiveCluster, loadConfig } from "../../config/index.ts"
 import type { Status } from "../admin/status.ts"
-import { askAdmin } from "./admin-client.ts"
-import { type AdminOptions, adminTarget } from "./admin-options.ts"
+import { textOfBind } from "../config-source.ts"
+import { type AdminTarget, askAdmin, NoInstanceError } from "./admin-client.ts"
+import { adminDefault } from "./admin-options.ts"
 import { printProblems } from "./config-problems.ts"
 import { EXIT } from "./exit-codes.ts"
 import { explanationText } from "./explain-text.ts"
 import type { CommandContext } from "./program.ts"
 import { several } from "./serve-options.ts"
-import { styleOf } from "./terminal.ts"
+import { styleOf, withProgress } from "./terminal.ts"
 import { UsageError } from "./usage-error.ts"
 
 interface ExplainOptions {
   readonly header?: readonly string[]
   readonly from: string
   readonly listener?: string
-  readonly live?: boolean
-  readonly admin?: string
+  readonly admin?: string | true
   readonly json?: boolean
 }
 
 const examples = `
+The request is what a client would send: with Host to a reverse listener, with the whole URL or CONNECT to a forward one. A path alone is sent as it stands
+and needs -H 'Host: …'. The exit code is 0 for a refusal too: it is an answer.
+
 Examples:
   bothways explain bothways.yaml GET https://shop.example/api/1
   bothways explain bothways.yaml GET http://shop.example/ -H 'X-Beta: 1' --from 203.0.113.7 --listener web
   bothways explain bothways.yaml CONNECT shop.example:443 --listener egress
-
-Exit code 1 when the proxy would answer with a fault of its own, such as no route or a refusal.
+  bothways explain bothways.yaml GET http://shop.example/ --admin      with the peers' health as a running instance sees it
 `
 
 export function addExplain(program: Command, context: CommandContext): void {
@@ -37,47 +39,56 @@ export function addExplain(program: Command, context: CommandContext): void {
     .argument("<method>", "GET, POST, CONNECT …")
     .argument("<url>", "http://host/path, or host:port for CONNECT")
     .option("-H, --header <field>", "'Name: value'; repeatable", several)
-    .option("--from <address>", "address of the client", "127.0.0.1")
-    .option("--listener <name>", "listener that the request comes in on (default: the one that the URL leads to)")
-    .option("--live", "ask the running instance how its peers are")
-    .option("--admin <address>", "where it is (default: as the config says); with --live")
+    .option("--from <address>", "address that the connection comes from, or unix", "127.0.0.1")
+    .option("--listener <name>", "listener that the request comes in on (default: the one whose address the URL names, or the only one)")
+    .option("--admin [address]", `ask the running instance at this admin address how its peers are (default: the config's, or ${adminDefault})`)
     .option("--json", "as JSON")
     .addHelpText("after", examples)
-    .action(async (file: string, method: string, url: string, options: ExplainOptions) =>
-      context.exit(await runExplain({ file, method, url }, options, context)),
-    )
+    .action(async (file: string, method: string, url: string, options: ExplainOptions) => {
+      const loaded = await withProgress(context, `loading ${file}`, loadConfig(file))
+      if (!loaded.ok) {
+        printProblems(loaded.problems, true, context)
+        return context.exit(EXIT.badConfig)
+      }
+      const { config, baseDir } = loaded
+      const live = options.admin === undefined ? null : await livePeers(options.admin, config, context)
+      const request = { method, url, fields: options.header ?? [], from: options.from, listener: options.listener ?? null }
+      const explanation = await withProgress(context, "waiting for a filter", answerTo(config, request, { baseDir, live }))
+      context.out.write(
+        options.json === true ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation, styleOf(context.out, context.env)),
+      )
+    })
 }
 
-interface Question {
-  readonly file: string
-  readonly method: string
-  readonly url: string
-}
-
-async function runExplain({ file, method, url }: Question, options: ExplainOptions, context: CommandContext): Promise<number> {
-  const loaded = await loadConfig(file)
-  if (!loaded.ok) {
-    printProblems(loaded.problems, true, context)
-    return EXIT.badConfig
-  }
-  const request = { method, url, fields: options.header ?? [], from: options.from, listener: options.listener ?? null }
-  const live = options.live === true ? await livePeers(file, options.admin, context) : null
+async function answerTo(config: Config, request: ExplainRequest, options: Parameters<typeof explain>[2]): Promise<Explanation> {
   try {
-    const explanation = await explain(loaded.config, request, { baseDir: loaded.baseDir, live })
-    context.out.write(
-      options.json === true ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation, styleOf(context.out, context.env)),
-    )
-    return explanation.answer.kind === "fault" ? EXIT.failed : EXIT.ok
+    return await explain(config, request, options)
   } catch (error) {
-    if (error instanceof ExplainError) throw new UsageError(error.message)
+    throw error instanceof ExplainError ? new UsageError(error.message) : error
+  }
+}
+
+/** What the instance says of its peers; null, with a word on the error output, when it says nothing: the rest of the answer needs no instance. */
+async function livePeers(admin: string | true, config: Config, context: CommandContext): Promise<readonly LiveCluster[] | null> {
+  const own = config.admin === null ? adminDefault : textOfBind(config.admin.bind)
+  const token = context.env["BOTHWAYS_ADMIN_TOKEN"] ?? ""
+  const status = await readStatus({ address: admin === true ? own : admin, token: token === "" ? (config.admin?.token ?? "") : token })
+  if (typeof status !== "string") return status.clusters
+  context.err.write(`${styleOf(context.err, context.env).yellow("warning:")} ${status}; the health of peers is not known\n`)
+  return null
+}
+
+/** The status, or why there is none. */
+async function readStatus(target: AdminTarget): Promise<Status | string> {
+  const stranger = `${target.address} does not answer as the admin API of bothways`
+  try {
+    const reply = await askAdmin(target, "GET", "/status", 5000)
+    if (reply.status === 401) return `${target.address} wants the admin token: set BOTHWAYS_ADMIN_TOKEN`
+    const status = reply.status === 200 ? (JSON.parse(reply.body) as Status) : null
+    return status?.name === "bothways" ? status : stranger
+  } catch (error) {
+    if (error instanceof NoInstanceError) return error.message
+    if (error instanceof SyntaxError) return stranger
     throw error
   }
-}
-
-async function livePeers(config: string, admin: string | undefined, context: CommandContext): Promise<readonly LiveCluster[]> {
-  const options: AdminOptions = admin === undefined ? { config } : { config, admin }
-  const target = await adminTarget(options, context)
-  const reply = await askAdmin(target, "GET", "/status", 5000)
-  if (reply.status !== 200) throw new UsageError(`${target.address} answered ${reply.status}; is this the admin address, and the token right?`)
-  return (JSON.parse(reply.body) as Status).clusters
 }
