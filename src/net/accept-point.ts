@@ -43,6 +43,8 @@ export interface AcceptRules {
 /** What happens between a listener's accept and its acceptor's `onOpen`. */
 export class AcceptPoint {
   readonly rules: AcceptRules
+  /** Another set of limits may take its place while connections are open, if both count in the same memory. */
+  limits: ConnectionLimits | null
   /** Set when TLS begins on a connection that was accepted in the clear, for a header may come before it. */
   upgrade: TlsUpgrade | null
   private readonly acceptor: Acceptor
@@ -50,6 +52,7 @@ export class AcceptPoint {
 
   constructor(rules: AcceptRules, acceptor: Acceptor) {
     this.rules = rules
+    this.limits = rules.limits
     this.upgrade = null
     this.acceptor = acceptor
     this.slots = new Map()
@@ -58,7 +61,8 @@ export class AcceptPoint {
   /** A connection was accepted. From here to `closed` it counts. */
   opened(wire: NativeWire): void {
     wire.data = silence
-    const { limits, prefaceFrom, tls } = this.rules
+    const { limits } = this
+    const { prefaceFrom, tls } = this.rules
     if (limits !== null && !limits.openOne()) return this.refuse(wire, null, null, "connectionsMax")
     if (prefaceFrom !== null && isNamedBy(wire, prefaceFrom)) {
       wire.data = new PrefaceWait(this, wire)
@@ -73,7 +77,8 @@ export class AcceptPoint {
 
   /** The PROXY header was read; `rest` is what came behind it. */
   named(wire: NativeWire, source: Endpoint | null, destination: Endpoint | null, rest: Buffer): void {
-    const { limits, tls } = this.rules
+    const { limits } = this
+    const { tls } = this.rules
     const address = source === null ? plainAddress(wire.remoteAddress) : source.address
     if (limits?.limitsClients && !this.admit(wire, address, limits)) return this.refuse(wire, source, destination, "connectionsPerClientMax")
     if (tls !== null) return this.secure(wire, source, destination, rest)
@@ -128,7 +133,7 @@ export class AcceptPoint {
 
   /** The accepted socket is closed; called once for each `opened`. */
   closed(wire: Wire, error?: Error): void {
-    const { limits } = this.rules
+    const { limits } = this
     if (limits !== null) limits.closeOne()
     this.released(wire)
     dispatchClose(wire, error)
@@ -140,7 +145,7 @@ export class AcceptPoint {
     const slot = this.slots.get(wire)
     if (slot === undefined) return
     this.slots.delete(wire)
-    if (this.rules.limits !== null) this.rules.limits.release(slot)
+    if (this.limits !== null) this.limits.release(slot)
   }
 }
 

@@ -44,10 +44,14 @@ export class ConnectionLimits {
 
   /** The memory for one listener, made by the control thread and given to each worker. */
   static share(options: LimitOptions): SharedArrayBuffer {
-    const ints = CELL_INTS * (options.workers + 1) + BUCKET_INTS * bucketCount(options)
-    const shared = new SharedArrayBuffer(ints * 4)
+    const shared = new SharedArrayBuffer(memoryInts(options) * 4)
     new Int32Array(shared)[0] = (Math.random() * 0x100000000) | 0
     return shared
+  }
+
+  /** Whether memory that was made for other limits serves these, too; its counts go on. */
+  static fits(shared: SharedArrayBuffer, options: LimitOptions): boolean {
+    return shared.byteLength === memoryInts(options) * 4
   }
 
   constructor(shared: SharedArrayBuffer, options: LimitOptions, worker: number) {
@@ -156,6 +160,10 @@ export class ConnectionLimits {
     this.low |= 0
     return mix32(this.high ^ mix32(this.low ^ this.cells[0]!))
   }
+}
+
+function memoryInts(options: LimitOptions): number {
+  return CELL_INTS * (options.workers + 1) + BUCKET_INTS * bucketCount(options)
 }
 
 function bucketCount(options: LimitOptions): number {

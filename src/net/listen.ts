@@ -1,3 +1,4 @@
+import { assert } from "../base/index.ts"
 import { acceptHandlers, securedHandlers } from "./accept-handlers.ts"
 import { type Acceptor, AcceptPoint, type PrefaceSources } from "./accept-point.ts"
 import type { Bind } from "./bind.ts"
@@ -35,6 +36,8 @@ export interface Listening {
   readonly port: number
   /** Descriptor of the listening socket. */
   readonly fd: number
+  /** Counts by other limits from now on; they must be made over the memory of those that `listen` was given. */
+  limit(limits: ConnectionLimits): void
   /** Stops accepting and removes a Unix socket's file; open connections live on. */
   stop(): void
 }
@@ -55,16 +58,20 @@ export function listen(options: ListenOptions, acceptor: Acceptor): Listening {
     tls: nativeTls === null ? undefined : listenSettings(nativeTls, protocols),
   })
   const unfollow = nativeTls === null ? null : followDefaultContext(native, nativeTls)
-  return listeningOn(native, options, unfollow)
+  return listeningOn(native, options, point, unfollow)
 }
 
-function listeningOn(native: NativeListener, options: ListenOptions, unfollow: (() => void) | null): Listening {
+function listeningOn(native: NativeListener, options: ListenOptions, point: AcceptPoint, unfollow: (() => void) | null): Listening {
   const { bind, fd } = options
   const port = native.port ?? ("path" in bind ? 0 : bind.port)
   let stopped = false
   return {
     port,
     fd: fd ?? native.fd,
+    limit(limits: ConnectionLimits): void {
+      assert(point.limits !== null, "what is open was counted")
+      point.limits = limits
+    },
     stop(): void {
       if (stopped) return
       stopped = true

@@ -11,6 +11,7 @@ export interface PreparedListeners {
   readonly runtimes: ReadonlyMap<string, ListenerRuntime>
   /** Bound for this snapshot; the others are the live ones. */
   readonly fresh: readonly ListenerRuntime[]
+  readonly limits: LimitsByListener
 }
 
 /** The listeners of one worker over reloads: an unchanged address keeps its socket. */
@@ -47,7 +48,7 @@ export class ListenerSet {
         runtime.limitsId = count?.id ?? 0
         runtime.certificates = config.tls === null ? null : new CertificateStore(tlsOptions(config.tls))
         runtime.certificates?.watch()
-        const counter = count === undefined ? null : new ConnectionLimits(count.memory, count.options, this.worker)
+        const counter = this.counterOf(count)
         for (const bind of config.bind) {
           const listening = this.bind(bind, config, runtime, counter)
           if (listening !== null) runtime.listening.push(listening)
@@ -57,7 +58,11 @@ export class ListenerSet {
       for (const runtime of fresh) runtime.retire()
       throw error
     }
-    return { runtimes, fresh }
+    return { runtimes, fresh, limits }
+  }
+
+  private counterOf(count: LimitsByListener[string] | undefined): ConnectionLimits | null {
+    return count === undefined ? null : new ConnectionLimits(count.memory, count.options, this.worker)
   }
 
   private bind(bind: Bind, config: ListenerConfig, runtime: ListenerRuntime, limits: ConnectionLimits | null): Listening | null {
@@ -72,7 +77,11 @@ export class ListenerSet {
 
   commit(prepared: PreparedListeners, snapshot: Snapshot): void {
     for (const [name, old] of this.live) if (prepared.runtimes.get(name) !== old) this.retire(old)
-    for (const runtime of prepared.runtimes.values()) runtime.swap(snapshot)
+    for (const [name, runtime] of prepared.runtimes) {
+      runtime.swap(snapshot)
+      const counter = prepared.fresh.includes(runtime) ? null : this.counterOf(prepared.limits[name])
+      if (counter !== null) for (const listening of runtime.listening) listening.limit(counter)
+    }
     this.live = prepared.runtimes
     this.liveKeys = new Map(Object.entries(snapshot.config.listeners).map(([name, config]) => [name, keyOf(config)]))
   }
@@ -123,13 +132,5 @@ function tlsOptions(tls: NonNullable<ListenerConfig["tls"]>): TlsListenOptions {
 
 /** What a listening socket depends on; everything else is swapped in place. */
 function keyOf(config: ListenerConfig): string {
-  return JSON.stringify([
-    config.bind,
-    config.tls,
-    config.proxyProtocol,
-    config.forward === null,
-    config.timeouts.handshake,
-    config.limits.connectionsMax,
-    config.limits.connectionsPerClientMax,
-  ])
+  return JSON.stringify([config.bind, config.tls, config.proxyProtocol, config.forward === null, config.timeouts.handshake])
 }

@@ -1,5 +1,4 @@
 import { afterAll, describe, expect, test } from "bun:test"
-import { join } from "node:path"
 import { startBothways } from "../../support/bothways.ts"
 import { Authority, type Certificate } from "../../support/certificates.ts"
 import { readClientHello } from "../../support/client-hello.ts"
