@@ -1,8 +1,8 @@
 // Everything that must hold: types, lint and format, the import law, generated files, and every test. Ends with one line, `N passed, N failed`.
 //   node tools/test.mjs            all of it
 //   node tools/test.mjs PART…      only test files whose path contains one of the parts
-import { readdirSync } from "node:fs"
-import { availableParallelism } from "node:os"
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { availableParallelism, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { findBun } from "./bun.mjs"
@@ -73,7 +73,11 @@ async function runCheck({ name, command, args }) {
 async function runFile(file) {
   const timeoutMs = Math.min(file.startsWith("bench/") ? gateTimeoutMs : fileTimeoutMs, deadline - Date.now())
   if (timeoutMs <= 0) return report(file, 0, 1, "no time left to run it")
-  const { code, output, seconds, late } = await run(bun, ["test", "--timeout", "20000", `./${file}`], { timeoutMs })
+  // Whatever a test leaves behind, a crash included, goes with its folder.
+  const folder = mkdtempSync(join(tmpdir(), "bw-"))
+  chmodSync(folder, 0o755)
+  const { code, output, seconds, late } = await run(bun, ["test", "--timeout", "20000", `./${file}`], { timeoutMs, env: { TMPDIR: folder } })
+  rmSync(folder, { recursive: true, force: true })
   const passed = count(output, /^ *(\d+) pass$/gm)
   // A test that is skipped, or left for later, holds nothing.
   const failed = count(output, /^ *(\d+) (?:fail|skip|todo)$/gm)
