@@ -120,6 +120,33 @@ routes: [ { name: out, match: { listener: egress }, to: { origin: {} } } ]
   })
 })
 
+describe("other ways in", () => {
+  test("TLS: the scheme is the connection's", async () => {
+    const tls = { certificates: [], minVersion: "1.2" as const, ciphers: null, alpn: ["http/1.1" as const], clientCertificates: null }
+    const secure: Config = { ...site, listeners: { web: { ...site.listeners.web!, bind: [{ host: "", port: 443 }], tls } } }
+    const { listener, parsed, route, answer } = await ask(secure, { url: "https://a.test/cached/1" })
+    expect([listener.tls, parsed]).toMatchObject([true, { scheme: "https", port: 443 }])
+    expect(route?.fields?.added).toContainEqual({ name: "X-Forwarded-Proto", value: "https" })
+    expect(answer.kind).toBe("peer")
+  })
+
+  test("a Unix socket, to Unix sockets with a PROXY header in front", async () => {
+    const text = `
+listeners: { web: { bind: "unix:/run/site.sock" } }
+clusters: { app: { peers: ["unix:/run/app.sock"], proxyProtocol: v2 } }
+routes: [ { to: { cluster: app } } ]
+`
+    const { request, identity, answer } = await ask(text, { from: "unix" })
+    expect([request.from, identity?.client]).toEqual(["unix", "unix"])
+    expect(answer).toMatchObject({ kind: "peer", peers: ["unix:/run/app.sock"] })
+  })
+
+  test("what came is shown, and no terminal obeys it", async () => {
+    const { request, parsed, rules } = await ask(site, { url: "http://a.test/\x1b[31m" })
+    expect([request.target, parsed, rules]).toEqual(["/\\x1b[31m", null, []])
+  })
+})
+
 describe("filters", () => {
   const refuse = (x: Exchange): Verdict => {
     x.fault = FAULT.forbidden

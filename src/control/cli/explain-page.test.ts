@@ -6,12 +6,13 @@ import { main } from "./program.ts"
 
 // docs/explain.md shows what the program really says.
 const page = readFileSync(join(import.meta.dirname, "../../../docs/explain.md"), "utf8")
-const block = (language: string): string => new RegExp("^```" + language + "\\n(.*?)^```", "ms").exec(page)![1]!
+const config = /^```yaml\n(.*?)^```/ms.exec(page)![1]!
+const session = /^```console\n(.*?)^```/ms.exec(page)![1]!
 
 test("the example of the page is what comes out", async () => {
   const directory = mkdtempSync(join(tmpdir(), "bothways-page-"))
-  writeFileSync(join(directory, "site.yaml"), block("yaml"))
-  const [command = "", ...lines] = block("console").split("\n")
+  writeFileSync(join(directory, "site.yaml"), config)
+  const [command = "", ...lines] = session.split("\n")
   const args = [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!)
   expect(args.slice(0, 4)).toEqual(["$", "bothways", "explain", "site.yaml"])
   let out = ""
