@@ -18,13 +18,31 @@ export function respondStep(to: Extract<DestinationConfig, { kind: "respond" }>)
   }
 }
 
-/** Answers with a redirection; `$host`, `$path`, `$query` and `$scheme` in the target are filled in. */
+type RedirectWord = "scheme" | "host" | "authority" | "path" | "query"
+
+const redirectWords: Readonly<Record<RedirectWord, (x: Exchange) => string>> = {
+  scheme: x => x.scheme,
+  host: x => (x.host.includes(":") ? `[${x.host}]` : x.host),
+  authority: x => x.authority,
+  path: x => (x.path === "*" ? "/" : x.path),
+  query: x => x.query,
+}
+
+/**
+ * Answers with a redirection; `$scheme`, `$host`, `$authority` (the host with its port), `$path` and `$query` in the target are filled in.
+ * A target that begins with the path stays on this host, also when the client writes `//evil.test` (RFC 3986 section 4.2).
+ */
 export function redirectStep(to: Extract<DestinationConfig, { kind: "redirect" }>): Step {
+  const parts = to.to.split(/\$(scheme|host|authority|path|query)\b/)
+  const named = parts.some((part, i) => i % 2 === 1 && (part === "host" || part === "authority"))
+  const local = to.to.startsWith("$path")
   return (x: Exchange): Verdict => {
-    const location = to.to.replace(/\$(host|path|query|scheme)\b/g, (_, word: string) => {
-      return word === "host" ? x.authority : word === "path" ? x.path : word === "query" ? x.query : x.scheme
-    })
-    setLocalResponse(x, to.status, `Location: ${location}\r\n`, null)
+    if (named && x.host === "") {
+      x.fault = FAULT.badHost
+      return FAULT_VERDICT
+    }
+    const location = parts.map((part, i) => (i % 2 === 0 ? part : redirectWords[part as RedirectWord](x))).join("")
+    setLocalResponse(x, to.status, `Location: ${local ? location.replace(/^\/{2,}/, "/") : location}\r\n`, null)
     return ANSWER
   }
 }

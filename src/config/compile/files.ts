@@ -41,9 +41,10 @@ const FILE_BYTES_MAX = 16 * 1024 * 1024
  */
 export function filesStep(to: Extract<DestinationConfig, { kind: "files" }>, baseDir: string): Step {
   const root = resolve(baseDir, to.root)
+  const strip = to.strip.replace(/\/$/, "")
   return (x: Exchange): Verdict => {
     if (x.method !== "GET" && x.method !== "HEAD") return refuseFileMethod(x)
-    const name = fileName(x.rulePath, to.strip, to.index)
+    const name = fileName(x.rulePath, strip, to.index)
     if (name === null) return missing(x)
     const generation = x.generation
     void answer(root, name, x, generation)

@@ -96,7 +96,7 @@ const redirectSchema = z.strictObject({
     .string()
     .min(1)
     .regex(/^[\x21-\x7e]+$/, "expected a URL or a path, percent-encoded")
-    .describe("Location: a URL or a path."),
+    .describe("Location: a URL or a path, in which $scheme, $host, $authority (the host with its port), $path and $query are the request's."),
   status: field(z.union([301, 302, 303, 307, 308].map(status => z.literal(status))), 308, "Status (RFC 9110 section 15.4)."),
 })
 
