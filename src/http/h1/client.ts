@@ -9,7 +9,7 @@ import type { AttemptTimes, ClientHooks } from "./client-hooks.ts"
 import { listHas } from "./grammar.ts"
 import { connection as options, stripHopByHop } from "./hop-by-hop.ts"
 import { parseResponseHead, RESPONSE_REFUSED, responseHead } from "./response-head.ts"
-import { hasControls, withoutControls } from "./stray-controls.ts"
+import { mendHead } from "./mend-head.ts"
 import { cleanTrailers } from "./trailers.ts"
 import { H1Tunnel, type TunnelOwner } from "./tunnel-end.ts"
 import { WireOut } from "./wire-out.ts"
@@ -170,10 +170,10 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     }
     let text = buffer.latin1Slice(0, end)
     let used = parseResponseHead(text, 0, m, this.hooks.limits.fieldsMax)
-    if (used === RESPONSE_REFUSED && responseHead.fault === FAULT.malformedResponse && hasControls(text)) {
-      // Sites do send stray control characters; as spaces they harm nobody (RFC 9110 section 5.5).
-      text = withoutControls(text)
-      used = parseResponseHead(text, 0, m, this.hooks.limits.fieldsMax)
+    if (used === RESPONSE_REFUSED && responseHead.fault === FAULT.malformedResponse) {
+      const mended = mendHead(text)
+      if (mended !== text) used = parseResponseHead(mended, 0, m, this.hooks.limits.fieldsMax)
+      text = mended
     }
     if (used === RESPONSE_REFUSED) {
       this.fail(responseHead.fault)

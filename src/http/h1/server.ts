@@ -172,6 +172,8 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     const trailers = fields.has(NAME.te) && /(^|,)[ \t]*trailers[ \t]*(;|,|$)/i.test(fields.joined(NAME.te))
     stripHopByHop(fields)
     this.trailersWanted = trailers && m.version === 11
+    // We pass trailers on, so we may ask for them in our own name (RFC 9110 section 10.1.4).
+    if (this.trailersWanted) fields.extra += "TE: trailers\r\nConnection: TE\r\n"
     // An Upgrade that Connection does not name is for nobody, and one with a body would have to wait for its end (RFC 9110 section 7.8).
     m.upgrade = options.upgrade && m.version === 11 && m.requestBody === BODY_NONE ? upgrade.toLowerCase() : ""
     this.keepAlive = m.version === 11 ? !options.close : options.keepAlive && !options.close
