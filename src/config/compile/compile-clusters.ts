@@ -11,10 +11,6 @@ import type { ClusterConfig, Config } from "../schema.ts"
 import { ClusterMeter } from "./cluster-meter.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 
-/** Limits of response heads; the request side's are the listener's. */
-const HEAD_BYTES_MAX = 256 * 1024
-const FIELDS_MAX = 512
-
 /** Builds the clusters, each with its peers and no connections yet. `registry` knows where each one's numbers go; null = nobody counts. */
 export function compileClusters(config: Config, deps: CompileDeps, registry: MetricsRegistry | null): CompiledClusters {
   const clusters = new Map<string, Cluster>()
@@ -24,7 +20,7 @@ export function compileClusters(config: Config, deps: CompileDeps, registry: Met
     const cluster = buildCluster(name, settings, deps, meter)
     cluster.setPeers((deps.peers[name] ?? []).map(peer => new Peer(peer, peer.slot, deps.states, peer.metrics)))
     clusters.set(name, cluster)
-    keys.set(name, JSON.stringify({ tls: settings.tls, pool: settings.pool, proxyProtocol: settings.proxyProtocol }))
+    keys.set(name, JSON.stringify({ tls: settings.tls, pool: settings.pool, limits: settings.limits, proxyProtocol: settings.proxyProtocol }))
   }
   return { clusters, keys }
 }
@@ -63,8 +59,8 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
       requestsMax: pool.requestsMax,
       waitTimeoutMs: pool.waitTimeout,
       waitersMax: pool.waitersMax,
-      headBytesMax: HEAD_BYTES_MAX,
-      fieldsMax: FIELDS_MAX,
+      headBytesMax: settings.limits.headBytesMax,
+      fieldsMax: settings.limits.fieldsMax,
     },
     time: deps.time,
     dialer: compileDialer(settings, deps),

@@ -53,6 +53,11 @@ const poolSchema = z.strictObject({
   waitersMax: field(count(0, 1_000_000), 1024, "Requests that may wait at the same time."),
 })
 
+const limitsSchema = z.strictObject({
+  headBytesMax: field(size({ min: 1024, max: 16 * 1024 ** 2 }), "256KB", "Header section of an answer; a larger one becomes 502."),
+  fieldsMax: field(count(1, 65_536), 512, "Fields of an answer; more become 502."),
+})
+
 /** Shared with routes, which may say differently. */
 export const upstreamTimeoutsSchema = z.strictObject({
   connect: field(duration({ min: 1 }), "5s", "A connection with its TLS handshake."),
@@ -88,6 +93,7 @@ export const clusterSchema = z.strictObject({
   allDown: field(z.enum(["try", "fail"]), "try", "When no peer is available: try them all the same, or answer 503."),
   tls: field(clusterTlsSchema, false, "TLS towards the peers. true = all defaults."),
   pool: field(poolSchema, {}, "Connections to the peers."),
+  limits: field(limitsSchema, {}, "Limits of the peers' answers."),
   timeouts: field(upstreamTimeoutsSchema, {}, "Timeouts towards the peers."),
   retry: field(retrySchema, {}, "When a failed attempt is made again."),
   proxyProtocol: maybe(z.enum(["v1", "v2"]), "Sends the PROXY protocol to the peers."),
