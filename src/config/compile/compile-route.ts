@@ -3,6 +3,7 @@ import {
   type ForwardFieldsOptions,
   forwardRequestStep,
   forwardResponseStep,
+  refuseMethod,
   type ReverseFieldsOptions,
   reverseRequestStep,
   reverseResponseStep,
@@ -43,6 +44,7 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
   const list = new StepList(index, deps)
   list.addPhase("identify", filters)
   list.addPhase("access", filters)
+  if (isNoTunnelsEnd(route, config)) list.add("access", "no tunnel", refuseConnect)
   const times = timesOf(route, config)
   if (times.request > 0) list.add("request", "request timeout", requestTimer(deps, times.request))
   const upstream = upstreamOf(route, parts)
@@ -71,6 +73,17 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
     tunnelIdleMs: 0,
     route: { name: route.name, index, cluster: clusterOf(route), metrics: parts.metrics },
   }
+}
+
+/** CONNECT reaches this route, and what stands there speaks HTTP: a 2xx would open a tunnel to it that no rule sees into (RFC 9110 section 9.3.6). */
+function isNoTunnelsEnd({ match, to }: RouteConfig, config: Config): boolean {
+  const names = match.listeners.length > 0 ? match.listeners : Object.keys(config.listeners)
+  const says2xx = to.kind === "cluster" || (to.kind === "respond" && to.status < 300)
+  return says2xx && names.some(name => config.listeners[name]!.forward !== null)
+}
+
+function refuseConnect(x: Exchange): Verdict {
+  return x.method === "CONNECT" ? refuseMethod(x) : NEXT
 }
 
 /** From the forwarding fields to the response's; returns where an attempt starts. */

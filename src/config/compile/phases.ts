@@ -12,7 +12,12 @@ export interface Phase {
  * What a listener or a route does not use is not in its plan.
  */
 export const phases = [
-  { name: "gate", room: "config", reverse: "CONNECT is refused; the scheme is the connection's", forward: "absolute-form and CONNECT are taken" },
+  {
+    name: "gate",
+    room: "config",
+    reverse: "CONNECT and TRACE are refused; the scheme is the connection's",
+    forward: "absolute-form and CONNECT are taken, TRACE is refused; Max-Forwards",
+  },
   {
     name: "identify",
     room: "filter",
@@ -21,14 +26,14 @@ export const phases = [
   },
   { name: "access", room: "filter", reverse: "decides; fails closed", forward: "the same; 407 where the listener asks who it is" },
   { name: "route", room: "route", reverse: "first match wins: listener, host, path …", forward: "the same table" },
-  { name: "request", room: "filter", reverse: "headers and other request filters; the request timeout starts", forward: "the same" },
-  { name: "answer", room: "config", reverse: "respond, redirect and files answer here", forward: "the same: a block page" },
   {
     name: "fields",
     room: "filter",
     reverse: "X-Forwarded-*, Via, loop; on the way back Server, Location, Set-Cookie",
     forward: "privacy level, Via, loop; credentials of the proxy removed",
   },
+  { name: "request", room: "filter", reverse: "headers and other request filters; the request timeout starts", forward: "the same" },
+  { name: "answer", room: "config", reverse: "respond, redirect and files answer here", forward: "the same: a block page" },
   { name: "upstreamRequest", room: "filter", reverse: "before each attempt", forward: "the same" },
   { name: "peer", room: "upstream", reverse: "the balancer picks a peer", forward: "target judged, name resolved; or a parent picked" },
   {
