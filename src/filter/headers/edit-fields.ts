@@ -29,6 +29,20 @@ export function editFields(x: Exchange, fields: Fields, removals: readonly strin
   fields.extra += added
 }
 
+/** The first value of a field, as it came or as the proxy or a filter added it; "" when it is not there. */
+export function fieldText(fields: Fields, lower: string): string {
+  const value = fields.find(lower)
+  if (value !== undefined) return value
+  const extra = fields.extra
+  for (let at = 0; at < extra.length; ) {
+    const end = extra.indexOf("\r\n", at) + 2
+    if (end < 2) break
+    if (lineNames(extra, at, lower)) return extra.substring(at + lower.length + 1, end - 2).trim()
+    at = end
+  }
+  return ""
+}
+
 /** Removes a field, as it came and as other filters added it. */
 export function dropField(fields: Fields, lower: string): void {
   fields.removeName(lower)

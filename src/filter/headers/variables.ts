@@ -1,5 +1,6 @@
 import { type TemplatePart, type TemplateWords, parseTemplate } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
+import { fieldText } from "./edit-fields.ts"
 import { connectionOf, verifiedCertificate } from "../client-certificate.ts"
 
 /** Reads a part of a value as octets, one character each, ready to be sent. */
@@ -49,8 +50,8 @@ function readerOf(part: TemplatePart): ValueReader {
     return () => fixed
   }
   const name = part.argument.toLowerCase()
-  if (part.word === "requestField") return x => x.request.find(name) ?? ""
-  if (part.word === "responseField") return x => x.response.find(name) ?? ""
+  if (part.word === "requestField") return x => fieldText(x.request, name)
+  if (part.word === "responseField") return x => fieldText(x.response, name)
   const text = texts[part.word]
   return text === undefined ? octets[part.word]! : x => utf8Octets(text(x))
 }

@@ -56,6 +56,18 @@ describe("O-10: what a client nominates in Connection is removed before the prox
     expect([request.start, request.fields.host, request.body]).toEqual(["POST /n HTTP/1.1", "app.test", "hello"])
   })
 
+  test("a value may name what the proxy says", async () => {
+    await using second = await recorder("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    const other = await freePort()
+    const set = { "X-Chain": "${requestField:x-forwarded-for} via ${requestField:x-forwarded-host}", "X-Sent": "${requestField:x-sent}!" }
+    await using _proxy = await startBothways(reverseConfig(other, second.address, { route: { filters: [{ headers: { request: { set } } }] } }))
+    using client = await rawClient(other)
+    client.send("GET / HTTP/1.1\r\nHost: app.test\r\nX-Forwarded-For: 6.6.6.6\r\nX-Sent: 1\r\n\r\n")
+    await client.response()
+    const { fields } = await second.request()
+    expect([fields["x-chain"], fields["x-sent"]]).toEqual(["127.0.0.1 via app.test", "1!"])
+  })
+
   test("an operator's filter overrides what the proxy says of the client", async () => {
     await using second = await recorder()
     const other = await freePort()
@@ -69,4 +81,25 @@ describe("O-10: what a client nominates in Connection is removed before the prox
     const { fields } = await second.request()
     expect([fields["x-forwarded-for"], fields["x-forwarded-proto"], fields["x-forwarded-host"]]).toEqual(["192.0.2.7", "https", undefined])
   })
+})
+
+test("what an upstream nominates in Connection ends here", async () => {
+  const lines = [
+    "Connection: keep-alive, X-Tmp",
+    "Keep-Alive: timeout=5",
+    "Proxy-Connection: keep-alive",
+    "Upgrade: h2",
+    "X-Tmp: 1",
+    "X-Stay: 2",
+    "Content-Length: 0",
+  ]
+  await using second = await recorder(["HTTP/1.1 200 OK", ...lines, "\r\n"].join("\r\n"))
+  const other = await freePort()
+  await using _proxy = await startBothways(reverseConfig(other, second.address))
+  using client = await rawClient(other)
+  client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n")
+  const { fields } = await client.response()
+  for (const name of ["connection", "keep-alive", "proxy-connection", "upgrade", "x-tmp"])
+    expect({ [name]: fields[name] }).toEqual({ [name]: undefined })
+  expect(fields["x-stay"]).toBe("2")
 })
