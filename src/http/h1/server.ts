@@ -35,7 +35,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
   constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks) {
     super(wire, hooks)
     this.info = info
-    this.arm(hooks.timeouts.idle)
+    this.arm(hooks.timeouts.head)
   }
 
   protected tellClosed(): void {

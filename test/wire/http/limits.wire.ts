@@ -13,7 +13,7 @@ const proxy = await startBothways({
   listeners: {
     tight: { bind: `127.0.0.1:${tight}`, limits },
     wide: { bind: `127.0.0.1:${wide}` },
-    hasty: { bind: `127.0.0.1:${hasty}`, timeouts: { head: "200ms", body: "200ms", idle: "300ms" } },
+    hasty: { bind: `127.0.0.1:${hasty}`, timeouts: { head: "200ms", body: "200ms", idle: "700ms" } },
   },
   clusters: { a: { peers: [upstream.address] } },
   routes: [
@@ -128,12 +128,17 @@ describe("408 and 504: time", () => {
     expect((await ask(hasty, post("/", "Content-Length: 10", "half"))).status).toBe(408)
   })
   test("a connection without a request ends without a word", async () => {
+    // The first request is awaited as long as a head may take, the others as long as a connection may be idle.
+    const begun = performance.now()
     using client = await rawClient(hasty)
     expect(await client.toEnd()).toBe("")
+    const first = performance.now() - begun
     using second = await rawClient(hasty)
     second.send("GET /local HTTP/1.1\r\nHost: a.test\r\n\r\n")
     expect((await second.response()).body).toBe("local")
     expect(await second.toEnd()).toBe("")
+    const next = performance.now() - begun - first
+    expect([first > 190, first < 600, next > 690]).toEqual([true, true, true])
   })
   test("the request timeout of a route: 504, and the client may stay", async () => {
     using client = await rawClient(wide)
