@@ -16,6 +16,14 @@ export const CHUNKS_BAD = 8
 const SIZE_DIGITS_MAX = 12 // 2^48 octets
 const EXTENSION_BYTES_MAX = 256
 const SEMICOLON = 59
+/** chunk-ext behind its first semicolon (RFC 9112 section 7.1.1). */
+const EXTENSIONS = extensions()
+
+function extensions(): RegExp {
+  const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
+  const extension = `[ \\t]*${token}(?:[ \\t]*=[ \\t]*(?:${token}|"(?:[^"\\\\]|\\\\.)*"))?`
+  return new RegExp(`^${extension}(?:[ \\t]*;${extension})*$`)
+}
 
 /** What a decoder hands its finds to. */
 export interface ChunkSink {
@@ -30,7 +38,7 @@ export class ChunkDecoder {
   state = SIZE
   private remaining = 0
   private digits = 0
-  private extensionBytes = 0
+  private extension = ""
   /** Trailer section without the blank line that ends it. */
   trailers = ""
   private readonly trailerBytesMax: number
@@ -43,7 +51,7 @@ export class ChunkDecoder {
     this.state = SIZE
     this.remaining = 0
     this.digits = 0
-    this.extensionBytes = 0
+    this.extension = ""
     this.trailers = ""
   }
 
@@ -76,15 +84,16 @@ export class ChunkDecoder {
         this.pushSize(octet)
         return
       case EXTENSION:
-        if (octet === CR) this.state = SIZE_LF
-        else if ((CLASS[octet]! & VALUE) === 0 || ++this.extensionBytes > EXTENSION_BYTES_MAX) this.state = CHUNKS_BAD
+        if (octet === CR) this.state = EXTENSIONS.test(this.extension) ? SIZE_LF : CHUNKS_BAD
+        else if ((CLASS[octet]! & VALUE) === 0 || this.extension.length === EXTENSION_BYTES_MAX) this.state = CHUNKS_BAD
+        else this.extension += String.fromCharCode(octet)
         return
       case SIZE_LF:
         if (octet !== LF) this.state = CHUNKS_BAD
         else if (this.remaining === 0) this.state = TRAILER
         else this.state = DATA
         this.digits = 0
-        this.extensionBytes = 0
+        this.extension = ""
         return
       case DATA_CR:
         this.state = octet === CR ? DATA_LF : CHUNKS_BAD
