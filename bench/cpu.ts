@@ -1,18 +1,8 @@
 import { execFileSync } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
+import { processTree } from "../test/support/process-tree.ts"
 
 const ticksPerSecond = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }))
-
-/** A process and everything below it: a proxy's workers count as the proxy. */
-function processTree(pid: number): number[] {
-  const all = [pid]
-  for (const parent of all) {
-    for (const thread of list(`/proc/${parent}/task`)) {
-      for (const child of read(`/proc/${parent}/task/${thread}/children`).split(" ")) if (child.trim() !== "") all.push(Number(child))
-    }
-  }
-  return all
-}
 
 /** User and system time that the process tree has used so far, in microseconds. */
 export function cpuMicros(pid: number): number {
@@ -40,13 +30,5 @@ function read(path: string): string {
     return readFileSync(path, "utf8")
   } catch {
     return ""
-  }
-}
-
-function list(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
   }
 }

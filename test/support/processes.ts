@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { killTree } from "./process-tree.ts"
 import { pause, until } from "./wait.ts"
 
 const running = new Set<ChildProcess>()
@@ -10,7 +11,7 @@ const folders = new Set<string>()
 
 /** Ends what still runs and removes what was made. `bun test` has no exit event: the preload in bunfig.toml calls this after the last test. */
 export function cleanUp(): void {
-  for (const child of running) child.kill("SIGKILL")
+  for (const child of running) if (child.pid !== undefined) killTree(child.pid)
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   folders.clear()
 }
@@ -76,7 +77,7 @@ export class Program implements AsyncDisposable {
   async stop(signal: NodeJS.Signals = "SIGTERM", graceMs = 3000): Promise<number | null> {
     if (!this.hasExited) this.child.kill(signal)
     await Promise.race([this.exited, pause(graceMs)])
-    if (!this.hasExited) this.child.kill("SIGKILL")
+    if (!this.hasExited) killTree(this.pid)
     return this.exit()
   }
 
@@ -105,7 +106,8 @@ export async function untilReady(program: Program, ready: () => Promise<boolean>
   try {
     await until(async () => program.hasExited || (await ready()), ms, `the start of ${program.name}`)
   } catch (error) {
-    await program.stop("SIGKILL")
+    if (!program.hasExited) killTree(program.pid)
+    await program.exit()
     throw new Error(`${(error as Error).message}; ${program.tail()}`)
   }
   if (program.hasExited) throw new Error(`${program.name} ended with ${program.exitCode ?? program.exitSignal} while starting; ${program.tail()}`)
