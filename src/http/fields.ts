@@ -25,6 +25,9 @@ export class Fields {
   /** Presence bits of ids 0 to 31 and 32 to 63; a set bit may be stale after a removal only in `has`'s favour: removal clears it. */
   presentLow = 0
   presentHigh = 0
+  /** The same for names that came more than once. */
+  private repeatedLow = 0
+  private repeatedHigh = 0
   removed = 0
   spans: Int32Array = new Int32Array(INITIAL * LINE)
   ids: Int32Array = new Int32Array(INITIAL)
@@ -36,6 +39,8 @@ export class Fields {
     this.extra = ""
     this.presentLow = 0
     this.presentHigh = 0
+    this.repeatedLow = 0
+    this.repeatedHigh = 0
     this.removed = 0
   }
 
@@ -51,8 +56,15 @@ export class Fields {
     s[base + 2] = valueStart
     s[base + 3] = valueEnd
     this.count = at + 1
-    if (id < 32) this.presentLow |= 1 << id
-    else this.presentHigh |= 1 << (id - 32)
+    if (id < 32) {
+      const bit = 1 << id
+      this.repeatedLow |= this.presentLow & bit
+      this.presentLow |= bit
+    } else {
+      const bit = 1 << (id - 32)
+      this.repeatedHigh |= this.presentHigh & bit
+      this.presentHigh |= bit
+    }
   }
 
   private grow(): void {
@@ -68,6 +80,11 @@ export class Fields {
   has(id: number): boolean {
     assert(id > 0, "has() takes a known name")
     return id < 32 ? (this.presentLow & (1 << id)) !== 0 : (this.presentHigh & (1 << (id - 32))) !== 0
+  }
+
+  /** True when a field of this known name came more than once, whether or not it has been removed since. */
+  repeated(id: number): boolean {
+    return id < 32 ? (this.repeatedLow & (1 << id)) !== 0 : (this.repeatedHigh & (1 << (id - 32))) !== 0
   }
 
   /** Index of the first field with this id from `from` on, or -1. */

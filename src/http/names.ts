@@ -123,24 +123,24 @@ const longest = byLength.length - 1
 // codes[id] = the name's characters, so that the comparison below reads no string
 const codes: Uint8Array[] = names.map(name => Uint8Array.from(name, c => c.charCodeAt(0)))
 
-/** The id of the field name at text[start, end), compared without regard to case; 0 when it is none of ours. */
+/**
+ * The id of the field name at text[start, end), compared without regard to case; 0 when it is none of ours. The text holds token characters only
+ * (RFC 9110 section 5.6.2): among those, setting bit 5 maps a letter to lower case and nothing else onto a letter, digit or hyphen.
+ */
 export function nameId(text: string, start: number, end: number): number {
   const length = end - start
   if (length > longest) return 0
   const candidates = byLength[length]
   if (candidates === undefined) return 0
   const first = text.charCodeAt(start) | 32
+  const last = text.charCodeAt(end - 1) | 32
   for (let k = 0; k < candidates.length; k++) {
     const id = candidates[k]!
     const name = codes[id]!
-    if (name[0] !== first) continue
+    if (name[0] !== first || name[length - 1] !== last) continue
     let i = 1
-    while (i < length && sameLetter(text.charCodeAt(start + i), name[i]!)) i++
-    if (i === length) return id
+    while (i < length && (text.charCodeAt(start + i) | 32) === name[i]) i++
+    if (i >= length) return id
   }
   return 0
-}
-
-function sameLetter(code: number, lower: number): boolean {
-  return code === lower || (code >= 65 && code <= 90 && code + 32 === lower)
 }

@@ -13,8 +13,8 @@ const LENGTH_DIGITS_MAX = 15 // below 2^53, so that a length is an exact number
 /** The one Content-Length, or -1 absent, or -2 when it is not one plain number (RFC 9110 section 8.6; lists and repeats are refused). */
 export function contentLength(fields: Fields): number {
   if (!fields.has(NAME.contentLength)) return -1
+  if (fields.repeated(NAME.contentLength)) return -2
   const at = fields.indexOf(NAME.contentLength)
-  if (fields.indexOf(NAME.contentLength, at + 1) >= 0) return -2
   const start = fields.valueStart(at)
   const end = fields.valueEnd(at)
   if (start === end || end - start > LENGTH_DIGITS_MAX) return -2
@@ -30,8 +30,8 @@ export function contentLength(fields: Fields): number {
 /** 0 = no Transfer-Encoding, 1 = exactly `chunked`, -1 = a coding that we do not know, -2 = malformed. */
 export function transferCoding(fields: Fields): number {
   if (!fields.has(NAME.transferEncoding)) return 0
+  if (fields.repeated(NAME.transferEncoding)) return -2
   const at = fields.indexOf(NAME.transferEncoding)
-  if (fields.indexOf(NAME.transferEncoding, at + 1) >= 0) return -2
   const text = fields.valueAt(at)
   if (isWord(text, 0, text.length, "chunked")) return 1
   if (text === "" || /chunked/i.test(text)) return -2

@@ -82,7 +82,7 @@ function versionSoFar(text: string, at: number): boolean {
 function methodAt(text: string, start: number, end: number): string {
   switch (end - start) {
     case 3:
-      if (text.charCodeAt(start) === 71 && text.startsWith("GET", start)) return "GET"
+      if (text.charCodeAt(start) === 71 && text.charCodeAt(start + 1) === 69 && text.charCodeAt(start + 2) === 84) return "GET"
       return text.startsWith("PUT", start) ? "PUT" : text.substring(start, end)
     case 4:
       if (text.startsWith("POST", start)) return "POST"
@@ -136,7 +136,7 @@ function readHostField(m: Message): Fault | null {
     m.authority = ""
     return m.version === 11 ? FAULT.badHost : null
   }
-  if (fields.indexOf(NAME.host, at + 1) >= 0) return FAULT.badHost
+  if (fields.repeated(NAME.host)) return FAULT.badHost
   m.authority = fields.valueAt(at)
   return null
 }
