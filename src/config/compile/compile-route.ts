@@ -172,7 +172,15 @@ function throughParent(steps: ClusterSteps, { origins }: RouteParts): ClusterSte
     x.fault = fault
     return FAULT_VERDICT
   }
-  return { ...steps, peer }
+  return { ...steps, peer, judge: x => judgeParent(x, steps) }
+}
+
+/** A parent that asks for credentials asks us: what a client could answer is meant for this proxy and goes no further (RFC 9110 section 11.7.2). */
+function judgeParent(x: Exchange, steps: ClusterSteps): Verdict {
+  const verdict = steps.judge(x)
+  if (verdict !== NEXT || x.status !== 407) return verdict
+  x.fault = FAULT.parentAuth
+  return FAULT_VERDICT
 }
 
 function localStep(route: RouteConfig, parts: RouteParts): Step {
