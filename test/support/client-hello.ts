@@ -26,7 +26,7 @@ export function readClientHello(octets: string): ClientHello | null {
   return {
     serverName: name === undefined ? null : name.subarray(5, 5 + name.readUInt16BE(3)).toString("latin1"),
     alpn: protocolsOf(extensions.get(16)).join(","),
-    version: versions !== undefined && versions.subarray(1).includes(Buffer.from([3, 4])) ? "1.3" : "1.2",
+    version: versions?.subarray(1).includes(Buffer.from([3, 4])) ? "1.3" : "1.2",
   }
 }
 
