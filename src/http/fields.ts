@@ -29,6 +29,8 @@ export class Fields {
   private repeatedLow = 0
   private repeatedHigh = 0
   removed = 0
+  /** A name differs only by its separators from one that frames the body (`Transfer_Encoding`): some servers take it for that one. */
+  lookalike = false
   spans: Int32Array = new Int32Array(INITIAL * LINE)
   ids: Int32Array = new Int32Array(INITIAL)
 
@@ -42,6 +44,7 @@ export class Fields {
     this.repeatedLow = 0
     this.repeatedHigh = 0
     this.removed = 0
+    this.lookalike = false
   }
 
   /** Adds a parsed line. The caller has checked the grammar. */

@@ -27,15 +27,23 @@ export function contentLength(fields: Fields): number {
   return value
 }
 
-/** 0 = no Transfer-Encoding, 1 = exactly `chunked`, -1 = a coding that we do not know, -2 = malformed. */
+const CODINGS = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*$/
+
+/** 0 = no Transfer-Encoding, 1 = exactly `chunked`, -1 = a coding that we do not know, alone or before chunked, -2 = malformed. */
 export function transferCoding(fields: Fields): number {
   if (!fields.has(NAME.transferEncoding)) return 0
-  if (fields.repeated(NAME.transferEncoding)) return -2
-  const at = fields.indexOf(NAME.transferEncoding)
-  const text = fields.valueAt(at)
+  const text = fields.joined(NAME.transferEncoding)
   if (isWord(text, 0, text.length, "chunked")) return 1
-  if (text === "" || /chunked/i.test(text)) return -2
-  return -1
+  if (!CODINGS.test(text)) return -2
+  // chunked comes once, and last (RFC 9112 section 6.1).
+  const first = text.toLowerCase().indexOf("chunked")
+  return first < 0 || first === text.length - 7 ? -1 : -2
+}
+
+/** A length that some servers read as octal. */
+function hasLeadingZero(fields: Fields): boolean {
+  const at = fields.indexOf(NAME.contentLength)
+  return fields.raw.charCodeAt(fields.valueStart(at)) === 48
 }
 
 /** Decides how a request body is delimited into `framing`; null = fine (RFC 9112 sections 6.1 to 6.3). */
@@ -44,7 +52,7 @@ export function frameRequest(fields: Fields, version: number): Fault | null {
   framing.length = 0
   const coding = transferCoding(fields)
   const length = contentLength(fields)
-  if (coding === -2 || length === -2) return FAULT.malformed
+  if (coding === -2 || length === -2 || fields.lookalike) return FAULT.malformed
   if (coding === -1) return FAULT.methodUnsupported
   if (coding === 1) {
     // Both at once is how requests are smuggled; from HTTP/1.0 the coding itself cannot be trusted.
@@ -53,6 +61,7 @@ export function frameRequest(fields: Fields, version: number): Fault | null {
   } else if (length > 0) {
     framing.kind = BODY_LENGTH
     framing.length = length
+    if (hasLeadingZero(fields)) fields.set(NAME.contentLength, "Content-Length", String(length))
   }
   return null
 }
@@ -82,6 +91,8 @@ export function frameResponse(fields: Fields, status: number, method: string, ve
   } else if (length >= 0) {
     framing.kind = length === 0 ? BODY_NONE : BODY_LENGTH
     framing.length = length
+    // The server codec says it anew.
+    if (length > 0 && hasLeadingZero(fields)) fields.remove(NAME.contentLength)
   } else framing.kind = BODY_CLOSE
   return null
 }

@@ -49,6 +49,26 @@ function parseLine(text: string, at: number, fields: Fields): number {
   if (text.charCodeAt(i) !== CR || text.charCodeAt(i + 1) !== LF) return BAD
   let valueEnd = i
   while (valueEnd > valueStart && (text.charCodeAt(valueEnd - 1) === SP || text.charCodeAt(valueEnd - 1) === HTAB)) valueEnd--
-  fields.push(nameId(text, at, nameEnd), at, nameEnd, valueStart, valueEnd)
+  const id = nameId(text, at, nameEnd)
+  if (id === 0 && isLookalike(text, at, nameEnd)) fields.lookalike = true
+  fields.push(id, at, nameEnd, valueStart, valueEnd)
   return i + 2
+}
+
+/** Is it Content-Length or Transfer-Encoding but for its separators? */
+function isLookalike(text: string, start: number, end: number): boolean {
+  if (end - start < 14) return false
+  const first = text.charCodeAt(start) | 32
+  if (first === 99) return hasLetters(text, start, end, "contentlength")
+  return first === 116 && hasLetters(text, start, end, "transferencoding")
+}
+
+function hasLetters(text: string, start: number, end: number, letters: string): boolean {
+  let at = 0
+  for (let i = start; i < end; i++) {
+    const lower = text.charCodeAt(i) | 32
+    if (lower === letters.charCodeAt(at)) at++
+    else if ((lower >= 97 && lower <= 122) || (lower >= 48 && lower <= 57)) return false
+  }
+  return at === letters.length
 }

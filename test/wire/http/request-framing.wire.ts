@@ -49,6 +49,28 @@ describe("O-01 Content-Length that is not a plain number", () => {
   for (const value of ["+3", "-3", "0x3", "3 3", "3.0", "9".repeat(40)]) test(`f: ${value}`, () => refused(post(`Content-Length: ${value}`, "abc")))
 })
 
+describe("what other servers would read differently", () => {
+  test("a length with leading zeros goes on as the number that it is", async () => {
+    using client = await rawClient(port)
+    client.send(post("Content-Length: 010", "0123456789"))
+    expect((await client.response()).body).toBe("POST /outer 10")
+    expect(origin.received).toMatch(/\r\nContent-Length: 10\r\n/)
+    expect(origin.received).not.toContain("010\r\n")
+  })
+  test("a name that only the separators tell from one that frames the body", async () => {
+    for (const name of ["Transfer_Encoding", "transfer__encoding", "Transfer-_Encoding"]) await refused(post(`${name}: chunked`, "0\r\n\r\n"))
+    for (const name of ["Content_Length", "content.length"]) await refused(post(`${name}: 5`, "hello"))
+    using client = await rawClient(port)
+    client.send(`GET / HTTP/1.1\r\n${HOST}Transfer-Encodings: x\r\nContent-Lengths: 1\r\nX-Content_Length: 1\r\n\r\n`)
+    expect((await client.response()).status).toBe(200)
+  })
+  test("codings that we do not know are 501, a misplaced chunked 400", async () => {
+    for (const value of ["gzip", "gzip, chunked", "gzip\r\nTransfer-Encoding: chunked"]) await refused(post(`Transfer-Encoding: ${value}`, "0\r\n\r\n"), 501)
+    for (const value of ["chunked, gzip", "chunked, chunked", "chunked\r\nTransfer-Encoding: chunked", "", ",chunked", "\x0bchunked", "chunked;q=1", "xchunked"])
+      await refused(post(`Transfer-Encoding: ${value}`, "0\r\n\r\n"), value === "xchunked" ? 501 : 400)
+  })
+})
+
 describe("O-02 field lines", () => {
   test("a: an empty name in front of what frames the body", () => refused(post(": x\r\nContent-Length: 5\r\nConnection: close", "hello")))
   test("b: a space before the colon", async () => {
