@@ -164,6 +164,15 @@ export class Exchange implements Message {
   /** State slots of filters, by the slot number each one got at build time. */
   slots: unknown[] = [] // filter
 
+  /** Whoever comes to keep chunks, to hold or to change them, must say so here. */
+  get takesLentRequest(): boolean {
+    return this.pump.upReady && this.pump.kept === null
+  }
+
+  get takesLentResponse(): boolean {
+    return this.headSent && this.down !== null
+  }
+
   onRequestBody(chunk: Uint8Array): void {
     requestBodyCame(this, chunk)
   }

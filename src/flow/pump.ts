@@ -75,10 +75,9 @@ export function requestBodyCame(x: Exchange, chunk: Uint8Array): void {
   }
   keep(pump, chunk)
   if (pump.upReady) {
-    const room = x.up!.sendBody(chunk)
+    x.up!.sendBody(chunk)
     // Also what has to wait: a client that waits for an answer to this chunk sends no other that would push it out.
-    x.up!.flush()
-    if (!room) x.down!.pauseBody()
+    if (!x.up!.flush()) x.down!.pauseBody()
   } else if (pump.keptBytes > AHEAD_BYTES_MAX && x.down !== null) x.down.pauseBody()
 }
 
@@ -119,8 +118,7 @@ export function feedUp(x: Exchange): void {
     up.sendEnd(pump.requestTrailers)
     return
   }
-  up.flush()
-  if (!full && x.down !== null) x.down.resumeBody()
+  if (up.flush() && !full && x.down !== null) x.down.resumeBody()
 }
 
 export function upDrained(x: Exchange): void {

@@ -43,7 +43,11 @@ export interface Message {
   up: Upstream | null
   startedAt: number
 
-  /** A chunk of the decoded request body; the receiver may keep it. */
+  /** The receiver keeps no chunk of the request body, or response body, that comes now: its memory may be used again when the call returns. */
+  readonly takesLentRequest: boolean
+  readonly takesLentResponse: boolean
+
+  /** A chunk of the decoded request body; the receiver may keep it, unless it takes lent ones. */
   onRequestBody(chunk: Uint8Array): void
   /** `trailers`: ready-made lines or "". */
   onRequestEnd(trailers: string): void

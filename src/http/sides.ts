@@ -10,13 +10,14 @@ export interface Downstream {
   sendInterim(status: number, lines: string): void
   /** Sends status, reason, response and frames the body by responseBody and responseLength. */
   sendHead(m: Message): void
-  /** False = taken, but stop soon: the caller pauses its source until `onDownDrain`. */
+  /** False = taken, but stop soon: the caller pauses its source until `onDownDrain`. The chunk's memory must stay as it is until `flush`. */
   sendBody(chunk: Uint8Array): boolean
   /** The same for a small body that is text already, one character an octet. */
   sendText(text: string): boolean
   /** The body is complete. `trailers` are ready-made lines or "". */
   sendEnd(trailers: string): void
-  flush(): void
+  /** False = not all of it has left: the caller pauses its source until `onDownDrain`. */
+  flush(): boolean
   /** Reading of the request body stops until `resumeBody`. */
   pauseBody(): void
   resumeBody(): void
@@ -32,10 +33,11 @@ export interface Downstream {
 
 /** The upstream's side of one attempt. Implemented by the client codecs. */
 export interface Upstream {
-  /** False = taken, but stop soon: wait for `onUpDrain`. */
+  /** False = taken, but stop soon: wait for `onUpDrain`. The chunk's memory must stay as it is until `flush`. */
   sendBody(chunk: Uint8Array): boolean
   sendEnd(trailers: string): void
-  flush(): void
+  /** False = not all of it has left: wait for `onUpDrain`. */
+  flush(): boolean
   pauseBody(): void
   resumeBody(): void
   /** Gives the attempt up; no further calls come. */
@@ -45,7 +47,7 @@ export interface Upstream {
 
 /** One end of a tunnel: bytes with back-pressure and half-close. */
 export interface TunnelEnd {
-  /** Starts delivery; what was read ahead comes first. */
+  /** Starts delivery; what was read ahead comes first. Octets are lent to the receiver for one call. */
   start(receiver: TunnelReceiver, idleMs: number): void
   /** False = taken, but stop soon: wait for onTunnelDrain. */
   write(chunk: Uint8Array): boolean

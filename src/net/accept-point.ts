@@ -2,6 +2,7 @@
 import { type ConnectionLimits, REFUSED, UNTRACKED } from "./connection-limits.ts"
 import { ConnectionInfo, plainAddress } from "./connection-info.ts"
 import { dispatchClose, handOver, type NativeWire, silence } from "./dispatch.ts"
+import { notePlain } from "./lent-read.ts"
 import { PrefaceWait } from "./preface-wait.ts"
 import type { Endpoint } from "./proxy-protocol/preface.ts"
 import type { Time } from "./time.ts"
@@ -115,6 +116,7 @@ export class AcceptPoint {
 
   ready(wire: NativeWire, info: ConnectionInfo): void {
     wire.data = silence
+    if (this.rules.tls === null) notePlain(wire)
     handOver(wire, this.acceptor.onOpen(wire, info))
   }
 

@@ -2,6 +2,7 @@
 import { Timer, type TimerOwner } from "../base/index.ts"
 import { dispatchClose, dispatchData, dispatchDrain, dispatchEnd, dispatchError, handOver, type NativeWire, silence } from "./dispatch.ts"
 import { beginConnect, connectError, errorName, hasLibc } from "./libc.ts"
+import { notePlain } from "./lent-read.ts"
 import type { Time } from "./time.ts"
 import { type ClientTls, sentName } from "./tls/client-tls.ts"
 import type { Wire, WireHandler } from "./wire.ts"
@@ -121,8 +122,10 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
     const { preface, tls } = this.options
     if (preface !== null && preface !== undefined && wire.write(preface) !== preface.length)
       return this.fail("reset", "the preface could not be sent")
-    if (tls === null || tls === undefined) this.stand(wire, "")
-    else this.startTls(wire, tls)
+    if (tls === null || tls === undefined) {
+      notePlain(wire)
+      this.stand(wire, "")
+    } else this.startTls(wire, tls)
   }
 
   startTls(wire: NativeWire, tls: ClientTls): void {

@@ -3,11 +3,13 @@ import { dlopen, type Pointer, ptr, read } from "bun:ffi"
 import { writeIp } from "../base/index.ts"
 
 // What the runtime does not offer: a connection that can be given up while it is being made, the length of the accept queue, a second handle on a
-// listening socket. Linux on x86-64 and arm64, where these numbers are the same; elsewhere `libc` is null and the callers do without.
+// listening socket, a read into memory that is there already. Linux on x86-64 and arm64, where these numbers are the same; elsewhere `libc` is null and the callers do without.
 const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   listen: { args: ["i32", "i32"], returns: "i32" },
+  // ssize_t; what it can be here fits.
+  recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
   dup: { args: ["i32"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
@@ -22,6 +24,9 @@ const SOL_SOCKET = 1
 const SO_ERROR = 4
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
+const MSG_DONTWAIT = 0x40
+const EINTR = 4
+const EAGAIN = 11
 const EINPROGRESS = 115
 const EINVAL = 22
 
@@ -114,4 +119,19 @@ export function duplicate(fd: number): number {
 
 export function closeDescriptor(fd: number): void {
   symbols?.close(fd)
+}
+
+/** True when `receive` can be called. */
+export const canReceive: boolean = hasLibc
+const RECEIVE_BYTES = 128 * 1024
+/** Where `receive` puts what it read; the next call writes over it. */
+export const receiveBuffer: Buffer = Buffer.from(new ArrayBuffer(RECEIVE_BYTES))
+const receivePointer: Pointer = ptr(receiveBuffer)
+
+/** Reads from a socket without waiting. Answers the number of octets; 0 = none now, or the end of the stream; -1 = the connection is broken. */
+export function receive(fd: number): number {
+  const count = symbols!.recv(fd, receivePointer, RECEIVE_BYTES, MSG_DONTWAIT)
+  if (count >= 0) return count
+  const error = errno()
+  return error === EAGAIN || error === EINTR ? 0 : -1
 }

@@ -39,7 +39,9 @@ class Client implements Downstream {
     return true
   }
   sendEnd(): void {}
-  flush(): void {}
+  flush(): boolean {
+    return true
+  }
   pauseBody(): void {}
   resumeBody(): void {}
   continueBody(): void {}

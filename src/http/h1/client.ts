@@ -5,46 +5,31 @@ import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Bod
 import { NAME } from "../names.ts"
 import type { TunnelEnd, Upstream } from "../sides.ts"
 import { CHUNKS_BAD, CHUNKS_DONE, ChunkDecoder } from "./chunked.ts"
-import type { AttemptTimes, ClientHooks } from "./client-hooks.ts"
+import type { ClientHooks } from "./client-hooks.ts"
+import { AGREED, BODY, ClientWriter, CLOSED, HEAD, IDLE } from "./client-writer.ts"
 import { listHas } from "./grammar.ts"
 import { connection as options, stripHopByHop } from "./hop-by-hop.ts"
 import { parseResponseHead, RESPONSE_REFUSED, responseHead } from "./response-head.ts"
-import { mendHead } from "./mend-head.ts"
+import { mayYetBeMended, mendHead } from "./mend-head.ts"
 import { cleanTrailers } from "./trailers.ts"
 import { H1Tunnel, type TunnelOwner } from "./tunnel-end.ts"
-import { WireOut } from "./wire-out.ts"
-
-const IDLE = 0
-const HEAD = 1
-const BODY = 2
-/** The peer agreed to a tunnel that nobody has taken yet. */
-const AGREED = 3
-const CLOSED = 4
 
 const SMALL_HEAD = 4096
 const TRAILER_BYTES_MAX = 16 * 1024
 const INTERIM_MAX = 16
 
 /** One connection to a peer that speaks HTTP/1.1: one exchange at a time, kept alive between them. */
-export class ClientConnection extends WireOut implements WireHandler, Upstream, TunnelOwner {
+export class ClientConnection extends ClientWriter implements WireHandler, Upstream, TunnelOwner {
   private readonly hooks: ClientHooks
   /** The pool's own notes. */
   readonly pool: unknown
-  private state = IDLE
-  private m: Message | null = null
-  private times: AttemptTimes = { head: 0, idle: 0 }
   private ahead: Buffer | null = null
   private chunks: ChunkDecoder | null = null
   private bodyKind: BodyKind = BODY_NONE
   private remaining = 0
-  private chunkedOut = false
-  private requestDone = false
   private keepAlive = true
   private limitMs = 0
   private interims = 0
-  private readPaused = false
-  /** Octets of the current answer have arrived: the peer has seen the request. */
-  private answering = false
   /** Exchanges that this connection has finished. */
   served = 0
   /** Monotonic ms when it went idle. */
@@ -60,72 +45,29 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     return this.state === IDLE && !this.closed
   }
 
-  // ---- sending
-
-  /**
-   * Sends the head; the body follows by `sendBody` and `sendEnd`. `target` is what goes on the request line, `host` what Host says.
-   * Nothing leaves before `flush` or `sendEnd`.
-   */
-  send(m: Message, target: string, times: AttemptTimes): void {
-    assert(this.state === IDLE && !this.closed, "the connection is free")
-    this.m = m
-    this.state = HEAD
-    this.times = times
-    this.requestDone = false
-    this.answering = false
+  protected begin(m: Message): void {
+    m.up = this
     this.interims = 0
     this.keepAlive = true
-    m.up = this
-    const fields = m.request
-    let extra = ""
-    this.chunkedOut = m.requestBody === BODY_CHUNKED
-    if (this.chunkedOut && !fields.has(NAME.transferEncoding)) extra = "Transfer-Encoding: chunked\r\n"
-    if (m.upgrade !== "") extra += `Connection: upgrade\r\nUpgrade: ${m.upgrade}\r\n`
-    this.putText(`${m.method} ${target} HTTP/1.1\r\n${fields.render()}${extra}\r\n`)
   }
 
-  sendBody(chunk: Uint8Array): boolean {
-    if (this.closed || chunk.length === 0) return true
-    if (this.chunkedOut) {
-      this.putText(`${chunk.length.toString(16)}\r\n`)
-      this.putChunk(chunk)
-      this.putText("\r\n")
-    } else this.putChunk(chunk)
-    // A slow client is not this peer's fault: only one that takes nothing, or that has begun to answer, is timed.
-    if (this.blocked || (this.state === BODY && !this.readPaused)) this.arm(this.times.idle)
-    return !this.blocked
+  protected takesLent(): boolean {
+    return this.state === BODY && this.m !== null && this.m.takesLentResponse
   }
 
-  sendEnd(trailers: string): void {
-    if (this.closed) return
-    if (this.chunkedOut) this.putText(`0\r\n${trailers}\r\n`)
-    this.flush()
-    this.requestDone = true
-    if (this.state === HEAD) this.arm(this.times.head)
+  protected onLent(chunk: Buffer): void {
+    this.readBody(chunk)
+    this.flushDown()
   }
 
-  protected onWritable(): void {
-    if (this.m !== null && !this.requestDone) this.m.onUpDrain()
+  protected onBroken(): void {
+    this.lost()
   }
 
-  protected onProgress(): void {
-    if (this.requestDone) return
-    if (this.blocked) this.arm(this.times.idle)
-    else if (this.state === HEAD) this.disarm()
-  }
-
-  pauseBody(): void {
-    if (this.readPaused || this.closed) return
-    this.readPaused = true
-    this.disarm()
-    this.wire.pause()
-  }
-
-  resumeBody(): void {
-    if (!this.readPaused || this.closed) return
-    this.readPaused = false
-    this.arm(this.times.idle)
-    this.wire.resume()
+  /** The end of a turn: what has come goes to the client, and the source waits for a client that has enough. */
+  private flushDown(): void {
+    const m = this.m
+    if (m !== null && m.down !== null && !m.down.flush() && this.state === BODY) this.pauseBody()
   }
 
   // ---- receiving
@@ -150,7 +92,8 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
       default:
         return
     }
-    if (this.m !== null && this.m.down !== null) this.m.down.flush()
+    this.flushDown()
+    this.readOn(chunk.length)
   }
 
   private readHead(buffer: Buffer): void {
@@ -171,6 +114,10 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     let text = buffer.latin1Slice(0, end)
     let used = parseResponseHead(text, 0, m, this.hooks.limits.fieldsMax)
     if (used === RESPONSE_REFUSED && responseHead.fault === FAULT.malformedResponse) {
+      if (mayYetBeMended(text, limit)) {
+        this.ahead = buffer
+        return null
+      }
       const mended = mendHead(text)
       if (mended !== text) used = parseResponseHead(mended, 0, m, this.hooks.limits.fieldsMax)
       text = mended
@@ -318,10 +265,7 @@ export class ClientConnection extends WireOut implements WireHandler, Upstream, 
     }
     this.state = IDLE
     this.disarm()
-    if (this.readPaused) {
-      this.readPaused = false
-      this.wire.resume()
-    }
+    this.resumeReading()
     this.idleSince = this.time.clock.now()
     this.hooks.idle(this, this.limitMs)
   }

@@ -23,7 +23,6 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
   protected state = HEAD
   /** Octets read ahead of what the state takes. */
   protected ahead: Buffer | null = null
-  protected readPaused = false
   /** The client has closed its half. */
   protected halfClosed = false
   protected probing = false
@@ -32,16 +31,14 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
   /** The connection is gone; called once. */
   protected abstract tellClosed(): void
 
-  protected pauseReading(): void {
-    if (this.readPaused || this.state === CLOSED) return
-    this.readPaused = true
-    this.wire.pause()
+  protected onBroken(): void {
+    this.lost(FAULT.aborted)
   }
 
-  protected resumeReading(): void {
-    if (!this.readPaused || this.state === CLOSED) return
-    this.readPaused = false
-    this.wire.resume()
+  protected keepAhead(chunk: Buffer): void {
+    const own = this.lent ? Buffer.from(chunk) : chunk
+    this.ahead = this.ahead === null ? own : Buffer.concat([this.ahead, own])
+    this.pauseReading()
   }
 
   takeTunnel(): TunnelEnd {
@@ -58,6 +55,15 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
 
   tunnelGone(): void {
     this.tellClosed()
+  }
+
+  abort(_fault: Fault): void {
+    if (this.state === CLOSED) return
+    this.m = null
+    this.keepAlive = false
+    this.flush()
+    // Without the last chunk or the promised length the client sees the cut; a close-delimited body needs a reset to show it.
+    this.shut(true)
   }
 
   /** Flushes, closes our half and reads on for a moment. */

@@ -4,10 +4,10 @@ import type { Wire } from "../../net/index.ts"
 import { BODY_TUNNEL, type Message } from "../message.ts"
 import { frame, frameLines, statusLine } from "./response-out.ts"
 import type { ServerHooks } from "./server-hooks.ts"
-import { WireOut } from "./wire-out.ts"
+import { WireBoth } from "./wire-both.ts"
 
 /** The writing half of a client connection: one response at a time, framed for that client. */
-export abstract class ServerWriter extends WireOut {
+export abstract class ServerWriter extends WireBoth {
   protected readonly hooks: ServerHooks
   protected m: Message | null = null
   protected keepAlive = true
@@ -73,9 +73,7 @@ export abstract class ServerWriter extends WireOut {
       this.putChunk(chunk)
       this.putText("\r\n")
     } else this.putChunk(chunk)
-    if (!this.blocked) return true
-    this.arm(this.hooks.timeouts.write)
-    return false
+    return !this.blocked
   }
 
   sendText(text: string): boolean {
@@ -91,6 +89,12 @@ export abstract class ServerWriter extends WireOut {
     this.flush()
     this.m = null
     this.onAnswered()
+  }
+
+  override flush(): boolean {
+    if (super.flush()) return true
+    if (this.m !== null && this.headSent) this.arm(this.hooks.timeouts.write)
+    return false
   }
 
   /** The response is complete. */

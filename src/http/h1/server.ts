@@ -52,6 +52,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
         return
       case BODY:
         this.readBody(chunk, 0)
+        this.readOn(chunk.length)
         return
       case ANSWERING:
         this.keepAhead(chunk)
@@ -73,9 +74,12 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     else this.readHeads(all)
   }
 
-  private keepAhead(chunk: Buffer): void {
-    this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
-    this.pauseReading()
+  protected takesLent(): boolean {
+    return this.state === BODY && this.m !== null && this.m.takesLentRequest
+  }
+
+  protected onLent(chunk: Buffer): void {
+    this.readBody(chunk, 0)
   }
 
   /** Takes as many whole heads from the buffer as can be served now. */
@@ -318,15 +322,6 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     this.body!.resume(this.time.clock.now())
     this.arm(this.hooks.timeouts.body)
     this.resumeReading()
-  }
-
-  abort(_fault: Fault): void {
-    if (this.state === CLOSED) return
-    this.m = null
-    this.keepAlive = false
-    this.flush()
-    // Without the last chunk or the promised length the client sees the cut; a close-delimited body needs a reset to show it.
-    this.shut(true)
   }
 
   protected onWritable(): void {

@@ -2,7 +2,7 @@
 import { assert } from "../../base/index.ts"
 import type { Time, Wire, WireHandler } from "../../net/index.ts"
 import type { TunnelEnd, TunnelReceiver } from "../sides.ts"
-import { WireOut } from "./wire-out.ts"
+import { WireBoth } from "./wire-both.ts"
 
 /** Whoever had the connection before: told once, when it is closed. */
 export interface TunnelOwner {
@@ -10,7 +10,7 @@ export interface TunnelOwner {
 }
 
 /** A connection after its HTTP is over: raw bytes with back-pressure, half-close and an idle limit (RFC 9110 sections 7.8 and 9.3.6). */
-export class H1Tunnel extends WireOut implements TunnelEnd, WireHandler {
+export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
   private receiver: TunnelReceiver | null = null
   private ahead: Uint8Array | null
   private readonly former: TunnelOwner | null
@@ -24,7 +24,7 @@ export class H1Tunnel extends WireOut implements TunnelEnd, WireHandler {
     this.ahead = ahead
     this.former = former
     wire.data = this
-    wire.pause()
+    this.pauseReading()
     if (unsent !== null) this.send(unsent)
   }
 
@@ -41,7 +41,7 @@ export class H1Tunnel extends WireOut implements TunnelEnd, WireHandler {
     const ahead = this.ahead
     this.ahead = null
     if (ahead !== null && ahead.length > 0) receiver.onTunnelData(this, ahead)
-    if (!this.closed) this.wire.resume()
+    if (!this.closed) this.resumeReading()
   }
 
   write(chunk: Uint8Array): boolean {
@@ -63,11 +63,24 @@ export class H1Tunnel extends WireOut implements TunnelEnd, WireHandler {
   }
 
   pause(): void {
-    if (!this.closed) this.wire.pause()
+    this.pauseReading()
   }
 
   resume(): void {
-    if (!this.closed) this.wire.resume()
+    if (!this.closed) this.resumeReading()
+  }
+
+  protected takesLent(): boolean {
+    return this.receiver !== null
+  }
+
+  protected onLent(chunk: Buffer): void {
+    this.arm(this.idleMs)
+    this.receiver!.onTunnelData(this, chunk)
+  }
+
+  protected onBroken(): void {
+    this.abort()
   }
 
   abort(): void {
@@ -89,8 +102,10 @@ export class H1Tunnel extends WireOut implements TunnelEnd, WireHandler {
   onData(_wire: Wire, chunk: Buffer): void {
     this.time.clock.tick()
     this.arm(this.idleMs)
-    if (this.receiver !== null) this.receiver.onTunnelData(this, chunk)
-    else this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
+    if (this.receiver !== null) {
+      this.receiver.onTunnelData(this, chunk)
+      this.readOn(chunk.length)
+    } else this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
   }
 
   onEnd(_wire: Wire): void {

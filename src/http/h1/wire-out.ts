@@ -1,6 +1,7 @@
 // HOT
 import { assert, Timer, type TimerOwner } from "../../base/index.ts"
 import type { Time, Wire } from "../../net/index.ts"
+import { Backlog } from "./backlog.ts"
 
 const SCRATCH_BYTES = 64 * 1024
 // One for the thread: a piece is built and handed to the kernel in one call, so nobody else can be in the middle of it.
@@ -11,7 +12,7 @@ const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
  *
  *     lead (text) + held (one chunk, by reference) + tail (text)
  *
- * and leaves in one write; what the socket does not take waits in `rest` and `queue`, and `blocked` tells the source to pause.
+ * and leaves in one write; what the socket does not take waits as a copy in `backlog`, and `blocked` tells the source to pause.
  * Text is latin1: one character an octet.
  */
 export abstract class WireOut implements TimerOwner {
@@ -21,8 +22,9 @@ export abstract class WireOut implements TimerOwner {
   private lead = ""
   private held: Uint8Array | null = null
   private tail = ""
-  private rest: Uint8Array | null = null
-  private queue: Uint8Array[] | null = null
+  /** What the socket did not take. Made when first needed. */
+  private backlog: Backlog | null = null
+  private waiting = false
   protected closed = false
   /** A write met the peer's reset. The runtime may then report a clean end, or nothing for long. */
   protected broken = false
@@ -55,7 +57,7 @@ export abstract class WireOut implements TimerOwner {
   protected abstract onWritable(): void
 
   get blocked(): boolean {
-    return this.rest !== null
+    return this.waiting
   }
 
   /** Adds text behind what is collected. */
@@ -71,14 +73,16 @@ export abstract class WireOut implements TimerOwner {
     this.held = chunk
   }
 
-  flush(): void {
+  /** Hands what is collected to the socket; false = not all of it has left, and `onWritable` follows. Lent memory can be used again. */
+  flush(): boolean {
     const lead = this.lead
     const held = this.held
     if (held === null) {
-      if (lead === "") return
-      this.lead = ""
-      this.writeText(lead)
-      return
+      if (lead !== "") {
+        this.lead = ""
+        this.writeText(lead)
+      }
+      return !this.waiting
     }
     const tail = this.tail
     this.lead = ""
@@ -86,7 +90,7 @@ export abstract class WireOut implements TimerOwner {
     this.tail = ""
     const total = lead.length + held.length + tail.length
     if (lead.length === 0 && tail.length === 0) this.writeBytes(held)
-    else if (total <= SCRATCH_BYTES && this.rest === null) {
+    else if (total <= SCRATCH_BYTES && !this.waiting) {
       let at = scratch.latin1Write(lead, 0)
       scratch.set(held, at)
       at += held.length
@@ -99,11 +103,12 @@ export abstract class WireOut implements TimerOwner {
       if (tail === "\r\n") this.lead = tail
       else if (tail.length > 0) this.writeText(tail)
     }
+    return !this.waiting
   }
 
   private writeText(text: string): void {
     const length = text.length
-    if (this.rest !== null || length > SCRATCH_BYTES) {
+    if (this.waiting || length > SCRATCH_BYTES) {
       this.writeBytes(Buffer.from(text, "latin1"))
       return
     }
@@ -119,19 +124,24 @@ export abstract class WireOut implements TimerOwner {
       this.writeFailed()
       return
     }
-    this.rest = Buffer.from(scratch.subarray(taken, length))
+    this.keep(scratch.subarray(taken, length), 0)
   }
 
   private writeBytes(bytes: Uint8Array): void {
     if (this.closed) return
-    if (this.rest !== null) {
-      if (this.queue === null) this.queue = []
-      this.queue.push(bytes)
+    if (this.waiting) {
+      this.keep(bytes, 0)
       return
     }
     const taken = this.wire.write(bytes)
     if (taken < 0) this.writeFailed()
-    else if (taken < bytes.length) this.rest = bytes.subarray(taken)
+    else if (taken < bytes.length) this.keep(bytes, taken)
+  }
+
+  private keep(bytes: Uint8Array, from: number): void {
+    if (this.backlog === null) this.backlog = new Backlog()
+    this.backlog.add(bytes, from)
+    this.waiting = true
   }
 
   /** We are in the middle of somebody's turn: the timer's next one ends the connection. */
@@ -143,21 +153,22 @@ export abstract class WireOut implements TimerOwner {
 
   onDrain(_wire: Wire): void {
     // The runtime also says so when the peer closes its half, and then nobody waits.
-    if (this.rest === null) return
-    while (this.rest !== null) {
-      const rest = this.rest
-      const taken = this.wire.write(rest)
+    if (!this.waiting) return
+    const backlog = this.backlog!
+    for (let next = backlog.next; next !== null; next = backlog.next) {
+      const taken = this.wire.write(next)
       if (taken < 0) {
         this.writeFailed()
         return
       }
-      if (taken < rest.length) {
-        this.rest = rest.subarray(taken)
+      if (!this.waiting) return
+      backlog.take(taken)
+      if (taken < next.length) {
         this.onProgress()
         return
       }
-      this.rest = this.queue === null || this.queue.length === 0 ? null : this.queue.shift()!
     }
+    this.waiting = false
     this.onProgress()
     this.onWritable()
   }
@@ -167,12 +178,9 @@ export abstract class WireOut implements TimerOwner {
 
   /** What has not left, for the next owner of the connection. Call after `flush`. */
   protected takeUnsent(): Uint8Array | null {
-    const rest = this.rest
-    const queue = this.queue
-    this.rest = null
-    this.queue = null
-    if (rest === null || queue === null || queue.length === 0) return rest
-    return Buffer.concat([rest, ...queue]) // allow(spread): once a tunnel, and seldom
+    if (!this.waiting) return null
+    this.waiting = false
+    return this.backlog!.takeAll()
   }
 
   /** Forgets what has not left. */
@@ -180,7 +188,7 @@ export abstract class WireOut implements TimerOwner {
     this.lead = ""
     this.held = null
     this.tail = ""
-    this.rest = null
-    this.queue = null
+    if (this.waiting) this.backlog!.clear()
+    this.waiting = false
   }
 }

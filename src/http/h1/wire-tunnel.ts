@@ -15,7 +15,10 @@ export class WireTunnel implements Upstream {
   }
 
   sendEnd(): void {}
-  flush(): void {}
+  flush(): boolean {
+    return true
+  }
+
   pauseBody(): void {}
   resumeBody(): void {}
 

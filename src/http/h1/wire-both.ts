@@ -1,0 +1,75 @@
+// HOT
+import { BROKEN, readLent } from "../../net/index.ts"
+import { WireOut } from "./wire-out.ts"
+
+/** A read of this many octets is part of a large body: more of it may be there already. */
+const BULK_BYTES = 64 * 1024
+/** Octets that one connection may have in one turn before others are served. */
+const TURN_BYTES_MAX = 4 * 1024 * 1024
+
+/**
+ * Both halves of a connection. Reading is held back as long as `readPaused`, and large bodies are read ahead of the events:
+ *
+ *     the other side has room ──> resumeReading ──> lent reads until it is full again, or nothing is there ──> events
+ *
+ * So a slow reader's source never costs a buffer of the runtime, nor two calls to hold the events back and let them come again.
+ */
+export abstract class WireBoth extends WireOut {
+  protected readPaused = false
+  /** What the runtime has been told; lags behind while we read ourselves. */
+  private wirePaused = false
+  private pulling = false
+
+  /** Octets can be used that are lent for one call. */
+  protected abstract takesLent(): boolean
+  /** Octets that are lent until this returns. */
+  protected abstract onLent(chunk: Buffer): void
+  /** The connection broke while we read ourselves. */
+  protected abstract onBroken(): void
+
+  /** The octets of this turn are lent. */
+  protected get lent(): boolean {
+    return this.pulling
+  }
+
+  protected pauseReading(): void {
+    this.readPaused = true
+    if (!this.pulling) this.tellWire()
+  }
+
+  protected resumeReading(): void {
+    if (!this.readPaused) return
+    this.readPaused = false
+    this.pull()
+  }
+
+  /** After an event that brought `count` octets: takes what else is there when they were many. */
+  protected readOn(count: number): void {
+    if (count >= BULK_BYTES) this.pull()
+  }
+
+  private pull(): void {
+    if (this.pulling) return
+    this.pulling = true
+    let left = TURN_BYTES_MAX
+    while (left > 0 && !this.readPaused && !this.closed && this.takesLent()) {
+      const chunk = readLent(this.wire)
+      if (chunk === null) break
+      if (chunk === BROKEN) {
+        this.onBroken()
+        break
+      }
+      left -= chunk.length
+      this.onLent(chunk)
+    }
+    this.pulling = false
+    this.tellWire()
+  }
+
+  private tellWire(): void {
+    if (this.closed || this.readPaused === this.wirePaused) return
+    this.wirePaused = this.readPaused
+    if (this.readPaused) this.wire.pause()
+    else this.wire.resume()
+  }
+}
