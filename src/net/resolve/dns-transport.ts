@@ -36,7 +36,9 @@ export class UdpTransport implements Transport {
     this.socket = socket
     socket.on("error", error => this.fail(describe(error)))
     socket.on("message", (bytes, sender) => this.receive(bytes, sender))
-    socket.connect(server.port, server.host, () => {
+    // Called with an error too, such as that there is no route, which the types do not say; then nothing can be sent.
+    socket.connect(server.port, server.host, (error?: Error | null) => {
+      if (error) return this.fail(describe(error))
       if (this.socket !== null) this.socket.send(query, error => error && this.fail(describe(error)))
     })
   }

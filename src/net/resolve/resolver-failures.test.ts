@@ -39,6 +39,16 @@ describe("when the name servers fail", () => {
     expect((await bench.look(resolver, name)).addresses).toEqual(["127.0.0.3"])
   })
 
+  test("a server that cannot be reached fails the look-up and nothing else", async () => {
+    const name = bench.fresh()
+    // No socket is connected to the broadcast address without asking for it, wherever this runs.
+    const unreachable = "255.255.255.255:53"
+    const { error } = await bench.look(bench.make({ servers: [unreachable] }), name)
+    expect(error).toMatchObject({ code: "failed", message: expect.stringContaining(`"${name}" does not resolve: ${unreachable}: `) })
+    server.say(name, { a: ["127.0.0.2"], ttl: 1 })
+    expect((await bench.look(bench.make({ servers: [unreachable, server.address] }), name)).addresses).toEqual(["127.0.0.2"])
+  })
+
   test("after the failure the new answer is found within a second", async () => {
     const name = bench.fresh()
     server.say(name, { a: ["127.0.0.2"], ttl: 1 })
