@@ -1,5 +1,6 @@
 import type { ExtraSample } from "../observe/index.ts"
 import type { ClusterEntry } from "./admin/status.ts"
+import type { FollowedFile } from "./protocol.ts"
 import type { ReloadRecord } from "./reload.ts"
 import { version } from "./version.ts"
 import type { WorkerStatus } from "./workers/worker-pool.ts"
@@ -18,6 +19,7 @@ export interface ControlFacts {
   readonly last: ReloadRecord | null
   readonly workers: readonly WorkerStatus[]
   readonly clusters: readonly ClusterEntry[]
+  readonly files: readonly FollowedFile[]
 }
 
 /** The samples that no worker can know. */
@@ -42,6 +44,28 @@ export function controlSamples(facts: ControlFacts): ExtraSample[] {
     gauge("bothways_workers_live", "Worker threads that serve.", live),
     counter("bothways_worker_restarts_total", "Worker threads that ended and were replaced.", restarts),
     ...facts.clusters.flatMap(peerSamples),
+    ...facts.files.flatMap(fileSamples),
+  ]
+}
+
+function fileSamples({ file, writtenAt, validTo, stale }: FollowedFile): ExtraSample[] {
+  const labels = { file }
+  return [
+    gauge(
+      "bothways_file_stale",
+      "1 when a newer version of the file cannot be used, or the file is gone, and an older one is in force.",
+      stale ? 1 : 0,
+      labels,
+    ),
+    gauge(
+      "bothways_file_written_seconds",
+      "When the version of the file that is in force was written, seconds of the epoch.",
+      writtenAt / 1000,
+      labels,
+    ),
+    ...(validTo === 0
+      ? []
+      : [gauge("bothways_certificate_end_seconds", "Last moment of the certificate in use, seconds of the epoch.", validTo / 1000, labels)]),
   ]
 }
 

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { type Config, filters } from "../config/index.ts"
 import type { FilterDeps } from "../plugin/index.ts"
+import { readDataFile } from "./data-file.ts"
 import type { ReloadProblem } from "./protocol.ts"
 
 /** Told of each counter that a filter asks for. */
@@ -39,6 +39,6 @@ function quietDeps(baseDir: string, placeCounter: PlaceCounter): FilterDeps {
       return { add() {} }
     },
     path: name => resolve(baseDir, name),
-    watchFile: path => readFileSync(path, "utf8"),
+    watchFile: readDataFile,
   }
 }

@@ -238,7 +238,7 @@ export class Instance {
     return renderPrometheus(
       this.#registry,
       this.#memory.metrics,
-      controlSamples({ counts: this.#counts, workers: this.#pool.status(), ...this.#facts() }),
+      controlSamples({ counts: this.#counts, workers: this.#pool.status(), files: this.#pool.files(), ...this.#facts() }),
     )
   }
 

@@ -117,7 +117,7 @@ export type ToWorker =
   | { readonly type: "drain"; readonly timeoutMs: number }
   /** Open the log files again. */
   | { readonly type: "reopen" }
-  /** Read certificate files now. */
+  /** Look at certificates and at the files that filters read now. */
   | { readonly type: "certificates" }
   | { readonly type: "inspect"; readonly id: number }
 
@@ -132,10 +132,23 @@ export type FromWorker =
   /** A peer that the config names by name refused the connection: resolve it again now. Answered by `peers`, changed or not. */
   | { readonly type: "refreshPeers"; readonly cluster: string }
   | ({ readonly type: "inspected"; readonly id: number } & WorkerInspection)
+  /** The files that the live config follows, the whole list: it is new, or one of them changed or cannot be used. */
+  | { readonly type: "files"; readonly files: readonly FollowedFile[] }
   /** An entry of the operational log. */
   | { readonly type: "log"; readonly record: LogRecord }
   /** The worker cannot go on; it is ended and replaced. */
   | { readonly type: "fatal"; readonly error: string }
+
+/** A file that is read again when it changes. Times in milliseconds since 1970 UTC. */
+export interface FollowedFile {
+  readonly file: string
+  /** When the version in force was written. */
+  readonly writtenAt: number
+  /** Last moment of a certificate; 0 = it is none. */
+  readonly validTo: number
+  /** What is there now cannot be used, or nothing is there: an older version is in force. */
+  readonly stale: boolean
+}
 
 /** What /status shows of one worker. */
 export interface WorkerInspection {

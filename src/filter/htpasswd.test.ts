@@ -11,8 +11,10 @@ describe("parseHtpasswd", () => {
     expect(users.get("bob")!.scheme).toBe("sha1")
   })
 
-  test("an empty file has no users and no decoy", () => {
-    expect(parseHtpasswd("\n# nobody\n", "f")).toEqual({ users: new Map(), decoy: null })
+  test("as many users as there may be, and one more", () => {
+    const lines = Array.from({ length: 20_001 }, (_, i) => `user${i}:${sha}\n`)
+    expect(parseHtpasswd(lines.slice(1).join(""), "f").users.size).toBe(20_000)
+    expect(() => parseHtpasswd(lines.join(""), "f")).toThrow("f: line 20001: expected at most 20000 users")
   })
 
   test("the decoy is the dearest of the most common scheme", () => {
@@ -26,6 +28,8 @@ describe("parseHtpasswd", () => {
     [`ann:${bcrypt}\nann:${sha}`, 'passwords: line 2: the user "ann" stands in the file already'],
     [`# x\n\nann:hunter2`, 'passwords: line 3: user "ann" has no hash; a plain password is not accepted; expected bcrypt'],
     ["ann", "passwords: line 1: expected user:hash"],
+    ["", "passwords names no user; expected lines of the form user:hash"],
+    ["\n# nobody\n", "passwords names no user; expected lines of the form user:hash"],
     [`:${bcrypt}`, "passwords: line 1: expected user:hash"],
     [`a\x00:${bcrypt}`, "passwords: line 1: expected a user without control characters"],
   ])("refuses %j", (content, message) => {

@@ -1,9 +1,12 @@
 import { type PasswordHash, PasswordHashError, parsePasswordHash } from "./password-hash.ts"
 
+/** Users in one file. Reading so many takes some 30 ms of the thread. */
+const usersMax = 20_000
+
 /** Users of one htpasswd file. */
 export interface Htpasswd {
   readonly users: ReadonlyMap<string, PasswordHash>
-  /** What is checked for a user who does not exist, so that the time of the answer tells nobody who does; null when the file is empty. */
+  /** What is checked for a user who does not exist, so that the time of the answer tells nobody who does; null when there are no users. */
   readonly decoy: PasswordHash | null
 }
 
@@ -14,7 +17,8 @@ export class HtpasswdError extends Error {
 
 /**
  * Reads `user:hash` lines; empty lines and lines that start with `#` mean nothing, what follows a second colon is a comment.
- * One bad line refuses the file: a user whom the operator believes to be protected must not fall through. Throws HtpasswdError.
+ * One bad line refuses the file: a user whom the operator believes to be protected must not fall through. So does a file without users, which is one that
+ * somebody is just writing far more often than a wish to lock everybody out. Throws HtpasswdError.
  */
 export function parseHtpasswd(content: string, name: string): Htpasswd {
   const users = new Map<string, PasswordHash>()
@@ -24,6 +28,7 @@ export function parseHtpasswd(content: string, name: string): Htpasswd {
     const problem = addLine(users, line)
     if (problem !== "") throw new HtpasswdError(`${name}: line ${index + 1}: ${problem}`)
   })
+  if (users.size === 0) throw new HtpasswdError(`${name} names no user; expected lines of the form user:hash`)
   return { users, decoy: decoyOf([...users.values()]) }
 }
 
@@ -34,6 +39,7 @@ function addLine(users: Map<string, PasswordHash>, line: string): string {
   const shown = JSON.stringify(user.length > 60 ? `${user.slice(0, 60)}…` : user)
   if (/[\x00-\x1f\x7f]/.test(user)) return "expected a user without control characters"
   if (users.has(user)) return `the user ${shown} stands in the file already`
+  if (users.size === usersMax) return `expected at most ${usersMax} users`
   try {
     users.set(
       user,

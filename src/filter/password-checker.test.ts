@@ -101,8 +101,8 @@ describe("PasswordChecker", () => {
     expect(checker.recall(before.key)).toBeNull()
     expect(await running.outcome).toBe(RIGHT)
     expect(await ask(checker, "ann", "old").outcome).toBe(WRONG)
-    checker.replace(users("# nobody"))
-    expect(ask(checker, "ann", "new").now).toBe(WRONG)
+    checker.replace(users(ann("new").replace("ann", "bob")))
+    expect(await ask(checker, "ann", "new").outcome).toBe(WRONG)
   })
 
   test("an unknown user costs what a known one costs", async () => {

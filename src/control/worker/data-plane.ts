@@ -31,6 +31,7 @@ interface Prepared {
 }
 
 const DRAIN_LOOK_MS = 50
+const TELL_FILES_MS = 1000
 
 /** The data path of one worker thread: listeners, the live snapshot, and what the control thread asks of it. */
 export class DataPlane {
@@ -49,6 +50,7 @@ export class DataPlane {
   private accessLog: { readonly key: string; readonly of: AccessLog } | null = null
   private drainTimer: ReturnType<typeof setInterval> | null = null
   private droppedBefore = 0
+  private filesTold = "[]"
 
   constructor(setup: WorkerSetup, post: (message: FromWorker) => void) {
     this.setup = setup
@@ -61,6 +63,7 @@ export class DataPlane {
     this.states = PeerStates.attach(setup.shared.peers, setup.index + 1)
     this.listeners = new ListenerSet((name, index, config) => this.newRuntime(name, index, config), setup.index)
     setInterval(() => this.tick(), HEARTBEAT_EVERY_MS)
+    setInterval(() => this.tellFiles(), TELL_FILES_MS)
   }
 
   private newRuntime(name: string, index: number, config: Config["listeners"][string]): ListenerRuntime {
@@ -101,6 +104,8 @@ export class DataPlane {
         return
       case "certificates":
         this.listeners.refreshCertificates()
+        this.live?.watchers.look(true)
+        this.tellFiles()
         return
       case "inspect":
         this.post({ type: "inspected", id: message.id, ...this.inspect() })
@@ -197,8 +202,19 @@ export class DataPlane {
     }
     if (this.accessLog !== null && this.accessLog.of !== prepared.accessLog) void this.accessLog.of.close()
     this.accessLog = { key: JSON.stringify(prepared.snapshot.config.observe.accessLog), of: prepared.accessLog }
+    prepared.watchers.start()
     Atomics.store(this.beat, HEARTBEAT.version, version)
     this.post({ type: "committed", version })
+    this.tellFiles()
+  }
+
+  /** How the files stand that are read again when they change, when that is news. */
+  private tellFiles(): void {
+    const files = [...this.listeners.certificateStandings, ...(this.live?.watchers.standings ?? [])]
+    const text = JSON.stringify(files)
+    if (text === this.filesTold) return
+    this.filesTold = text
+    this.post({ type: "files", files })
   }
 
   private discard(version: number): void {

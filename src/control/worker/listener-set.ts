@@ -1,6 +1,14 @@
 import { CidrSet } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
-import { type Bind, CertificateStore, ConnectionLimits, listen, type Listening, type TlsListenOptions } from "../../net/index.ts"
+import {
+  type Bind,
+  type CertificateStanding,
+  CertificateStore,
+  ConnectionLimits,
+  listen,
+  type Listening,
+  type TlsListenOptions,
+} from "../../net/index.ts"
 import type { LimitsByListener } from "../connection-memory.ts"
 import type { ListenerRuntime } from "./listener-runtime.ts"
 
@@ -118,6 +126,10 @@ export class ListenerSet {
     let count = 0
     for (const runtime of [...this.live.values(), ...this.retired]) count += runtime.cut()
     return count
+  }
+
+  get certificateStandings(): CertificateStanding[] {
+    return [...this.live.values()].flatMap(runtime => runtime.certificates?.standings ?? [])
   }
 
   refreshCertificates(): void {

@@ -1,5 +1,6 @@
 import type { Log } from "../../base/index.ts"
-import type { FromWorker, ReloadProblem, ResolvedPeer, SharedMemory, ToWorker, WorkerInspection } from "../protocol.ts"
+import type { FollowedFile, FromWorker, ReloadProblem, ResolvedPeer, SharedMemory, ToWorker, WorkerInspection } from "../protocol.ts"
+import { FollowedFiles } from "./followed-files.ts"
 import { HeartbeatMonitor } from "./heartbeat.ts"
 import { WorkerLog } from "./worker-log.ts"
 import { type Prepare, type SlotState, WorkerSlot } from "./worker-slot.ts"
@@ -38,6 +39,7 @@ export class WorkerPool {
   readonly #beats: HeartbeatMonitor
   readonly #options: WorkerPoolOptions
   readonly #said = new WorkerLog()
+  readonly #files = new FollowedFiles()
   #live: Prepare | null = null
   #draining: Promise<number> | null = null
   #timer: ReturnType<typeof setInterval> | null = null
@@ -155,6 +157,11 @@ export class WorkerPool {
     }))
   }
 
+  /** The files that the live config follows. */
+  files(): FollowedFile[] {
+    return this.#files.all
+  }
+
   #look(now: number): void {
     this.#beats.look(now)
     for (const slot of this.#slots) {
@@ -172,6 +179,7 @@ export class WorkerPool {
 
   #event(index: number, message: FromWorker): void {
     if (message.type === "log") this.#said.take(index, message.record)
+    else if (message.type === "files") this.#files.take(index, message.files)
     else if (message.type === "refreshPeers") this.#options.refreshPeers?.(message.cluster)
     else this.#options.log.debug("a worker's late answer", { worker: index, answer: message.type })
   }

@@ -27,6 +27,15 @@ export interface CertificateProblem {
   text: string
 }
 
+/** The certificate in use. Times in milliseconds since 1970 UTC. */
+export interface CertificateStanding {
+  readonly file: string
+  readonly writtenAt: number
+  readonly validTo: number
+  /** The files hold something else that cannot be used, or are gone. */
+  readonly stale: boolean
+}
+
 interface Entry {
   readonly watched: WatchedFiles
   pair: CertificatePair
@@ -113,6 +122,16 @@ export class CertificateStore implements ServerTls {
     return this.entries.map(({ pair }) => pair.serialNumber)
   }
 
+  /** How each certificate stands, in the order of the config. */
+  get standings(): CertificateStanding[] {
+    return this.entries.map(({ pair, watched }) => ({
+      file: pair.files.cert,
+      writtenAt: watched.writtenAt,
+      validTo: pair.validTo,
+      stale: watched.stale,
+    }))
+  }
+
   private enter(files: CertificateFiles): Entry {
     const watched = new WatchedFiles([files.cert, files.key])
     const pair = readPair(files)
@@ -184,7 +203,10 @@ export class CertificateStore implements ServerTls {
 
   /** What the files hold now, if that is news and fit to be used. */
   private take<T>(watched: WatchedFiles, forced: boolean, read: () => T): T | undefined {
-    if (!watched.changed(this.clock.wall(), this.settleMs, forced)) return undefined
+    if (!watched.changed(this.clock.wall(), this.settleMs, forced)) {
+      if (watched.justGone) log.warn("net", "certificate files are gone; what they held stays in use", { files: watched.paths })
+      return undefined
+    }
     try {
       return watched.read(read)
     } catch (error) {

@@ -1,5 +1,8 @@
 import { fileSignature, writtenAt } from "./certificate-pair.ts"
 
+/** Editors delete a file and write it anew: the first look that misses it says nothing. */
+const MISSED_LOOKS = 2
+
 /**
  * Notices that a group of files has changed. What was taken or found unfit is not looked at again until it changes once more.
  */
@@ -10,12 +13,33 @@ export class WatchedFiles {
   /** State that was found unfit, and whether that was said. */
   private unfit: string
   private said: boolean
+  /** When what was taken was written, milliseconds since 1970 UTC. */
+  private takenAt: number
+  /** Looks in a row that found one of them missing. */
+  private missed: number
 
   constructor(paths: readonly string[]) {
     this.paths = paths
     this.taken = fileSignature(paths)
     this.unfit = ""
     this.said = false
+    this.takenAt = writtenAt(paths)
+    this.missed = 0
+  }
+
+  /** When the version in use was written, milliseconds since 1970 UTC. */
+  get writtenAt(): number {
+    return this.takenAt
+  }
+
+  /** What is there cannot be used, or nothing is there: what was taken before stays in use. */
+  get stale(): boolean {
+    return this.unfit !== "" || this.missed >= MISSED_LOOKS
+  }
+
+  /** True once when the files are gone, and not just being replaced. */
+  get justGone(): boolean {
+    return this.missed === MISSED_LOOKS
   }
 
   /**
@@ -24,6 +48,8 @@ export class WatchedFiles {
    */
   changed(nowMs: number, settleMs: number, forced: boolean): boolean {
     const now = fileSignature(this.paths)
+    this.missed = now === "" ? this.missed + 1 : 0
+    if (now === this.taken) this.unfit = ""
     if (now === "" || now === this.taken) return false
     if (forced) return true
     if (now === this.unfit && this.said) return false
@@ -39,6 +65,7 @@ export class WatchedFiles {
       const value = read()
       if (fileSignature(this.paths) !== before) return undefined
       this.taken = before
+      this.takenAt = writtenAt(this.paths)
       this.unfit = ""
       return value
     } catch (error) {
