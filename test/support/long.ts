@@ -10,3 +10,8 @@ export function scaled<T>(short: T, full: T): T {
 export function scaledTimeout(fullMs: number): number {
   return long ? fullMs : 20_000
 }
+
+/** Says what a full run measured. */
+export function figure(what: string, value: string | number): void {
+  if (long) console.log(`  ${what}: ${value}`)
+}
