@@ -54,6 +54,20 @@ describe("BatchWriter", () => {
     expect(output.writes.every(text => text.endsWith("\n"))).toBe(true)
   })
 
+  test("a line behind a reopening, or behind a batch that left before its time, waits no longer than others", async () => {
+    const { output, writer } = make({ flushBytes: 60 })
+    writer.reopen()
+    writer.write("a\n")
+    await until(() => output.writes.length === 1)
+    writer.write("b\n")
+    writer.write(`${"x".repeat(59)}\n`) // leaves at once, while the timer of "b" is still set
+    expect(output.writes.length).toBe(2)
+    await Bun.sleep(quick.flushMs * 3)
+    writer.write("c\n")
+    await until(() => output.writes.length === 3)
+    expect(output.writes[2]).toBe("c\n")
+  })
+
   test("a line larger than a batch goes by itself", async () => {
     const { output, writer } = make()
     writer.write("a\n")
@@ -150,6 +164,26 @@ describe("BatchWriter", () => {
     expect(output.reopened).toBe(1)
     expect(output.writes).toEqual(["a\n"])
     await writer.close()
+  })
+
+  test("a line after a reopening with nothing to write comes in its time", async () => {
+    const { output, writer } = make()
+    writer.reopen()
+    writer.write("a\n")
+    await until(() => output.writes.length > 0)
+    expect(output.writes).toEqual(["a\n"])
+  })
+
+  test("a line after a flush that found nothing left comes in its time", async () => {
+    const { output, writer } = make({ flushBytes: 4 })
+    writer.write("a\n")
+    writer.write("b\n")
+    expect(output.writes).toEqual(["a\nb\n"])
+    // Longer than the flush that the first line asked for.
+    await Bun.sleep(20)
+    writer.write("c\n")
+    await until(() => output.writes.length > 1)
+    expect(output.writes[1]).toBe("c\n")
   })
 
   test("closing twice or with nothing to write settles", async () => {

@@ -60,7 +60,7 @@ export class BatchWriter implements LogSink {
   private sent = 0
   /** Characters in `current` and `queue`. Lines are ASCII as a rule, so characters are octets. */
   private waiting = 0
-  /** `current` has waited long enough. */
+  /** `current` has waited long enough; never while it is empty, because a line that finds it set starts no timer. */
   private due = false
   private busy = false
   private pumping = false
@@ -93,8 +93,7 @@ export class BatchWriter implements LogSink {
 
   reopen(): void {
     this.output.reopen()
-    this.due = true
-    this.pump()
+    this.flush()
   }
 
   dropped(): number {
@@ -132,7 +131,11 @@ export class BatchWriter implements LogSink {
 
   private readonly onFlushTimer = (): void => {
     this.flushTimer = null
-    this.due = true
+    this.flush()
+  }
+
+  private flush(): void {
+    this.due = this.currentLines > 0
     this.pump()
   }
 
