@@ -54,20 +54,6 @@ describe("BatchWriter", () => {
     expect(output.writes.every(text => text.endsWith("\n"))).toBe(true)
   })
 
-  test("a line behind a reopening, or behind a batch that left before its time, waits no longer than others", async () => {
-    const { output, writer } = make({ flushBytes: 60 })
-    writer.reopen()
-    writer.write("a\n")
-    await until(() => output.writes.length === 1)
-    writer.write("b\n")
-    writer.write(`${"x".repeat(59)}\n`) // leaves at once, while the timer of "b" is still set
-    expect(output.writes.length).toBe(2)
-    await Bun.sleep(quick.flushMs * 3)
-    writer.write("c\n")
-    await until(() => output.writes.length === 3)
-    expect(output.writes[2]).toBe("c\n")
-  })
-
   test("a line larger than a batch goes by itself", async () => {
     const { output, writer } = make()
     writer.write("a\n")
