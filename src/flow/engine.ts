@@ -46,7 +46,8 @@ function loop(x: Exchange, first: Verdict): void {
         return
       case ANSWER:
         dropUp(x)
-        x.step = x.plan!.respondAt
+        // A response filter's own answer goes on from there: from the start the filter would see it, and answer again.
+        x.step = x.step < x.plan!.respondAt ? x.plan!.respondAt : x.step + 1
         break
       case FAULT_VERDICT:
         x.step = onFault(x)
@@ -55,6 +56,10 @@ function loop(x: Exchange, first: Verdict): void {
         x.running = false
         x.release()
         return
+      default:
+        // A plug-in that forgot its verdict, or whose function is asynchronous.
+        verdict = broken(x, "a step returned no verdict", String(verdict))
+        continue
     }
     verdict = callStep(x)
   }
@@ -74,14 +79,23 @@ function callStep(x: Exchange): Verdict {
   return verdict
 }
 
-/** A broken invariant ends this exchange and no other. */
 function threw(x: Exchange, error: unknown): Verdict {
-  log.error("flow", "a step threw", {
-    route: x.plan!.route.name,
-    step: x.step,
-    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  })
-  if (x.step >= x.plan!.logAt) return DONE
+  // Whatever it began or said before: it has not ended its work.
+  x.pending = -1
+  const waiter = x.waiter
+  x.waiter = null
+  x.generation++
+  if (waiter !== null) waiter.cancel(x)
+  return broken(x, "a step threw", error instanceof Error ? (error.stack ?? error.message) : String(error))
+}
+
+/** A broken invariant ends this exchange and no other. Behind the response the other steps still do their work: the log is always written. */
+function broken(x: Exchange, what: string, error: string): Verdict {
+  log.error("flow", what, { route: x.plan!.route.name, step: x.step, error })
+  if (x.step >= x.plan!.logAt) {
+    x.attempt = null
+    return NEXT
+  }
   x.fault = FAULT.internal
   return FAULT_VERDICT
 }
@@ -89,8 +103,8 @@ function threw(x: Exchange, error: unknown): Verdict {
 /** Where to go on after a fault: another attempt, a local reply, or straight to the log. */
 function onFault(x: Exchange): number {
   const plan = x.plan!
-  const fault = x.fault!
-  assert(fault !== null, "a fault verdict names its fault")
+  const fault = x.fault ?? FAULT.internal
+  x.fault = fault
   dropUp(x)
   if (x.gone) return plan.logAt
   if (x.headSent) {
@@ -106,8 +120,10 @@ function onFault(x: Exchange): number {
     x.status = 0
     return plan.logAt
   }
+  // A response filter that refuses our own words would refuse these, too.
+  const respondAt = x.localBody !== null && x.step >= plan.respondAt ? plan.logAt - 1 : plan.respondAt
   localReply(x, fault)
-  return plan.respondAt
+  return respondAt
 }
 
 function dropUp(x: Exchange): void {

@@ -24,7 +24,7 @@ export interface Plan {
   readonly respondAt: number
   /** Index of the step that an attempt starts with, or -1 when nothing is ever sent upstream. */
   readonly peerAt: number
-  /** Index of the log step. */
+  /** Index of the first step behind the response, the end of the log; `deliver` stands right before it. */
   readonly logAt: number
   /** Asks whether the fault of this attempt allows another one, and prepares it. Absent when nothing is ever sent upstream. */
   readonly retry: ((x: Exchange) => boolean) | null
