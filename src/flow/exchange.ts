@@ -166,7 +166,7 @@ export class Exchange implements Message {
 
   /** Whoever comes to keep chunks, to hold or to change them, must say so here. */
   get takesLentRequest(): boolean {
-    return this.pump.upReady && this.pump.kept === null
+    return this.pump.upReady && this.pump.lost
   }
 
   get takesLentResponse(): boolean {

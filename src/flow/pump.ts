@@ -59,9 +59,14 @@ export class Pump {
     if (this.continueDeadline !== null) this.continueDeadline.cancel()
   }
 
+  /** Some of the request body has been sent and not kept. */
+  get lost(): boolean {
+    return this.kept === null && this.keptBytes > 0
+  }
+
   /** True when an attempt could be given the whole request. */
   get replayable(): boolean {
-    return this.kept !== null || this.keptBytes === 0
+    return !this.lost
   }
 }
 
@@ -82,7 +87,7 @@ export function requestBodyCame(x: Exchange, chunk: Uint8Array): void {
 }
 
 function keep(pump: Pump, chunk: Uint8Array): void {
-  if (pump.upReady && (pump.kept === null || pump.keptBytes + chunk.length > pump.keepBytesMax)) {
+  if (pump.upReady && (pump.lost || pump.keptBytes + chunk.length > pump.keepBytesMax)) {
     // Sent and not kept: from here on there is no other attempt.
     pump.kept = null
     pump.keptBytes += chunk.length

@@ -193,13 +193,15 @@ export class ClientConnection extends ClientWriter implements WireHandler, Upstr
   private readConnection(m: Message): Fault | null {
     const fields = m.response
     this.limitMs = 0
+    let kept = this.bodyKind !== BODY_CLOSE
     if (fields.has(NAME.keepAlive)) {
       const match = /(?:^|[,; \t])timeout[ \t]*=[ \t]*"?([0-9]{1,6})/i.exec(fields.get(NAME.keepAlive))
       if (match !== null) this.limitMs = Number(match[1]) * 1000
+      if (match !== null && this.limitMs === 0) kept = false
     }
     const upgrade = m.status === 101 ? fields.joined(NAME.upgrade).toLowerCase() : ""
     stripHopByHop(fields)
-    this.keepAlive = (responseHead.version === 11 ? !options.close : options.keepAlive && !options.close) && this.bodyKind !== BODY_CLOSE
+    this.keepAlive = (responseHead.version === 11 ? !options.close : options.keepAlive && !options.close) && kept
     if (m.status !== 101) return null
     // The peer must say what it chose, and may only choose from what was offered (RFC 9110 section 7.8).
     if (!listHas(m.upgrade, upgrade)) return FAULT.unexpectedUpgrade

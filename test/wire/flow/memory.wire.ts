@@ -38,7 +38,7 @@ afterAll(async () => {
 function accept(socket: Socket): void {
   socket.on("error", () => {})
   socket.on("close", () => void plan.closed++)
-  socket.once("data", first => {
+  socket.once("data", (first: Buffer) => {
     const head = first.indexOf("\r\n\r\n") + 4
     if (first.toString("latin1", 0, 4) === "POST") return takeUpload(socket, first.subarray(head))
     const source = new BulkSource(socket, plan.length)
@@ -73,7 +73,7 @@ function download(rate: number): Promise<{ socket: Socket; sink: BulkSink }> {
   return new Promise(resolve => {
     void client("GET / HTTP/1.1\r\n").then(socket => {
       let sink: BulkSink | null = null
-      socket.on("data", chunk => {
+      socket.on("data", (chunk: Buffer) => {
         if (sink !== null) return sink.take(chunk)
         sink = new BulkSink(socket, rate)
         const body = chunk.subarray(chunk.indexOf("\r\n\r\n") + 4)
@@ -180,7 +180,7 @@ describe("ten transfers at once with slow readers stay under 150 MB", () => {
           const socket = await client(`POST / HTTP/1.1\r\nContent-Length: ${plan.length}\r\n`)
           let answer = ""
           const ended = new Promise<void>(resolve => socket.on("end", resolve))
-          socket.on("data", chunk => {
+          socket.on("data", (chunk: Buffer) => {
             answer += chunk.toString("latin1")
           })
           await new BulkSource(socket, plan.length).run()
