@@ -75,10 +75,10 @@ function listenerEntries(config: Config, inspections: readonly (WorkerInspection
 }
 
 /** What the shared states say of each cluster's peers. */
-export function clusterEntries(peers: PeersByCluster, states: PeerStates): ClusterEntry[] {
+export function clusterEntries(peers: PeersByCluster, states: PeerStates, unresolved: (cluster: string) => readonly string[]): ClusterEntry[] {
   return Object.entries(peers).map(([name, list]) => {
     const entries = list.map(peer => peerEntry(peer, states))
-    return { name, available: entries.filter(entry => entry.available).length, peers: entries }
+    return { name, available: entries.filter(entry => entry.available).length, unresolved: unresolved(name), peers: entries }
   })
 }
 

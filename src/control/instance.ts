@@ -259,7 +259,8 @@ export class Instance {
 
   #facts() {
     const { version, committedAt, last } = this.#reloader
-    return { configVersion: version, committedAt, last, clusters: clusterEntries(this.#peers.current, this.#states) }
+    const clusters = clusterEntries(this.#peers.current, this.#states, cluster => this.#peers.unresolved(cluster))
+    return { configVersion: version, committedAt, last, clusters }
   }
 }
 

@@ -5,7 +5,7 @@ import { balancers } from "../features.gen.ts"
 import type { ClusterConfig } from "../schema.ts"
 import type { DryPeer } from "./dry-peers.ts"
 import type { ClusterFacts, PeerFacts } from "./explanation.ts"
-import { counted, plain, shown } from "./shown.ts"
+import { plain, shown } from "./shown.ts"
 
 /** What a cluster answers when it is asked for peers again and again. */
 export interface AskedCluster {
@@ -75,7 +75,7 @@ function pickOf(asked: AskedCluster, peers: readonly DryPeer[], { isHashing, pic
   if (first === undefined) return { pick: null, because: "no peer is available" }
   const open = peers.filter(peer => !peer.resolved).length
   const lastResort = first.isAvailable() ? "" : "none is available and allDown is try; "
-  if (isHashing && open > 0) return { pick: null, because: `the hash is over addresses, and ${counted(open, "name")} of peers are not resolved here` }
+  if (isHashing && open > 0) return { pick: null, because: `the hash is over addresses, and a peer that is a name is not resolved here` }
   if (isHashing) return { pick: picked === "" ? first.name : picked, because: `${lastResort}by its hash${failover(asked)}` }
   if (candidates.length > 1)
     return {

@@ -79,7 +79,7 @@ describe("clusters", () => {
     }
     const offline = await asked(null)
     expect(offline.peers[0]).toMatchObject({ name: "app.test:80", host: "", resolved: false, candidate: true, note: "a name, not resolved here" })
-    expect(offline).toMatchObject({ pick: null, because: "the hash is over addresses, and 1 name of peers are not resolved here" })
+    expect(offline).toMatchObject({ pick: null, because: "the hash is over addresses, and a peer that is a name is not resolved here" })
     const running = await asked([
       { name: "named", peers: [live("192.0.2.5:80", "up", { host: "app.test" }), live("192.0.2.6:80", "down", { host: "app.test" })] },
     ])

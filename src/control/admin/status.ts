@@ -57,6 +57,8 @@ export interface ListenerEntry {
 export interface ClusterEntry {
   readonly name: string
   readonly available: number
+  /** Why names of its peers do not resolve; such a name is no peer. */
+  readonly unresolved: readonly string[]
   readonly peers: readonly PeerEntry[]
 }
 

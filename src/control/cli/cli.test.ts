@@ -212,6 +212,13 @@ describe("terminal", () => {
         ["abc", "d"],
       ]),
     ).toBe("A    LONG\nabc  d\n")
+    expect(
+      table([
+        ["A", "NONE", "C"],
+        ["1", "", "2"],
+        ["", "", "3"],
+      ]),
+    ).toBe("A  C\n1  2\n   3\n")
   })
 })
 
@@ -245,6 +252,7 @@ test("the status as people read it", () => {
       {
         name: "shop",
         available: 0,
+        unresolved: ['"app-2.test" does not resolve: timeout'],
         peers: [
           {
             name: "10.0.0.1:80",
@@ -276,6 +284,7 @@ test("the status as people read it", () => {
     "0 of 1 peers available",
     "10.0.0.1:80 (backup)",
     "app.test",
+    "app-2.test",
     "ejected, 4s left",
   ]) {
     expect(text).toContain(part)

@@ -90,9 +90,7 @@ function clusterRows(label: string, cluster: ClusterFacts, style: Style): string
   const key = cluster.key === null ? "" : ` of ${cluster.key.from} (${cluster.key.note})`
   const head = `cluster ${style.bold(cluster.name)}${cluster.tls ? " over TLS" : ""}, ${cluster.balancer}${key}`
   const pick = cluster.pick === null ? cluster.because : `${style.bold(cluster.pick)}: ${cluster.because}`
-  const named = cluster.peers.some(peer => peer.resolved && peer.host !== "")
-  const cells = [["", "PEER", "FROM", "WEIGHT", "HEALTH", ""], ...cluster.peers.map(peerCells)]
-  const rows = table(named ? cells : cells.map(line => line.filter((_, column) => column !== 2)))
+  const rows = table([["", "PEER", "FROM", "WEIGHT", "HEALTH", ""], ...cluster.peers.map(peerCells)])
   return row(label, head, `→ ${pick}`, ...rows.trimEnd().split("\n"))
 }
 

@@ -65,7 +65,9 @@ function clusterText(cluster: ClusterEntry, style: Style): string {
     String(p.failures),
   ])
   const summary = `cluster ${style.bold(cluster.name)}: ${cluster.available} of ${cluster.peers.length} peers available\n`
-  return summary + (rows.length === 0 ? "" : table([["PEER", "FROM", "WEIGHT", "HEALTH", "AVAILABLE", "IN FLIGHT", "REQUESTS", "FAILURES"], ...rows]))
+  const unresolved = cluster.unresolved.map(reason => `${style.yellow(reason)}\n`).join("")
+  const heading = ["PEER", "FROM", "WEIGHT", "HEALTH", "AVAILABLE", "IN FLIGHT", "REQUESTS", "FAILURES"]
+  return summary + unresolved + (rows.length === 0 ? "" : table([heading, ...rows]))
 }
 
 function size(octets: number): string {

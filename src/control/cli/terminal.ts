@@ -40,16 +40,11 @@ export async function withProgress<T>(terminal: Terminal, what: string, work: Pr
   }
 }
 
-/** Rows as columns, two blanks apart; the first row is the heading. Colour codes must not be in the cells. */
+/** Rows as columns, two blanks apart; the first row is the heading, and a column with nothing below it is left out. No colour codes in the cells. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => (row[column] ?? "").length)))
-  return rows
-    .map(
-      row =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column]!))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("")
+  const [heading = [], ...body] = rows
+  const shown = heading.map((_, column) => column).filter(column => body.some(row => (row[column] ?? "") !== ""))
+  const widths = new Map(shown.map(column => [column, Math.max(...rows.map(row => (row[column] ?? "").length))]))
+  const line = (row: readonly string[]) => shown.map(column => (row[column] ?? "").padEnd(widths.get(column)!)).join("  ")
+  return rows.map(row => `${line(row).trimEnd()}\n`).join("")
 }

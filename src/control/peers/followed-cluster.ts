@@ -1,6 +1,13 @@
 import type { ClusterConfig } from "../../config/index.ts"
 import { ClusterDiscovery, type NameWatchDeps, type PeerEndpoint } from "../../upstream/index.ts"
 
+export interface FollowedEvents {
+  /** Its endpoints are others now. */
+  changed(cluster: FollowedCluster): void
+  /** The look-up of a name goes wrong, or is right again (null). */
+  trouble(host: string, message: string | null): void
+}
+
 /** One cluster whose addresses are followed, from the moment it is staged until it leaves the config. */
 export class FollowedCluster {
   readonly name: string
@@ -8,7 +15,7 @@ export class FollowedCluster {
   readonly key: string
   /** Names among its peers. */
   readonly names: ReadonlySet<string>
-  /** What is wrong with the look-up of a name, by name. */
+  /** What is wrong with the look-up of a name, by name; each text says the name. */
   readonly troubles: ReadonlyMap<string, string>
   endpoints: readonly PeerEndpoint[] = []
   /** Settles when the first list is known. */
@@ -16,19 +23,18 @@ export class FollowedCluster {
   readonly #discovery: ClusterDiscovery
   readonly #stop: () => void
 
-  constructor(
-    name: string,
-    key: string,
-    cluster: ClusterConfig,
-    deps: Omit<NameWatchDeps, "onTrouble">,
-    changed: (cluster: FollowedCluster) => void,
-  ) {
+  constructor(name: string, key: string, cluster: ClusterConfig, deps: Omit<NameWatchDeps, "onTrouble">, told: FollowedEvents) {
     this.name = name
     this.key = key
     this.names = new Set(cluster.peers.filter(peer => peer.path === "").map(peer => peer.host))
     const troubles = new Map<string, string>()
     this.troubles = troubles
-    const onTrouble = (host: string, message: string | null) => void (message === null ? troubles.delete(host) : troubles.set(host, message))
+    const onTrouble = (host: string, message: string | null) => {
+      const before = troubles.has(host)
+      if (message === null) troubles.delete(host)
+      else troubles.set(host, message)
+      if (before !== troubles.has(host)) told.trouble(host, message)
+    }
     this.#discovery = new ClusterDiscovery(cluster.peers, { ...deps, onTrouble })
     let settle = () => {}
     this.settled = new Promise(resolve => {
@@ -38,7 +44,7 @@ export class FollowedCluster {
       this.endpoints = endpoints
       // the first list may come before the trouble behind it is told
       queueMicrotask(settle)
-      changed(this)
+      told.changed(this)
     })
   }
 

@@ -32,7 +32,7 @@ class FakeResolver implements NameResolver {
     this.asked++
     const addresses = this.names.get(name)
     setTimeout(() => {
-      if (addresses === undefined) done({ message: "no such name" }, [], performance.now() + 1000)
+      if (addresses === undefined) done({ message: `"${name}" does not resolve: no such name` }, [], performance.now() + 1000)
       else done(null, addresses, performance.now() + this.lifeMs)
     }, 1)
   }
@@ -46,16 +46,17 @@ function make() {
   const states = PeerStates.create(64, 4)
   const resolver = new FakeResolver()
   const told: [string, string[]][] = []
-  const silent = { debug() {}, info() {}, warn() {}, error() {} }
+  const logged: string[] = []
+  const note = (text: string, fields?: object) => void logged.push(`${text} ${JSON.stringify(fields ?? {})}`)
   const directory = new PeerDirectory({
     states,
     registry: new MetricsRegistry(),
-    log: silent,
+    log: { debug() {}, info: note, warn: note, error: note },
     makeResolver: () => resolver,
     changed: (cluster, peers) => void told.push([cluster, addresses(peers)]),
   })
   directories.push(directory)
-  return { directory, resolver, states, told }
+  return { directory, resolver, states, told, logged }
 }
 
 const addresses = (peers: readonly ResolvedPeer[] | undefined) => (peers ?? []).map(peer => `${peer.address}:${peer.port}`)
@@ -102,11 +103,27 @@ describe("peer directory", () => {
     expect(directory.current["shop"]).toEqual([])
     const again = await directory.stage(config({ shop: { peers: ["late.test:80"] }, more: { peers: ["nowhere.test:80"] } }))
     expect(again.problems[0]).toMatchObject({ where: "clusters.more.peers" })
-    expect(again.problems[0]!.message).toContain("nowhere.test: no such name")
+    expect(again.problems[0]!.message).toContain('"nowhere.test" does not resolve: no such name')
     again.undo()
     resolver.names.set("late.test", ["127.0.0.4"])
     expect(await until(() => told.length > 0, 3000)).toBe(true)
     expect(told.at(-1)).toEqual(["shop", ["127.0.0.4:80"]])
+  })
+
+  test("a name that does not resolve beside others that do is told, once, and again when it does", async () => {
+    const { directory, resolver, logged } = make()
+    const cluster = { peers: ["late.test:80", "127.0.0.2:80"] }
+    const staged = await directory.stage(config({ shop: cluster }))
+    expect([staged.problems, staged.warnings]).toEqual([[], []])
+    staged.commit()
+    const said = (part: string) => logged.filter(line => line.includes(part)).length
+    expect(directory.unresolved("shop")).toEqual(['"late.test" does not resolve: no such name'])
+    expect(await until(() => resolver.asked > 1, 3000)).toBe(true)
+    expect(said("does not resolve; it is asked for again")).toBe(1)
+    resolver.names.set("late.test", ["127.0.0.4"])
+    expect(await until(() => said("a peer's name resolves") === 1, 4000)).toBe(true)
+    expect(directory.unresolved("shop")).toEqual([])
+    expect(addresses(directory.current["shop"]).sort()).toEqual(["127.0.0.2:80", "127.0.0.4:80"])
   })
 
   test("a change of address reaches the workers, also when it falls between staging and commit", async () => {

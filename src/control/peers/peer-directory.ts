@@ -71,6 +71,11 @@ export class PeerDirectory {
     return this.#current
   }
 
+  /** Why names of a live cluster's peers do not resolve; none when all do. */
+  unresolved(cluster: string): string[] {
+    return [...(this.#live.get(cluster)?.troubles.values() ?? [])]
+  }
+
   /** Resolves a config's peers beside the live ones. Clusters that name the same peers are taken over as they are. */
   async stage(config: Config): Promise<StagedPeers> {
     const resolver = this.#resolverFor(config.resolver)
@@ -111,8 +116,14 @@ export class PeerDirectory {
 
   #follow(name: string, key: string, cluster: Config["clusters"][string], resolver: NameResolver): FollowedCluster {
     const deps = { resolver, clock: systemClock, timers: systemTimers, random: this.#random }
-    return new FollowedCluster(name, key, cluster, deps, changed => {
-      if (this.#live.get(name) === changed) this.#update(changed)
+    return new FollowedCluster(name, key, cluster, deps, {
+      changed: of => {
+        if (this.#live.get(name) === of) this.#update(of)
+      },
+      trouble: (host, message) => {
+        if (message === null) this.#parts.log.info("a peer's name resolves", { cluster: name, name: host })
+        else this.#parts.log.warn("a peer's name does not resolve; it is asked for again and again", { cluster: name, reason: message })
+      },
     })
   }
 
@@ -217,7 +228,7 @@ export class PeerDirectory {
 
 function unresolvedOf(cluster: FollowedCluster): ReloadProblem[] {
   if (cluster.endpoints.length > 0) return []
-  const reasons = [...cluster.troubles].map(([name, message]) => `${name}: ${message}`)
+  const reasons = [...cluster.troubles.values()]
   const why = reasons.length === 0 ? [...cluster.names].join(", ") : reasons.join("; ")
   return [{ where: `clusters.${cluster.name}.peers`, message: `no name of this cluster resolves (${why})`, expected: "" }]
 }
