@@ -12,7 +12,7 @@ import { until } from "../../support/wait.ts"
 
 const authority = new Authority()
 const site = authority.issue(["a.test"])
-const [plain, secure, few] = (await freePorts(3)) as [number, number, number]
+const [plain, secure, few, dual] = (await freePorts(4)) as [number, number, number, number]
 const upstream = await recorder()
 const proxyProtocol = { from: ["127.0.0.1", "127.0.0.8/29"] }
 const timeouts = { handshake: "300ms" }
@@ -21,6 +21,7 @@ const proxy = await startBothways({
   workers: 2,
   listeners: {
     plain: { bind: `0.0.0.0:${plain}`, proxyProtocol, timeouts },
+    dual: { bind: `:${dual}`, proxyProtocol, timeouts },
     secure: { bind: `127.0.0.1:${secure}`, proxyProtocol, timeouts, tls },
     few: { bind: `127.0.0.1:${few}`, proxyProtocol, limits: { connectionsPerClientMax: 2 } },
   },
@@ -81,6 +82,10 @@ describe("a header from an address that is trusted names the client", () => {
     expect(upstream.requests.pop()!.fields["x-forwarded-for"]).toBe("127.0.0.1")
     expect(await clientAfter("PROXY TCP4 203.0.113.77 198.51.100.1 4711 443\r\n")).toBe("203.0.113.77")
     await until(() => proxy.log().some(line => line.client === "203.0.113.77"))
+  })
+  test("on a socket of both families an IPv4 address is one", async () => {
+    expect(await clientAfter("PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n", dual)).toBe("203.0.113.7")
+    expect(await clientAfter("", dual, "127.0.0.2")).toBe("127.0.0.2")
   })
   test("holds for every request of the connection", async () => {
     using client = await rawClient(plain)

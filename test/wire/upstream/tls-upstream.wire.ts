@@ -19,6 +19,7 @@ const [app, two, literal, wildcard] = [["app.test"], ["two.test"], ["127.0.0.1"]
 ]
 const [expired, selfMade, other] = [authority.issue(["localhost"], 0), strangers.issue(["localhost"]), authority.issue(["other.test"])]
 const own = authority.issue(["bothways"])
+const localhost = authority.issue(["localhost"])
 const stranger = strangers.issue(["mallory"])
 
 const [port, byName, byAddress, expiredAt, selfMadeAt, otherAt, wildAt, asksAt, oldAt, newAt] = (await freePorts(10)) as number[] as [
@@ -182,4 +183,35 @@ describe("a certificate of our own", () => {
       expect([status, body.includes("SSL certificate")]).toEqual([400, true])
     }
   })
+})
+
+describe("an https URL in a forward request", () => {
+  test("is fetched over TLS, checked against the authorities of the system, with the name of the URL", async () => {
+    const [believing, doubting] = (await freePorts(2)) as [number, number]
+    const start = (at: number, env: Record<string, string>) =>
+      startBothways(
+        {
+          listeners: { egress: { bind: `127.0.0.1:${at}`, forward: { privateRanges: "allow" } } },
+          routes: [{ match: {}, to: { origin: {} } }],
+        },
+        { env },
+      )
+    await using _first = await start(believing, { SSL_CERT_FILE: authority.ca.certFile })
+    await using second = await start(doubting, {})
+    const fetched = async (at: number, host: string): Promise<ResponseMessage> => {
+      using client = await rawClient(at)
+      client.send(`GET https://${host}/ HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+      return await client.response()
+    }
+    expect((await fetched(believing, `127.0.0.1:${byAddress}`)).body.split("|").slice(0, 2)).toEqual(["", "TLSv1.3"])
+    const named = (await freePorts(1))[0]!
+    await using _site = await startNginx(named, tlsServer(named, localhost))
+    expect((await fetched(believing, `localhost:${named}`)).body.split("|")[0]).toBe("localhost")
+    for (const host of [`localhost:${otherAt}`, `localhost:${expiredAt}`, `localhost:${selfMadeAt}`]) {
+      const { status, body } = await fetched(believing, host)
+      expect([host, status, body.includes("upstream.tls-failed")]).toEqual([host, 502, true])
+    }
+    expect((await fetched(doubting, `127.0.0.1:${byAddress}`)).status).toBe(502)
+    await until(() => second.program.stderr.includes("the TLS handshake with a peer failed"))
+  }, 20_000)
 })
