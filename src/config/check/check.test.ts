@@ -73,6 +73,41 @@ describe("forward listeners", () => {
   })
 })
 
+describe("requests that go in a circle", () => {
+  const circle = (bind: string, peer: string, route = "to: { cluster: a }") =>
+    said(`listeners: { web: { bind: '${bind}' } }\nclusters: { a: { peers: ['10.9.9.9:1', '${peer}'] } }\nroutes: [ { ${route} } ]\n`)
+  test.each([
+    [":80", "127.0.0.1:80"],
+    [":80", "localhost:80"],
+    ["[::1]:80", "localhost:80"],
+    ["0.0.0.0:80", "127.0.0.9:80"],
+    ["127.0.0.1:80", "127.0.0.1:80"],
+    ["unix:/run/a.sock", "unix:/run/a.sock"],
+  ])("a listener at %s and its peer %s", (bind, peer) =>
+    expect(circle(bind, peer)).toEqual([
+      'warning clusters.a.peers[1]: this is the listener "web" itself, and the route "route-1" sends its requests here: they go in a circle',
+    ]),
+  )
+  test.each([
+    [":80", "127.0.0.1:81"],
+    ["127.0.0.1:80", "127.0.0.2:80"],
+    ["0.0.0.0:80", "[::1]:80"],
+    [":80", "192.0.2.1:80"],
+    [":80", "a.test:80"],
+    ["unix:/run/a.sock", "127.0.0.1:80"],
+  ])("but not %s and %s", (bind, peer) => expect(circle(bind, peer)).toEqual([]))
+  test("a parent proxy", () =>
+    expect(
+      said(
+        "listeners: { out: { bind: '127.0.0.1:1', forward: true } }\nclusters: { up: { peers: ['127.0.0.1:1'] } }\nroutes: [ { to: { origin: { via: up } } } ]\n",
+      ),
+    ).toEqual([expect.stringContaining('clusters.up.peers[0]: this is the listener "out" itself')]))
+  test("not from another listener", () => {
+    const text = `${two}clusters: { inner: { peers: ['127.0.0.1:2'] } }\nroutes: [ { match: { listener: a }, to: { cluster: inner } }, { ${answer} } ]\n`
+    expect(said(text)).toEqual([])
+  })
+})
+
 describe("one slip does not hide another", () => {
   test("names in a broken entry are known", () => {
     const text =

@@ -1,4 +1,5 @@
 import type { Finding } from "../problem.ts"
+import { checkCircles } from "./circles.ts"
 import { checkFiles } from "./files.ts"
 import { checkForward } from "./forward.ts"
 import { checkListeners } from "./listeners.ts"
@@ -7,7 +8,7 @@ import { checkReferences } from "./references.ts"
 import type { Check, Subject } from "./subject.ts"
 import { checkValues } from "./values.ts"
 
-const checks: readonly Check[] = [checkListeners, checkReferences, checkForward, checkReach, checkValues, checkFiles]
+const checks: readonly Check[] = [checkListeners, checkReferences, checkForward, checkReach, checkCircles, checkValues, checkFiles]
 
 /** Everything that the schema cannot see because it lies between two places of the config, or outside of it. */
 export function checkConfig(subject: Subject): Finding[] {
