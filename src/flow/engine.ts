@@ -171,7 +171,9 @@ export function responseHeadCame(x: Exchange): void {
   x.headAt = x.pump.now()
   resume(x, NEXT)
   // A response filter waits: the body must wait too. Not so when another attempt has begun meanwhile.
-  if (up !== null && x.up === up && !x.headSent) up.pauseBody()
+  if (up === null || x.up !== up || x.headSent) return
+  x.pump.headWaits = true
+  up.pauseBody()
 }
 
 export function upFaulted(x: Exchange, fault: Fault): void {

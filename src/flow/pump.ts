@@ -33,6 +33,8 @@ export class Pump {
   requestEnded = false
   requestTrailers = ""
   held: Uint8Array[] | null = null
+  /** The head waits for a response filter: when it leaves, the upstream's turn, whose end would flush it, is long over. */
+  headWaits = false
   responseDone = false
   responseTrailers = ""
   /** Deadlines of the whole exchange and of the wait for 100 (Continue), made when first needed. */
@@ -52,6 +54,7 @@ export class Pump {
     this.requestEnded = false
     this.requestTrailers = ""
     this.held = null
+    this.headWaits = false
     this.responseDone = false
     this.responseTrailers = ""
     this.continued = false
@@ -189,6 +192,7 @@ export function deliverHeld(x: Exchange): boolean {
     x.down!.sendEnd(pump.responseTrailers)
     return true
   }
+  if (pump.headWaits) full = !x.down!.flush() || full
   if (!full && x.up !== null) x.up.resumeBody()
   return false
 }

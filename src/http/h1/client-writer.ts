@@ -38,6 +38,8 @@ export abstract class ClientWriter extends WireBoth {
     this.times = times
     this.requestDone = false
     this.answering = false
+    // Until now the pool timed how long it was idle.
+    this.disarm()
     this.begin(m)
     const fields = m.request
     let extra = ""
@@ -91,7 +93,7 @@ export abstract class ClientWriter extends WireBoth {
 
   resumeBody(): void {
     if (!this.readPaused || this.closed) return
-    this.arm(this.times.idle)
+    if (this.state === BODY) this.arm(this.times.idle)
     this.resumeReading()
   }
 }

@@ -286,7 +286,9 @@ export class ClientConnection extends ClientWriter implements WireHandler, Upstr
     this.endTimer()
     const ahead = this.ahead
     this.ahead = null
-    return new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
+    const tunnel = new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
+    tunnel.inherit(false, this.broken)
+    return tunnel
   }
 
   tunnelGone(): void {

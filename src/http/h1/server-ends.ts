@@ -35,9 +35,13 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
     this.lost(FAULT.aborted)
   }
 
+  /** What is kept beyond this turn must not lie in lent memory. */
+  protected owned(chunk: Buffer): Buffer {
+    return this.lent ? Buffer.from(chunk) : chunk
+  }
+
   protected keepAhead(chunk: Buffer): void {
-    const own = this.lent ? Buffer.from(chunk) : chunk
-    this.ahead = this.ahead === null ? own : Buffer.concat([this.ahead, own])
+    this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
     this.pauseReading()
   }
 
@@ -50,6 +54,7 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
     this.ahead = null
     this.closed = true
     this.tunnel = new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
+    this.tunnel.inherit(this.halfClosed, this.broken)
     return this.tunnel
   }
 
@@ -104,8 +109,11 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
 
   /** Closes a connection that waits for a request; others finish theirs and then close. */
   closeIdle(): void {
-    if (this.state === HEAD && this.m === null && this.ahead === null) this.shut(false)
-    else this.keepAlive = this.headSent ? this.keepAlive : false
+    if (this.state === HEAD && this.m === null && this.ahead === null) {
+      // An answer may still wait for the client to take it.
+      if (this.blocked) this.closeGently()
+      else this.shut(false)
+    } else this.keepAlive = this.headSent ? this.keepAlive : false
   }
 
   /** Cuts whatever is under way. */

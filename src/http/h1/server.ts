@@ -4,6 +4,7 @@ import type { ConnectionInfo, Wire, WireHandler } from "../../net/index.ts"
 import { BODY_CHUNKED, BODY_NONE, type Message } from "../message.ts"
 import { NAME } from "../names.ts"
 import type { Downstream } from "../sides.ts"
+import { skipEmptyLines } from "./empty-lines.ts"
 import { connection as options, stripHopByHop } from "./hop-by-hop.ts"
 import { BODY_BAD, BODY_MORE, RequestBody } from "./request-body.ts"
 import { INCOMPLETE, parseRequestHead, REFUSED, refusal } from "./request-head.ts"
@@ -15,8 +16,6 @@ const SMALL_HEAD = 4096
 const PROBE_MS = 50
 /** Octets of a request body that are read and dropped after the answer, to keep the connection. */
 const DISCARD_BYTES_MAX = 256 * 1024
-/** Empty lines before a request line that are forgiven. */
-const CRLF_SKIP_MAX = 4
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
 
@@ -69,6 +68,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
       return
     }
     const all = Buffer.concat([ahead, chunk])
+    this.ahead = null
     // No line ended, so no head did: a client that drips must not have its head parsed once an octet.
     if (chunk.indexOf(LINE_FEED) < 0 && all.length <= this.hooks.limits.headBytesMax) this.ahead = all
     else this.readHeads(all)
@@ -82,28 +82,28 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     this.readBody(chunk, 0)
   }
 
-  /** Takes as many whole heads from the buffer as can be served now. */
+  /** Takes as many whole heads from the buffer as can be served now: none while an answer waits for the client to take it. */
   private readHeads(buffer: Buffer): void {
     assert(!this.parsing, "one reader at a time")
     this.parsing = true
     let rest: Buffer | null = buffer
-    while (rest !== null && this.state === HEAD) rest = this.readHead(rest)
+    while (rest !== null && this.state === HEAD && !this.blocked) rest = this.readHead(rest)
     this.parsing = false
-    if (rest !== null && this.state === ANSWERING) this.keepAhead(rest)
+    if (rest !== null && (this.state === ANSWERING || this.state === HEAD)) this.keepAhead(rest)
     if (this.halfClosed) this.endOfRequests()
   }
 
   /** The client has closed its half and all that came before has been read: what is not whole will never be. */
   private endOfRequests(): void {
     if (this.state === BODY) this.lost(FAULT.aborted)
-    if (this.state !== HEAD) return
+    if (this.state !== HEAD || (this.blocked && this.ahead !== null)) return
     this.dropPartial()
     this.closeGently()
   }
 
   /** One head; returns what is left, or null when nothing is. */
   private readHead(buffer: Buffer): Buffer | null {
-    const start = this.skipLineEnds(buffer)
+    const start = skipEmptyLines(buffer)
     this.ahead = null
     if (start === buffer.length) return null
     if (start === buffer.length - 1 && buffer[start] === CARRIAGE_RETURN) {
@@ -138,13 +138,6 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     }
     this.ahead = start === 0 ? buffer : buffer.subarray(start)
     return null
-  }
-
-  /** Empty lines before a request line are no request (RFC 9112 section 2.2). */
-  private skipLineEnds(buffer: Buffer): number {
-    let at = 0
-    while (at < CRLF_SKIP_MAX * 2 && at + 1 < buffer.length && buffer[at] === 13 && buffer[at + 1] === 10) at += 2
-    return at
   }
 
   private headRead(m: Message, buffer: Buffer, bodyStart: number): Buffer | null {
@@ -215,7 +208,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
   }
 
   private bodyRead(buffer: Buffer, at: number): Buffer | null {
-    const rest = at < buffer.length ? buffer.subarray(at) : null
+    const rest = at < buffer.length ? this.owned(buffer.subarray(at)) : null
     const trailers = this.body!.trailers()
     if (trailers === null) {
       this.bodyFault(FAULT.malformed)
@@ -239,6 +232,8 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
   private bodyFault(fault: Fault): void {
     const m = this.m
     this.keepAlive = false
+    // There is more to come, which would meet a closed socket and destroy the reply.
+    this.lastByClient = false
     if (m === null) {
       this.closeGently()
       return
@@ -290,12 +285,18 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
       return
     }
     this.nextRequest()
+    this.readAhead()
+  }
+
+  /** Goes on with what was read ahead, and reads on when there is room. */
+  private readAhead(): void {
     const ahead = this.ahead
+    if (this.state === HEAD && this.blocked) return
     if (ahead !== null && !this.parsing) {
       this.ahead = null
       this.readHeads(ahead)
     }
-    if (this.state === HEAD || (this.state === BODY && !this.bodyPaused)) this.resumeReading()
+    if ((this.state === HEAD && !this.blocked) || (this.state === BODY && !this.bodyPaused)) this.resumeReading()
   }
 
   private nextRequest(): void {
@@ -329,11 +330,14 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
       this.linger()
       return
     }
-    if (this.m !== null) {
+    if (this.state === HEAD) {
+      this.arm(this.hooks.timeouts.idle)
+      this.readAhead()
+    } else if (this.m !== null) {
       if (this.state === BODY && !this.bodyPaused) this.arm(this.hooks.timeouts.body)
       else this.disarm()
       this.m.onDownDrain()
-    } else if (this.state === HEAD) this.arm(this.hooks.timeouts.idle)
+    }
   }
 
   onEnd(_wire: Wire): void {
@@ -344,6 +348,8 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     }
     switch (this.state) {
       case HEAD:
+        // What waits for the client to take its answers is served before it ends.
+        if (this.blocked && this.ahead !== null) return
         this.dropPartial()
         this.closeGently()
         return

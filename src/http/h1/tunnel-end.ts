@@ -17,6 +17,8 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
   private idleMs = 0
   private finished = false
   private ended = false
+  /** The receiver wants nothing more for now. */
+  private heldBack = false
 
   /** `ahead`: octets read before the tunnel began; `unsent`: what the connection still owes the peer. */
   constructor(wire: Wire, time: Time, ahead: Uint8Array | null, unsent: Uint8Array | null, former: TunnelOwner | null) {
@@ -33,15 +35,27 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
     this.flush()
   }
 
+  /** What happened to the connection before its tunnel began: the peer closed its half, or a write met its reset. */
+  inherit(ended: boolean, broken: boolean): void {
+    this.ended = ended
+    if (broken) this.writeFailed()
+  }
+
   start(receiver: TunnelReceiver, idleMs: number): void {
     assert(this.receiver === null, "a tunnel starts once")
+    if (this.closed) {
+      // It did not live to see this.
+      receiver.onTunnelClose(this)
+      return
+    }
     this.receiver = receiver
     this.idleMs = idleMs
     this.arm(idleMs)
     const ahead = this.ahead
     this.ahead = null
     if (ahead !== null && ahead.length > 0) receiver.onTunnelData(this, ahead)
-    if (!this.closed) this.resumeReading()
+    if (this.ended) receiver.onTunnelEnd(this)
+    if (!this.closed && !this.heldBack) this.resumeReading()
   }
 
   write(chunk: Uint8Array): boolean {
@@ -63,10 +77,12 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
   }
 
   pause(): void {
+    this.heldBack = true
     this.pauseReading()
   }
 
   resume(): void {
+    this.heldBack = false
     if (!this.closed) this.resumeReading()
   }
 
@@ -109,9 +125,12 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
   }
 
   onEnd(_wire: Wire): void {
+    if (this.broken) {
+      this.abort()
+      return
+    }
     this.ended = true
     if (this.receiver !== null) this.receiver.onTunnelEnd(this)
-    else if (!this.closed) this.wire.terminate()
     if (this.finished && !this.blocked && !this.closed) this.wire.end()
   }
 

@@ -6,6 +6,8 @@ import { WireOut } from "./wire-out.ts"
 const BULK_BYTES = 64 * 1024
 /** Octets that one connection may have in one turn before others are served. */
 const TURN_BYTES_MAX = 4 * 1024 * 1024
+/** Somebody in this thread uses lent octets. There is one piece of memory: whoever else reads now would write over them. */
+let lending = false
 
 /**
  * Both halves of a connection. Reading is held back as long as `readPaused`, and large bodies are read ahead of the events:
@@ -50,20 +52,33 @@ export abstract class WireBoth extends WireOut {
 
   private pull(): void {
     if (this.pulling) return
+    if (lending) {
+      this.tellWire()
+      return
+    }
+    lending = true
     this.pulling = true
+    try {
+      this.readLentOctets()
+    } finally {
+      this.pulling = false
+      lending = false
+      this.tellWire()
+    }
+  }
+
+  private readLentOctets(): void {
     let left = TURN_BYTES_MAX
     while (left > 0 && !this.readPaused && !this.closed && this.takesLent()) {
       const chunk = readLent(this.wire)
-      if (chunk === null) break
+      if (chunk === null) return
       if (chunk === BROKEN) {
         this.onBroken()
-        break
+        return
       }
       left -= chunk.length
       this.onLent(chunk)
     }
-    this.pulling = false
-    this.tellWire()
   }
 
   private tellWire(): void {

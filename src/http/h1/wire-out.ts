@@ -145,7 +145,7 @@ export abstract class WireOut implements TimerOwner {
   }
 
   /** We are in the middle of somebody's turn: the timer's next one ends the connection. */
-  private writeFailed(): void {
+  protected writeFailed(): void {
     if (this.broken) return
     this.broken = true
     this.time.wheel.schedule(this.timer, this.time.clock.now())
