@@ -35,7 +35,8 @@ function checkListener(subject: Subject, name: string, listener: ListenerConfig)
   if (origins.length === 0 && subject.whole)
     findings.push(warning(at, `no route of this listener has the destination origin, so it forwards nothing`, "key"))
   if (!isOpen(listener.bind)) return findings
-  if (listener.forward!.auth === null && origins.some(route => !isRestricted(route))) {
+  const certified = listener.tls?.clientCertificates?.mode === "required"
+  if (listener.forward!.auth === null && !certified && origins.some(route => !isRestricted(route))) {
     findings.push(
       warning(at, "an open proxy: anybody who reaches this address can use it. Bind it to loopback, give it `auth`, or match `client` ranges", "key"),
     )
@@ -53,7 +54,7 @@ function checkListener(subject: Subject, name: string, listener: ListenerConfig)
 
 /** Something in the route asks who the client is. */
 function isRestricted(route: RouteConfig): boolean {
-  const asks = /(?:^|-)(?:acl|allow|auth|client|ip|user)(?:-|$)/
+  const asks = /(?:^|-)(?:acl|allow|auth|certificate|client|ip|user)(?:-|$)/
   return (
     route.match.when !== null ||
     route.match.rules.some(rule => rule.name === "client") ||

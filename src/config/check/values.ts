@@ -1,14 +1,14 @@
 import { type Finding, valueAt } from "../problem.ts"
 import type { ClusterConfig } from "../schema.ts"
 import { isLoopback } from "../schema/address.ts"
-import { error, type Subject, warning } from "./subject.ts"
+import { error, listenersOf, type Subject, warning } from "./subject.ts"
 
 /** Values that are each valid and do not go together. */
 export function checkValues(subject: Subject): Finding[] {
   const { config } = subject
   const findings = Object.entries(config.clusters).flatMap(([name, cluster]) => checkCluster(name, cluster))
   if (config.resolver.ttlMin > config.resolver.ttlMax) findings.push(error(["resolver", "ttlMin"], "ttlMin is longer than ttlMax"))
-  return [...findings, ...checkAdmin(subject), ...checkCaches(subject)]
+  return [...findings, ...checkAdmin(subject), ...checkCaches(subject), ...checkCertificateFilters(subject)]
 }
 
 function checkCluster(name: string, cluster: ClusterConfig): Finding[] {
@@ -44,4 +44,23 @@ function checkCaches({ raw }: Subject): Finding[] {
   const caches = valueAt(raw, ["caches"])
   const some = typeof caches === "object" && caches !== null && Object.keys(caches).length > 0
   return some ? [warning(["caches"], "the cache engine passes everything for now: nothing is stored and every request goes upstream", "key")] : []
+}
+
+/** Who is never asked for a certificate never shows one. */
+function checkCertificateFilters(subject: Subject): Finding[] {
+  const { config, routeIndex } = subject
+  return config.routes.flatMap((route, i) => {
+    const at = route.filters.findIndex(use => use.inline === null && use.name === "require-certificate")
+    const silent = listenersOf(subject, route).filter(
+      name => config.listeners[name]?.tls?.clientCertificates == null && Object.hasOwn(config.listeners, name),
+    )
+    if (at < 0 || silent.length === 0) return []
+    const names = silent.map(name => JSON.stringify(name)).join(", ")
+    return [
+      warning(
+        ["routes", routeIndex[i]!, "filters", at],
+        `no client gets through on ${names}: a listener asks for certificates when it has tls.clientCertificates`,
+      ),
+    ]
+  })
 }

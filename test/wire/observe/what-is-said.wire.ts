@@ -80,9 +80,9 @@ describe("the line of the log", () => {
     expect(rest.fault).toBeUndefined()
     expect(Math.abs(Date.parse(time as string) - Date.now())).toBeLessThan(60_000)
     for (const [name, value, from, to] of [
-      ["durationMs", durationMs, slowMs - 10, slowMs + 500],
-      ["waitMs", waitMs, slowMs - 10, slowMs + 500],
-      ["connectMs", connectMs, 0, 100],
+      ["durationMs", durationMs, slowMs - 10, slowMs + 3000],
+      ["waitMs", waitMs, slowMs - 10, slowMs + 3000],
+      ["connectMs", connectMs, 0, 2000],
     ] as const) {
       expect([name, (value as number) >= from, (value as number) <= to]).toEqual([name, true, true])
     }
