@@ -160,7 +160,7 @@ describe("consistent hash", () => {
     for (let key = 0; key < 60; key++) before.push(await ask(client, field(key)))
     const lost = before[0]!
     await own.get("moved")![lost]!.close()
-    await until(async () => (await available("moved")) === 3)
+    await until(async () => (await up("moved")) === 3)
     let moved = 0
     for (let key = 0; key < 60; key++) {
       const home = await ask(client, field(key))
@@ -171,9 +171,10 @@ describe("consistent hash", () => {
   })
 })
 
-async function available(name: string): Promise<number> {
-  const status = (await (await proxy.ask("/status")).json()) as { clusters: { name: string; available: number }[] }
-  return status.clusters.find(cluster => cluster.name === name)!.available
+/** Peers of a cluster that probes say are up. */
+async function up(name: string): Promise<number> {
+  const status = (await (await proxy.ask("/status")).json()) as { clusters: { name: string; peers: { health: string }[] }[] }
+  return status.clusters.find(cluster => cluster.name === name)!.peers.filter(peer => peer.health === "up").length
 }
 
 test("a backup serves while no primary can, and no longer", async () => {
@@ -183,10 +184,10 @@ test("a backup serves while no primary can, and no longer", async () => {
   await primary!.close()
   // Before the probe knows: refused, and repeated at the backup.
   expect(await tally("backup", 6)).toEqual([0, 6, 0, 0])
-  await until(async () => (await available("backup")) === 1)
+  await until(async () => (await up("backup")) === 1)
   expect(await tally("backup", 6)).toEqual([0, 6, 0, 0])
   const again = await scriptedServer(serve(0), { port })
   own.get("backup")![0] = again
-  await until(async () => (await available("backup")) === 2)
+  await until(async () => (await up("backup")) === 2)
   expect(await tally("backup", 6)).toEqual([6, 0, 0, 0])
 })
