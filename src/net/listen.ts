@@ -32,6 +32,7 @@ export interface ListenOptions {
 }
 
 export interface Listening {
+  readonly bind: Bind
   /** The port, also when the system picked it; 0 on a Unix socket. */
   readonly port: number
   /** Descriptor of the listening socket. */
@@ -62,12 +63,13 @@ export function listen(options: ListenOptions, acceptor: Acceptor): Listening {
 }
 
 function listeningOn(native: NativeListener, options: ListenOptions, point: AcceptPoint, unfollow: (() => void) | null): Listening {
-  const { bind, fd } = options
+  const { bind } = options
   const port = native.port ?? ("path" in bind ? 0 : bind.port)
   let stopped = false
   return {
+    bind,
     port,
-    fd: fd ?? native.fd,
+    fd: native.fd,
     limit(limits: ConnectionLimits): void {
       assert(point.limits !== null, "what is open was counted")
       point.limits = limits

@@ -2,6 +2,7 @@ import { CidrSet } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
 import {
   type Bind,
+  bindText,
   type CertificateStanding,
   CertificateStore,
   ConnectionLimits,
@@ -17,9 +18,18 @@ export type MakeRuntime = (name: string, index: number, config: ListenerConfig) 
 /** Listeners that a snapshot needs and that are bound already, waiting for commit or discard. */
 export interface PreparedListeners {
   readonly runtimes: ReadonlyMap<string, ListenerRuntime>
-  /** Bound for this snapshot; the others are the live ones. */
+  /** Made for this snapshot; the others are the live ones. */
   readonly fresh: readonly ListenerRuntime[]
+  readonly handovers: readonly Handover[]
   readonly limits: LimitsByListener
+}
+
+/** A socket that another listener accepts from already, for one whose settings differ. */
+interface Handover {
+  readonly from: Listening
+  /** Accepts with the new settings from then on: from the same socket, so that nobody who waits in its queue is lost. */
+  readonly take: (fd: number | undefined) => Listening | null
+  readonly to: ListenerRuntime
 }
 
 /** The listeners of one worker over reloads: an unchanged address keeps its socket. */
@@ -41,6 +51,7 @@ export class ListenerSet {
   prepare(snapshot: Snapshot, limits: LimitsByListener): PreparedListeners {
     const runtimes = new Map<string, ListenerRuntime>()
     const fresh: ListenerRuntime[] = []
+    const handovers: Handover[] = []
     try {
       Object.entries(snapshot.config.listeners).forEach(([name, config], index) => {
         const old = this.live.get(name)
@@ -58,32 +69,40 @@ export class ListenerSet {
         runtime.certificates?.watch()
         const counter = this.counterOf(count)
         for (const bind of config.bind) {
-          const listening = this.bind(bind, config, runtime, counter)
-          if (listening !== null) runtime.listening.push(listening)
+          const take = (fd?: number): Listening | null => this.bind(bind, config, runtime, { counter, fd })
+          const from = this.socketAt(bind)
+          if (from !== undefined) handovers.push({ from, take, to: runtime })
+          else push(runtime, take())
         }
       })
     } catch (error) {
       for (const runtime of fresh) runtime.retire()
       throw error
     }
-    return { runtimes, fresh, limits }
+    return { runtimes, fresh, limits, handovers }
+  }
+
+  /** The socket that has this address now. That of a Unix socket goes with its listener. */
+  private socketAt(bind: Bind): Listening | undefined {
+    if ("path" in bind) return undefined
+    const text = bindText(bind)
+    return [...this.live.values()].flatMap(runtime => runtime.listening).find(listening => bindText(listening.bind) === text)
   }
 
   private counterOf(count: LimitsByListener[string] | undefined): ConnectionLimits | null {
     return count === undefined ? null : new ConnectionLimits(count.memory, count.options, this.worker)
   }
 
-  private bind(bind: Bind, config: ListenerConfig, runtime: ListenerRuntime, limits: ConnectionLimits | null): Listening | null {
+  private bind(bind: Bind, config: ListenerConfig, runtime: ListenerRuntime, { counter, fd }: Place): Listening | null {
     if ("path" in bind && this.worker !== 0) return null
     const prefaceFrom = config.proxyProtocol === null ? null : CidrSet.parse(config.proxyProtocol.from)
     const { time, certificates } = runtime
-    return listen(
-      { bind, time, reusePort: !("path" in bind), handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits },
-      runtime,
-    )
+    const settings = { bind, time, handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits: counter }
+    return listen({ ...settings, reusePort: !("path" in bind), ...(fd === undefined ? {} : { fd }) }, runtime)
   }
 
   commit(prepared: PreparedListeners, snapshot: Snapshot): void {
+    for (const handover of prepared.handovers) push(handover.to, accept(handover))
     for (const [name, old] of this.live) if (prepared.runtimes.get(name) !== old) this.retire(old)
     for (const [name, runtime] of prepared.runtimes) {
       runtime.swap(snapshot)
@@ -135,6 +154,24 @@ export class ListenerSet {
   refreshCertificates(): void {
     for (const runtime of this.live.values()) runtime.certificates?.refresh()
   }
+}
+
+interface Place {
+  readonly counter: ConnectionLimits | null
+  readonly fd: number | undefined
+}
+
+/** Where a descriptor cannot be shared, a socket beside the old one has to do. */
+function accept({ from, take }: Handover): Listening | null {
+  try {
+    return take(from.fd)
+  } catch {
+    return take(undefined)
+  }
+}
+
+function push(runtime: ListenerRuntime, listening: Listening | null): void {
+  if (listening !== null) runtime.listening.push(listening)
 }
 
 function tlsOptions(tls: NonNullable<ListenerConfig["tls"]>): TlsListenOptions {
