@@ -96,10 +96,10 @@ class Listener extends Exchange {
   }
 }
 
-/** Where the input is cut into segments: after these octets. */
+/** Where the input is cut into segments: nowhere, behind each octet, or behind these. */
 export type Cuts = "whole" | "octets" | readonly number[]
 
-function* pieces(bytes: string, cuts: Cuts): Generator<string> {
+export function* pieces(bytes: string, cuts: Cuts): Generator<string> {
   if (cuts === "whole") yield bytes
   else if (cuts === "octets") yield* bytes
   else {

@@ -202,6 +202,28 @@ describe("attempts", () => {
   })
 })
 
+describe("answers that are more than was asked for", () => {
+  test("a connection with octets behind its answer serves nobody else", () => {
+    for (const answer of [OK, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", `${OK.slice(0, -2)}o`]) {
+      story({}, world => {
+        const { client, upstream } = under(world)
+        const late = answer.endsWith("\r\n\r\no")
+        upstream.deliver(late ? answer : `${answer}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison`)
+        if (late) upstream.deliver("kHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
+        expect([upstream.closed, client.sent.includes("poison")]).toEqual([true, false])
+      })
+    }
+  })
+  test("an idle connection that says something is closed", () => {
+    story({}, world => {
+      const { upstream } = under(world)
+      upstream.deliver(OK)
+      upstream.deliver(OK)
+      expect([upstream.closed, world.cluster.counts().idle]).toEqual([true, 0])
+    })
+  })
+})
+
 describe("bodies", () => {
   const POST = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"
   test("a long upload that never stops is nobody's silence", () => {

@@ -30,8 +30,8 @@ export function field(message: StrictMessage, name: string): string | undefined 
   return message.fields.find(([key]) => key === name)?.[1]
 }
 
-/** Reads the request at `at`. */
-export function readRequest(text: string, at = 0): Reading {
+/** Reads the request at `at`. `extensions`: chunk extensions are taken and dropped; what we send ourselves has none. */
+export function readRequest(text: string, at = 0, extensions = false): Reading {
   return attempt(() => {
     const head = headAt(text, at)
     if (head === PARTIAL) return null
@@ -40,11 +40,11 @@ export function readRequest(text: string, at = 0): Reading {
     if (head.start.endsWith("1.1") && hosts.length !== 1) bad(`${hosts.length} Host fields`)
     const framing = explicitFraming(head.fields) ?? "none"
     return { head, framing, start: { method: method!, target: target!, status: 0 } }
-  }, text)
+  }, text, false, extensions)
 }
 
 /** Reads the response at `at` to a request with this method. `ended`: the connection has ended behind the text. */
-export function readResponse(text: string, at: number, method: string, ended: boolean): Reading {
+export function readResponse(text: string, at: number, method: string, ended: boolean, extensions = false): Reading {
   return attempt(
     () => {
       const head = headAt(text, at)
@@ -55,6 +55,7 @@ export function readResponse(text: string, at: number, method: string, ended: bo
     },
     text,
     ended,
+    extensions,
   )
 }
 
@@ -74,13 +75,13 @@ function bad(why: string): never {
   throw new Bad(why)
 }
 
-function attempt(parse: () => Parsed | null, text: string, ended = false): Reading {
+function attempt(parse: () => Parsed | null, text: string, ended: boolean, extensions: boolean): Reading {
   try {
     const parsed = parse()
     if (parsed === null) return { is: "partial", body: null, head: null }
     const { head, framing, start } = parsed
     const base = { ...start, start: head.start, fields: head.fields, framing }
-    const body = bodyAt(text, head, framing, ended)
+    const body = framing === "chunked" ? chunksAt(text, head.end, extensions) : bodyAt(text, head, framing, ended)
     if (!body.whole) return { is: "partial", body: body.body, head: { ...base, body: "", trailers: "" } }
     return { is: "whole", message: { ...base, body: body.body, trailers: body.trailers }, end: body.end }
   } catch (error) {
@@ -126,19 +127,23 @@ interface Body {
 }
 
 function bodyAt(text: string, head: Head, framing: StrictMessage["framing"], ended: boolean): Body {
-  if (framing === "chunked") return chunksAt(text, head.end)
   if (framing === "close") return { body: text.slice(head.end), trailers: "", whole: ended, end: text.length }
   const length = framing === "length" ? Number(head.fields.find(([name]) => name === "content-length")![1]) : 0
   const body = text.slice(head.end, head.end + length)
   return { body, trailers: "", whole: body.length === length, end: head.end + length }
 }
 
-function chunksAt(text: string, at: number): Body {
+const SIZE = /^[0-9a-fA-F]{1,12}$/
+const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
+const EXTENSION = `;[ \\t]*${TOKEN}(?:[ \\t]*=[ \\t]*(?:${TOKEN}|"(?:[\\t !#-[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"))?`
+const SIZE_EXTENDED = new RegExp(`^[0-9a-fA-F]{1,12}(?:${EXTENSION}(?:[ \\t]*${EXTENSION})*)?$`)
+
+function chunksAt(text: string, at: number, extensions: boolean): Body {
   let body = ""
   for (;;) {
     const lineEnd = text.indexOf("\r\n", at)
     const line = lineEnd < 0 ? text.slice(at) : text.slice(at, lineEnd)
-    if (!(lineEnd < 0 ? /^[0-9a-fA-F]*\r?$/ : /^[0-9a-fA-F]{1,12}$/).test(line)) bad(`chunk size ${JSON.stringify(line.slice(0, 40))}`)
+    if (!(lineEnd < 0 ? (extensions ? /^/ : /^[0-9a-fA-F]*\r?$/) : extensions ? SIZE_EXTENDED : SIZE).test(line)) bad(`chunk size ${JSON.stringify(line.slice(0, 40))}`)
     if (lineEnd < 0) return { body, trailers: "", whole: false, end: at }
     const size = Number.parseInt(line, 16)
     if (size === 0) return trailersAt(text, lineEnd + 2, body)

@@ -38,6 +38,13 @@ describe("O-02 e: field lines of responses", () => {
     const { fields, body } = await ask("/fold", "HTTP/1.1 200 OK\r\nX-B: one\r\n two\r\nTransfer-Encoding:\r\n chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
     expect([fields["x-b"], fields["transfer-encoding"], body]).toEqual(["one   two", "chunked", "ok"])
   })
+  test("a length and a coding together, or a coding that we do not know, are 502", async () => {
+    for (const lines of ["Content-Length: 2\r\nTransfer-Encoding: chunked", "Transfer-Encoding: gzip", "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"]) {
+      const { status } = await ask("/both", `HTTP/1.1 200 OK\r\n${lines}\r\n\r\n2\r\nok\r\n0\r\n\r\n`)
+      expect([lines, status]).toEqual([lines, 502])
+    }
+    expect((await ask("/old", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")).status).toBe(502)
+  })
   test("what mending would not make plain is 502", async () => {
     for (const lines of ["Content-Length : 2\r\nContent-Length: 3", "Content-Length: 2\r\n 3", " X: 1\r\nContent-Length: 2", "X y: 1\r\nContent-Length: 2", "X: a\rb\r\nContent-Length: 2"]) {
       const { status, body } = await ask("/bad", `HTTP/1.1 200 OK\r\n${lines}\r\n\r\nok`)
