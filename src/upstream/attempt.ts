@@ -20,6 +20,8 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   private cluster: Cluster | null = null
   private rules: AttemptRules | null = null
   readonly tried = new Tried()
+  /** The list that the indexes in `tried` are those of. */
+  private triedOf: readonly Peer[] | null = null
   hash = 0
   private peer: Peer | null = null
   private pool: Pool | null = null
@@ -27,7 +29,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   private queued = false
   private timer: Timer | null = null
   /** The next attempt must not use a kept-alive connection. */
-  private fresh = false
+  fresh = false
   /** The outcome of this attempt has been reported. */
   private reported = false
   /** The meter knows that this attempt failed. */
@@ -62,8 +64,10 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     this.drop()
     const peer = this.cluster!.pick(this.hash, this.tried)
     if (peer === null) {
-      x.fault = FAULT.noPeer
-      if (!this.cluster!.refreshing(this)) return FAULT_VERDICT
+      if (!this.cluster!.refreshing(this)) {
+        x.fault = FAULT.noPeer
+        return FAULT_VERDICT
+      }
       x.waiter = this
       this.arm(REFRESH_MS)
       return WAIT
@@ -73,15 +77,17 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   }
 
   private use(peer: Peer): void {
+    const x = this.x
     this.peer = peer
     this.reported = false
     this.metered = false
-    this.x.peer = peer
-    this.x.peerName = peer.name
-    this.x.attempts++
+    x.peer = peer
+    x.peerName = peer.name
+    x.attempts++
     peer.begin()
     const { meter } = this.cluster!
     if (meter !== null) meter.began(peer, this.again)
+    if (x.authority === "" && x.version < 11) nameHost(x, peer)
   }
 
   /** The cluster's names were resolved again while we waited: choose now. */
@@ -165,6 +171,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     this.dialing = null
     this.x.waiter = null
     const pool = this.pool!
+    pool.time.clock.tick()
     const connection = new ClientConnection(wire, pool, pool)
     wire.data = connection
     const now = pool.time.clock.now()
@@ -189,11 +196,6 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const rules = this.rules!
     x.reused = connection.served > 0
     x.sentAt = this.pool!.time.clock.now()
-    if (x.authority === "" && x.version < 11) {
-      // HTTP/1.0 without Host, but we speak 1.1 from here on.
-      x.authority = this.peer!.name
-      x.request.append("Host", x.authority)
-    }
     connection.send(x, requestTarget(x, rules.absolute), rules.times)
     if (x.expectContinue) armContinue(x, this.pool!.time)
     feedUp(x)
@@ -246,10 +248,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const x = this.x
     const fault = x.fault!
     this.again = true
-    if (fault.source === "upstream") {
-      this.failed()
-      if (fault !== FAULT.reusedClosed && fault !== FAULT.poolExhausted && fault !== FAULT.retryStatus) this.report(false)
-    }
+    if (fault.source === "upstream") this.blame(fault)
     if (this.granted) {
       this.granted = false
       return true
@@ -265,9 +264,19 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     return this.another(fault)
   }
 
+  /** The attempt failed. A limit of ours, a connection that had aged and a status that is asked for again say nothing of the peer. */
+  private blame(fault: Fault): void {
+    this.failed()
+    if (fault !== FAULT.reusedClosed && fault !== FAULT.poolExhausted && fault !== FAULT.retryStatus) this.report(false)
+  }
+
   private another(fault: Fault): boolean {
     const cluster = this.cluster!
     if (this.x.attempts >= this.rules!.attemptsMax) return false
+    if (this.triedOf !== cluster.peers) {
+      this.triedOf = cluster.peers
+      this.tried.reset()
+    }
     const index = this.peer === null ? -1 : cluster.indexOf(this.peer)
     if (index >= 0) this.tried.add(index)
     if (!cluster.hasAnother(this.tried)) {
@@ -289,13 +298,18 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   /** The exchange is over. */
   end(): void {
     const x = this.x
-    if (x.fault !== null && x.fault.source === "upstream" && this.peer !== null) {
-      this.failed()
-      this.report(false)
-    }
+    if (x.fault !== null && x.fault.source === "upstream" && this.peer !== null) this.blame(x.fault)
     this.drop()
+    this.triedOf = null
     this.cluster = null
     this.rules = null
     this.pool = null
   }
+}
+
+/** HTTP/1.0 needs no Host, but we speak 1.1 from here on. A Unix socket has no name that it could say. */
+function nameHost(x: Exchange, peer: Peer): void {
+  // A filter, or an earlier attempt, has said it.
+  if (/(?:^|\n)host:/i.test(x.request.extra)) return
+  x.request.append("Host", peer.path === "" ? peer.name : "localhost")
 }

@@ -83,14 +83,15 @@ export class Cluster {
       if (peer.backup) backups.push(peer)
       else primaries.push(peer)
     }
-    for (const peer of this.peers) if (!list.includes(peer)) this.retire(peer)
+    for (const [peer, pool] of this.pools) if (!list.includes(peer)) this.retire(peer, pool)
     this.peers = list
     this.primaries = primaries
     this.backups = backups
     this.balancer.peersChanged(primaries)
     this.backupBalancer.peersChanged(backups)
     this.refreshWanted = false
-    for (let attempt = this.waiting.pop(); attempt !== undefined; attempt = this.waiting.pop()) attempt.onPeersChanged()
+    // Not those that join while these are told: they wait for the next list.
+    for (let left = this.waiting.length; left > 0; left--) this.waiting.shift()?.onPeersChanged()
   }
 
   private known(peer: Peer): Peer | null {
@@ -100,8 +101,8 @@ export class Cluster {
     return null
   }
 
-  private retire(peer: Peer): void {
-    this.pools.get(peer)?.close()
+  private retire(peer: Peer, pool: Pool): void {
+    pool.close()
     this.pools.delete(peer)
   }
 

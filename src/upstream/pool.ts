@@ -18,6 +18,8 @@ export interface PoolSettings {
 
 /** Somebody who wants a connection of a full pool. */
 export interface PoolWaiter {
+  /** Only a new connection will do. Default: any. */
+  readonly fresh?: boolean
   /** A kept-alive connection became free, or null: there is room to dial. Counts as taken. */
   onTurn(connection: ClientConnection | null): void
 }
@@ -127,7 +129,7 @@ export class Pool implements ClientHooks {
   idle(connection: ClientConnection, limitMs: number): void {
     const { idleMax, requestsMax, idleTimeoutMs } = this.settings
     if (this.waiters.length > 0 && (requestsMax === 0 || connection.served < requestsMax)) {
-      this.nextWaiter().onTurn(connection)
+      this.passOn(connection)
       return
     }
     if (this.closed || this.idleStack.length >= idleMax || (requestsMax > 0 && connection.served >= requestsMax)) {
@@ -137,6 +139,19 @@ export class Pool implements ClientHooks {
     this.taken--
     this.idleStack.push(connection)
     connection.keepFor(limitMs === 0 ? idleTimeoutMs : Math.min(idleTimeoutMs, limitMs > EARLIER_MS * 2 ? limitMs - EARLIER_MS : limitMs / 2))
+  }
+
+  /** To the next in the queue: the connection, or its place when that one wants a new connection. */
+  private passOn(connection: ClientConnection): void {
+    const waiter = this.nextWaiter()
+    if (waiter.fresh !== true) {
+      waiter.onTurn(connection)
+      return
+    }
+    // `gone` takes off one, which is not to be anybody else's.
+    this.taken++
+    connection.close()
+    waiter.onTurn(null)
   }
 
   gone(connection: ClientConnection): void {

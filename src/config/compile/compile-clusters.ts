@@ -52,11 +52,11 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
     key: definition.key?.(options) ?? null,
     allDown: settings.allDown,
     pool: {
-      // A PROXY header speaks for one client: its connection serves no other.
+      // A PROXY header speaks for one client: its connection serves no other, also none that waits for it.
       idleMax: settings.proxyProtocol === null ? pool.idleMax : 0,
       idleTimeoutMs: pool.idleTimeout,
       connectionsMax: pool.connectionsMax,
-      requestsMax: pool.requestsMax,
+      requestsMax: settings.proxyProtocol === null ? pool.requestsMax : 1,
       waitTimeoutMs: pool.waitTimeout,
       waitersMax: pool.waitersMax,
       headBytesMax: settings.limits.headBytesMax,
