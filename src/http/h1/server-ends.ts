@@ -17,6 +17,8 @@ export const CLOSED = 5
 
 const LINGER_MS = 2000
 const KEEP_ALIVE_PROBE_MS = 30_000
+/** How long a connection that has not asked anything yet may still do so when its listener closes. */
+const FIRST_REQUEST_MS = 1000
 
 /** How a client connection ends: at once, gently, by the client, as a tunnel, or with the listener. */
 export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
@@ -26,6 +28,8 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
   /** The client has closed its half. */
   protected halfClosed = false
   protected probing = false
+  /** Heads that were read. */
+  protected requests = 0
   private tunnel: H1Tunnel | null = null
 
   /** The connection is gone; called once. */
@@ -107,13 +111,16 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
     else this.wire.end()
   }
 
-  /** Closes a connection that waits for a request; others finish theirs and then close. */
+  /**
+   * Closes a connection that waits between two requests; others finish theirs and then close. Whoever has just come in has a request on its way, as a rule:
+   * it is awaited for a moment, and is the only one.
+   */
   closeIdle(): void {
-    if (this.state === HEAD && this.m === null && this.ahead === null) {
-      // An answer may still wait for the client to take it.
-      if (this.blocked) this.closeGently()
-      else this.shut(false)
-    } else this.keepAlive = this.headSent ? this.keepAlive : false
+    if (this.state !== HEAD || this.m !== null || this.ahead !== null) this.keepAlive = this.headSent ? this.keepAlive : false
+    else if (this.requests === 0) this.arm(Math.min(FIRST_REQUEST_MS, this.hooks.timeouts.head))
+    // An answer may still wait for the client to take it.
+    else if (this.blocked) this.closeGently()
+    else this.shut(false)
   }
 
   /** Cuts whatever is under way. */

@@ -18,8 +18,6 @@ const PROBE_MS = 50
 const DISCARD_BYTES_MAX = 256 * 1024
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
-/** How long a connection that has not asked anything yet may still do so when its listener closes. */
-const FIRST_REQUEST_MS = 1000
 
 /** One client connection that speaks HTTP/1.1 or 1.0: bytes to messages and back, one exchange at a time, pipelined heads kept for later. */
 export class ServerConnection extends ServerEnds implements WireHandler, Downstream {
@@ -29,7 +27,6 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
   private lastByClient = false
   private bodyPaused = false
   private parsing = false
-  private requests = 0
   /** What filters remember of this connection (failed log-ins …), by slot. */
   slots: unknown[] | null = null
 
@@ -41,12 +38,6 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
 
   protected tellClosed(): void {
     this.hooks.closed(this)
-  }
-
-  /** Whoever has just come in has a request on its way, as a rule: it is awaited for a moment, and is the only one. */
-  override closeIdle(): void {
-    if (this.requests > 0 || this.state !== HEAD || this.m !== null || this.ahead !== null) super.closeIdle()
-    else this.arm(Math.min(FIRST_REQUEST_MS, this.hooks.timeouts.head))
   }
 
   // ---- reading

@@ -83,7 +83,7 @@ const status = async (): Promise<Status> => (await (await proxy.ask("/status")).
 interface Bad {
   readonly config: string
   /** What the answer must name besides the file and the line. */
-  readonly names: readonly RegExp[]
+  readonly names: readonly (RegExp | string)[]
   /** The line that is to blame, 0 = the whole. */
   readonly line: number
   /** Whether `check` can know without a socket and a resolver. */
@@ -114,7 +114,7 @@ const bad: Record<string, Bad> = {
   },
   "e: a port that is in use": {
     config: base.replace("listeners:\n", `listeners:\n  two: { bind: "127.0.0.1:${taken}" }\n`),
-    names: [/listeners\.two\.bind/, new RegExp(String(taken))],
+    names: [/listeners\.two\.bind/, String(taken)],
     line: 0,
     checkKnows: false,
   },
