@@ -6,6 +6,7 @@ import { hearRequests, pieces } from "../conformance/codec-harness.ts"
 import { World } from "../sim/world.ts"
 import { field, readRequest, type StrictMessage } from "../support/strict-reader.ts"
 import { cuts, requests, runs, seeds, slipped } from "./arbitraries.ts"
+import { strictly } from "./strictly.ts"
 
 afterAll(() => {
   setLogSink(null)
@@ -13,18 +14,6 @@ afterAll(() => {
 })
 
 const stream = slipped(requests, 2)
-
-/** The requests that the octets are when nothing is forgiven but empty lines in front. */
-function strictly(text: string): StrictMessage[] {
-  const list: StrictMessage[] = []
-  for (let at = 0; ; ) {
-    for (let skipped = 0; skipped < 4 && text.startsWith("\r\n", at); skipped++) at += 2
-    const reading = readRequest(text, at, true)
-    if (reading.is !== "whole") return list
-    list.push(reading.message)
-    at = reading.end
-  }
-}
 
 /** Lets a stream through the real data path in front of an upstream that answers everything; returns the octets of each upstream connection. */
 function forwarded(text: string, where: readonly number[]): { upstream: string[]; client: string; leaks: string[] } {
