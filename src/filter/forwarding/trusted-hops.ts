@@ -48,10 +48,10 @@ function plainAddress(entry: string): string {
   return normaliseIp(text) ?? ""
 }
 
-/** The `for` parameters of Forwarded (RFC 7239 section 4), in the form of X-Forwarded-For. */
+/** The `for` parameters of Forwarded (RFC 7239 section 4), in the form of X-Forwarded-For: of the last elements, since anybody can write any number of first ones. */
 function forwardedFor(value: string): string {
   let out = ""
-  for (const element of value.split(",", HOPS_MAX)) {
+  for (const element of value.split(",").slice(-HOPS_MAX)) {
     const match = /(?:^|;)[ \t]*for=("[^"]*"|[^;," \t]*)/i.exec(element)
     const hop = match === null ? "unknown" : match[1]!
     out = out === "" ? hop : `${out},${hop}`

@@ -80,6 +80,10 @@ describe("O-12: who the client is", () => {
     // When all of them are trusted the leftmost asks, and without any word the hop itself does.
     expect(clients).toEqual(["198.51.100.7", "10.1.0.1", "127.0.0.2"])
   })
+  test("whoever writes many elements before those of the hops is not believed", async () => {
+    const many = Array.from({ length: 60 }, (_, i) => `for=6.6.6.${i}`).join(", ")
+    expect(await clientsOf([[`Forwarded: ${many}, for=198.51.100.7`]])).toEqual(["198.51.100.7"])
+  })
   test("what a trusted hop says of scheme and host stays", async () => {
     const { request } = await sent("127.0.0.2", ["X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.test"])
     expect([request.fields["x-forwarded-proto"], request.fields["x-forwarded-host"]]).toEqual(["https", "shop.test"])
