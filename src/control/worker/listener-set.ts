@@ -103,6 +103,7 @@ export class ListenerSet {
 
   commit(prepared: PreparedListeners, snapshot: Snapshot): void {
     for (const handover of prepared.handovers) push(handover.to, accept(handover))
+    this.forgetRetired()
     for (const [name, old] of this.live) if (prepared.runtimes.get(name) !== old) this.retire(old)
     for (const [name, runtime] of prepared.runtimes) {
       runtime.swap(snapshot)
@@ -111,6 +112,11 @@ export class ListenerSet {
     }
     this.live = prepared.runtimes
     this.liveKeys = new Map(Object.entries(snapshot.config.listeners).map(([name, config]) => [name, keyOf(config)]))
+  }
+
+  /** Those without connections hold nothing but a snapshot that is over. One reload later, for a handshake may have been under way. */
+  private forgetRetired(): void {
+    for (const runtime of this.retired) if (runtime.connections.size === 0) this.retired.delete(runtime)
   }
 
   private retire(runtime: ListenerRuntime): void {
@@ -134,10 +140,7 @@ export class ListenerSet {
   get open(): number {
     let count = 0
     for (const runtime of this.live.values()) count += runtime.connections.size
-    for (const runtime of this.retired) {
-      if (runtime.connections.size === 0) this.retired.delete(runtime)
-      count += runtime.connections.size
-    }
+    for (const runtime of this.retired) count += runtime.connections.size
     return count
   }
 
