@@ -196,7 +196,8 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
   }
 
   private bodyGoesOn(): void {
-    if (this.bodyPaused) return
+    // What comes behind the answer is dropped, and all of it together has one body timeout.
+    if (this.bodyPaused || this.m === null) return
     if (this.body!.tooSlow(this.hooks.timeouts.bodyRateMin, this.time.clock.now())) this.bodyFault(FAULT.bodyTimeout)
     else this.arm(this.hooks.timeouts.body)
   }
