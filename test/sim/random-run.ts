@@ -20,6 +20,7 @@ class Run {
   private readonly found: string[] = []
   private next = 0
   private queues = false
+  private forward = false
 
   constructor(seed: number) {
     this.random = new Random(seed)
@@ -30,8 +31,10 @@ class Run {
     const { random } = this
     const connectionsMax = pick(random, [0, 0, 1, 2])
     this.queues = connectionsMax > 0
+    this.forward = chance(random, 0.25)
     return {
       seed,
+      forward: this.forward,
       peers: 1 + random.below(3),
       pool: {
         connectionsMax, idleMax: pick(random, [16, 16, 1, 0]), requestsMax: pick(random, [0, 0, 1, 3]),
@@ -74,6 +77,7 @@ class Run {
     if (kind < 8 && this.clients.length < 6) this.connect()
     else if (kind < 45) this.clients[random.below(Math.max(1, this.clients.length))]?.feed()
     else if (kind < 72) this.adoptOrigins()[random.below(Math.max(1, this.origins.length))]?.step(false)
+    else if (kind < 79 && world.lookups.length > 0) pick(random, world.lookups).answer(pick(random, [0, 1, 1, 2, 3]))
     else if (kind < 82) this.dial()
     else if (kind < 86) world.filters[random.below(Math.max(1, world.filters.length))]?.release()
     else if (kind < 93) this.room()
@@ -83,7 +87,7 @@ class Run {
 
   private connect(): void {
     const wire = this.world.connect(chance(this.random, 0.3) ? this.random.below(2000) : Number.POSITIVE_INFINITY)
-    this.clients.push(new SimClient(wire, this.random, `c${this.next++}`))
+    this.clients.push(new SimClient(wire, this.random, `c${this.next++}`, this.forward))
   }
 
   private dial(): void {
@@ -126,6 +130,7 @@ class Run {
     const { world } = this
     for (let moved = true, rounds = 0; moved && rounds < 5000; rounds++) {
       moved = false
+      for (const lookup of [...world.lookups]) moved = (lookup.answer(1), true)
       for (const dial of [...world.dials]) if (!dial.over) moved = dial.open() !== null
       for (const filter of [...world.filters]) if (world.filters.includes(filter)) moved = (filter.release(), true)
       for (const wire of [...world.clients, ...world.upstreams]) if (wire.room < 1e9 && !wire.closed && !wire.finished && !wire.severed) moved = (wire.take(1e12), true)

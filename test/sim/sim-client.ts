@@ -20,15 +20,18 @@ export class SimClient {
   readonly wire: FakeWire
   readonly asked: Asked[] = []
   private readonly random: Random
+  /** It speaks to a forward proxy. */
+  private readonly forward: boolean
   private stream = ""
   private at = 0
   private finSent = false
   /** Says goodbye by a FIN behind its last request, as `nc` does. */
   readonly polite: boolean
 
-  constructor(wire: FakeWire, random: Random, name: string) {
+  constructor(wire: FakeWire, random: Random, name: string, forward: boolean) {
     this.wire = wire
     this.random = random
+    this.forward = forward
     this.polite = chance(random, 0.1)
     const count = 1 + random.below(5)
     for (let i = 0; i < count; i++) this.ask(`${name}-${i}`, i === count - 1)
@@ -36,6 +39,10 @@ export class SimClient {
 
   private ask(id: string, last: boolean): void {
     const { random } = this
+    if (this.forward && last && chance(random, 0.3)) {
+      this.askTunnel(id)
+      return
+    }
     const method = pick(random, METHODS)
     const version = chance(random, 0.1) ? 10 : 11
     const upgrade = last && version === 11 && method === "GET" && chance(random, 0.3)
@@ -43,7 +50,8 @@ export class SimClient {
     const trailersWanted = version === 11 && chance(random, 0.3)
     const body = withBody ? bodyOf(id, lengthOf(random)) : ""
     const inChunks = withBody && version === 11 && chance(random, 0.5)
-    let head = `${method} /${id} HTTP/1.${version - 10}\r\nHost: a.test\r\nX-Id: ${id}\r\n`
+    const origin = this.forward ? `http://${pick(random, ["a.test", "a.test", "b.test:8080"])}` : ""
+    let head = `${method} ${origin}/${id} HTTP/1.${version - 10}\r\nHost: a.test\r\nX-Id: ${id}\r\n`
     if (withBody) head += inChunks ? "Transfer-Encoding: chunked\r\n" : `Content-Length: ${body.length}\r\n`
     if (withBody && version === 11 && chance(random, 0.2)) head += "Expect: 100-continue\r\n"
     if (trailersWanted) head += "Connection: TE\r\nTE: trailers\r\n"
@@ -54,6 +62,12 @@ export class SimClient {
     this.stream += `${head}\r\n${inChunks ? chunked(random, body, trailers) : body}`
     this.asked.push({ id, method, version, trailersWanted, end: this.stream.length, upgrade })
     if (upgrade) this.stream += bodyOf(id, lengthOf(random))
+  }
+
+  private askTunnel(id: string): void {
+    this.stream += `CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\nX-Id: ${id}\r\n\r\n`
+    this.asked.push({ id, method: "CONNECT", version: 11, trailersWanted: false, end: this.stream.length, upgrade: true })
+    this.stream += bodyOf(id, 10 + lengthOf(this.random))
   }
 
   /** Sends a piece; false when there is nothing to do now. */

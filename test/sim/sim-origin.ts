@@ -42,6 +42,7 @@ export class SimOrigin {
     if (this.wire.severed) return kind ? this.tell() : false
     if (this.out !== "") return this.sendPiece()
     if (this.ending !== "keep") return this.leave()
+    if (this.tunnel === null && this.at === 0) this.tunnel = /^(c\d+-\d+)\|/.exec(this.wire.sent)?.[1] ?? null
     if (this.tunnel !== null) return this.echo()
     const reading = readRequest(this.wire.sent, this.at)
     if (reading.is === "bad") {

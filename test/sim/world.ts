@@ -6,7 +6,7 @@ import {
 import { type Message, ServerConnection, type ServerHooks, type Time } from "../../src/http/index.ts"
 import { ConnectionInfo, type DialFailure, type DialHandler } from "../../src/net/index.ts"
 import balancer from "../../src/upstream/balance/round-robin/round-robin.ts"
-import { type AttemptRules, Cluster, clusterSteps, Peer, PeerStates, type PoolSettings, RetryBudget } from "../../src/upstream/index.ts"
+import { type AttemptRules, Cluster, clusterSteps, Origins, originSteps, Peer, PeerStates, type PoolSettings, RetryBudget } from "../../src/upstream/index.ts"
 import { FakeWire } from "./fake-wire.ts"
 
 export interface WorldOptions {
@@ -19,20 +19,24 @@ export interface WorldOptions {
   /** A filter that waits in front of the attempt, one that waits behind the response head. */
   readonly requestFilter?: boolean
   readonly responseFilter?: boolean
+  /** Requests go to the origin that they name, not to the cluster. */
+  readonly forward?: boolean
   readonly seed?: number
 }
 
 /** A dial that is neither open nor failed. */
 export class PendingDial {
-  readonly peer: Peer
+  /** null = an origin. */
+  readonly peer: Peer | null
   private readonly handler: DialHandler
   private readonly world: World
   over = false
 
-  constructor(world: World, peer: Peer, handler: DialHandler) {
+  constructor(world: World, peer: Peer | null, handler: DialHandler) {
     this.world = world
     this.peer = peer
     this.handler = handler
+    world.dials.push(this)
   }
 
   open(room = Number.POSITIVE_INFINITY): FakeWire {
@@ -85,6 +89,27 @@ export class PendingFilter implements Waiter {
   }
 }
 
+/** A name that is being looked up. Nobody can call that off. */
+export class PendingLookup {
+  private readonly world: World
+  private readonly done: (error: Error | null, addresses: readonly { readonly address: string }[]) => void
+
+  constructor(world: World, done: PendingLookup["done"]) {
+    this.world = world
+    this.done = done
+    world.lookups.push(this)
+  }
+
+  /** Answers with this many addresses; 0 = there is no such name. */
+  answer(count: number): void {
+    this.world.lookups.splice(this.world.lookups.indexOf(this), 1)
+    this.done(
+      count === 0 ? new Error("no such name") : null,
+      Array.from({ length: count }, (_, index) => ({ address: `198.51.100.${index + 1}` })),
+    )
+  }
+}
+
 /** What the log step saw of an exchange. */
 export interface Logged {
   readonly id: string
@@ -109,8 +134,10 @@ export class World implements ServerHooks {
   readonly random: Random
   readonly states: PeerStates
   readonly cluster: Cluster
+  readonly origins: Origins
   readonly plan: Plan
   readonly dials: PendingDial[] = []
+  readonly lookups: PendingLookup[] = []
   readonly filters: PendingFilter[] = []
   readonly upstreams: FakeWire[] = []
   readonly clients: FakeWire[] = []
@@ -141,14 +168,17 @@ export class World implements ServerHooks {
       allDown: "try",
       pool: { ...POOL, ...options.pool },
       time: this.time,
-      dialer: (peer, _timeoutMs, handler) => {
-        const dial = new PendingDial(this, peer, handler)
-        this.dials.push(dial)
-        return dial
-      },
+      dialer: (peer, _timeoutMs, handler) => new PendingDial(this, peer, handler),
       budget: new RetryBudget(this.states, 0, 0.2),
       judge: () => {},
       refresh: null,
+    })
+    this.origins = new Origins({
+      time: this.time,
+      resolver: { lookup: (_name, done) => void new PendingLookup(this, done) },
+      checks: { target: () => null, address: () => null },
+      pool: { ...POOL, ...options.pool },
+      dialer: (_address, _port, _tlsName, _timeoutMs, handler) => new PendingDial(this, null, handler),
     })
     this.setPeers(options.peers ?? 2)
     this.plan = this.planOf(options)
@@ -162,7 +192,8 @@ export class World implements ServerHooks {
   }
 
   private planOf(options: WorldOptions): Plan {
-    const upstream = clusterSteps(this.cluster, { ...RULES, ...options.rules })
+    const rules = { ...RULES, ...options.rules }
+    const upstream = options.forward ? originSteps(this.origins, rules) : clusterSteps(this.cluster, rules)
     const wait: Step = x => {
       x.waiter = new PendingFilter(this, x)
       return WAIT
@@ -250,9 +281,10 @@ export class World implements ServerHooks {
     note("client connections", this.connections.size)
     note("dials", this.dials.length)
     note("waiting filters", this.filters.length)
-    const { busy, idle } = this.cluster.counts()
-    note("connections taken from pools", busy)
-    note("idle connections", idle)
+    for (const { busy, idle } of [this.cluster.counts(), this.origins.counts()]) {
+      note("connections taken from pools", busy)
+      note("idle connections", idle)
+    }
     for (const peer of this.cluster.peers) note(`in flight at ${peer.name}`, peer.inFlight())
     for (const wire of [...this.clients, ...this.upstreams]) if (wire.closeCalls !== 1) found.push(`a connection closed ${wire.closeCalls} times`)
     note("timers", this.time.wheel.size)
