@@ -36,7 +36,6 @@ export class PendingDial {
     this.world = world
     this.peer = peer
     this.handler = handler
-    world.dials.push(this)
   }
 
   open(room = Number.POSITIVE_INFINITY): FakeWire {
@@ -168,7 +167,7 @@ export class World implements ServerHooks {
       allDown: "try",
       pool: { ...POOL, ...options.pool },
       time: this.time,
-      dialer: (peer, _timeoutMs, handler) => new PendingDial(this, peer, handler),
+      dialer: (peer, _timeoutMs, handler) => this.newDial(peer, handler),
       budget: new RetryBudget(this.states, 0, 0.2),
       judge: () => {},
       refresh: null,
@@ -178,12 +177,18 @@ export class World implements ServerHooks {
       resolver: { lookup: (_name, done) => void new PendingLookup(this, done) },
       checks: { target: () => null, address: () => null },
       pool: { ...POOL, ...options.pool },
-      dialer: (_address, _port, _tlsName, _timeoutMs, handler) => new PendingDial(this, null, handler),
+      dialer: (_address, _port, _tlsName, _timeoutMs, handler) => this.newDial(null, handler),
     })
     this.setPeers(options.peers ?? 2)
     this.plan = this.planOf(options)
     const steps: Step[] = [() => FAULT_VERDICT, ...this.plan.steps.slice(this.plan.respondAt)]
     this.refusal = { ...this.plan, steps, respondAt: 1, logAt: 1 + this.plan.logAt - this.plan.respondAt, peerAt: -1, retry: null }
+  }
+
+  private newDial(peer: Peer | null, handler: DialHandler): PendingDial {
+    const dial = new PendingDial(this, peer, handler)
+    this.dials.push(dial)
+    return dial
   }
 
   setPeers(count: number): void {
