@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import type { Problem } from "./problem.ts"
+import { fileBytesMax } from "./source/read.ts"
 
 export interface FormatOptions {
   /** ANSI colours; default false. */
@@ -55,9 +56,9 @@ function hideSecrets(line: string): string {
 
 const widthMax = 120
 
-/** A part of a long line around the column, tabs as single blanks. */
+/** A part of a long line around the column. Tabs, and what a terminal might obey, are single blanks. */
 function shorten(line: string, column: number): { text: string; column: number } {
-  const text = line.replace(/[\t\r]/g, " ").trimEnd()
+  const text = line.replace(/[\x00-\x1f\x7f-\x9f]/g, " ").trimEnd()
   const from = column > widthMax - 20 ? column - 60 : 0
   return { text: text.slice(from, from + widthMax), column: column - from }
 }
@@ -72,9 +73,10 @@ function linesOf(textOf: (file: string) => string | null): (file: string) => rea
   }
 }
 
+/** null for what the loader takes for no config at all. */
 function readText(file: string): string | null {
   try {
-    return readFileSync(file, "utf8")
+    return statSync(file).size > fileBytesMax ? null : new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file))
   } catch {
     return null
   }

@@ -1,13 +1,18 @@
 import type { z } from "zod"
 import { type IssueFacts, joinOr, shown } from "./issue-sentence.ts"
 import { nearest } from "./nearest.ts"
-import { type ConfigPath, type Finding, valueAt } from "./problem.ts"
+import { type ConfigPath, type Finding, pathText, valueAt } from "./problem.ts"
 
 type Issue = z.core.$ZodIssue & IssueFacts
 
 /** Turns zod's issues into findings: unions become one sentence, every unknown key gets its own. `raw` is what was parsed. */
 export function findingsOf(issues: readonly z.core.$ZodIssue[], raw: unknown): Finding[] {
-  return issues.flatMap(issue => flatten(issue, raw)).flatMap(issue => findingsOfIssue(issue, raw))
+  const findings = issues.flatMap(issue => flatten(issue, raw)).flatMap(issue => findingsOfIssue(issue, raw))
+  // `bnd: ":80"` is one slip, not an unknown key and a missing one.
+  const meant = new Set(
+    findings.flatMap(({ path, part, suggestion }) => (part === "key" && suggestion ? [pathText([...path.slice(0, -1), suggestion])] : [])),
+  )
+  return findings.filter(({ path, part }) => part === "key" || isThere(raw, path) || !meant.has(pathText(path)))
 }
 
 function findingsOfIssue(issue: Issue, raw: unknown): Finding[] {

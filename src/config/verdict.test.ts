@@ -50,10 +50,7 @@ describe("O-53", () => {
     const result = await verdict(running.replace("cluster: b ", "cluster: bb "))
     expect(result).toMatchObject({
       ok: false,
-      problems: [
-        { severity: "warning", path: "clusters.b" },
-        { severity: "error", line: 8, path: "routes[1].to.cluster" },
-      ],
+      problems: [{ severity: "error", line: 8, path: "routes[1].to.cluster" }],
     })
   })
 

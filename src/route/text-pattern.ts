@@ -28,6 +28,9 @@ export function patternTrouble(source: string): string {
     RE2JS.compile(source)
     return ""
   } catch (error) {
-    return `"~${source}" is not an RE2 pattern: ${error instanceof Error ? error.message : String(error)} (look-around and back-references do not exist in RE2)`
+    const reason = (error as Error).message.replace(/^error parsing regexp: /, "")
+    // What those who know other engines miss: `(?=`, `(?<!`, `\\1`.
+    const absent = /Perl syntax|escape sequence/.test(reason) ? " (look-around and back-references do not exist in RE2)" : ""
+    return `"~${source}" is not an RE2 pattern: ${reason}${absent}`
   }
 }

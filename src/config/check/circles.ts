@@ -3,7 +3,7 @@ import { normaliseIp } from "../../base/index.ts"
 import type { Finding } from "../problem.ts"
 import type { BindConfig, EndpointConfig } from "../schema/address.ts"
 import type { RouteConfig } from "../schema.ts"
-import { listenersOf, type Subject, warning } from "./subject.ts"
+import { clusterOf, listenersOf, type Subject, warning } from "./subject.ts"
 
 /** Peers that are the very listener whose requests they would get. Where privacy takes Via away, nothing else notices the circle. */
 export function checkCircles(subject: Subject): Finding[] {
@@ -22,11 +22,6 @@ export function checkCircles(subject: Subject): Finding[] {
       ]
     })
   })
-}
-
-function clusterOf({ to }: RouteConfig): string | null {
-  if (to.kind === "cluster") return to.cluster
-  return to.kind === "origin" ? to.via : null
 }
 
 /** The listener of the route that waits at the peer's address. */

@@ -1,6 +1,6 @@
 import type { Finding } from "../problem.ts"
 import type { RouteConfig } from "../schema.ts"
-import { listenersOf, routeWord, type Subject, warning } from "./subject.ts"
+import { clusterOf, listenersOf, routeWord, type Subject, warning } from "./subject.ts"
 
 /** What is written and never used: routes behind a catch-all, clusters without a route, listeners without one. */
 export function checkReach(subject: Subject): Finding[] {
@@ -63,10 +63,10 @@ function subsetsOf(rules: readonly string[]): (readonly string[])[] {
   return subsets
 }
 
-function unusedClusters({ config }: Subject): Finding[] {
-  const used = new Set(
-    config.routes.flatMap(({ to }) => (to.kind === "cluster" ? [to.cluster] : to.kind === "origin" && to.via !== null ? [to.via] : [])),
-  )
+/** Where a route names what is not there, what it means seems to be unused: that is one slip, and the route's. */
+function unusedClusters({ config, declared }: Subject): Finding[] {
+  const used = new Set(config.routes.map(clusterOf).filter(name => name !== null))
+  if ([...used].some(name => !declared.clusters.has(name))) return []
   return Object.keys(config.clusters).flatMap(name =>
     used.has(name) ? [] : [warning(["clusters", name], `no route uses the cluster ${JSON.stringify(name)}`, "key")],
   )
@@ -74,6 +74,7 @@ function unusedClusters({ config }: Subject): Finding[] {
 
 function listenersWithoutRoute(subject: Subject): Finding[] {
   const served = new Set(subject.config.routes.flatMap(route => listenersOf(subject, route)))
+  if ([...served].some(name => !subject.declared.listeners.has(name))) return []
   return Object.keys(subject.config.listeners).flatMap(name =>
     served.has(name) ? [] : [warning(["listeners", name], `no route is for the listener ${JSON.stringify(name)}: every request gets 404`, "key")],
   )

@@ -1,7 +1,7 @@
 import { nearest } from "../nearest.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
 import type { RouteConfig } from "../schema.ts"
-import { error, type Subject } from "./subject.ts"
+import { clusterOf, error, type Subject } from "./subject.ts"
 
 /** Names that lead nowhere, and names that are taken twice. */
 export function checkReferences(subject: Subject): Finding[] {
@@ -21,10 +21,10 @@ function checkRoute(route: RouteConfig, index: number, { declared, raw }: Subjec
   return [...listeners, ...stores, ...destination(route, at, declared.clusters)]
 }
 
-function destination({ to }: RouteConfig, at: ConfigPath, clusters: ReadonlySet<string>): Finding[] {
-  if (to.kind === "cluster") return unknown("cluster", to.cluster, clusters, [...at, "to", "cluster"])
-  if (to.kind === "origin" && to.via !== null) return unknown("cluster", to.via, clusters, [...at, "to", "origin", "via"])
-  return []
+function destination(route: RouteConfig, at: ConfigPath, clusters: ReadonlySet<string>): Finding[] {
+  const cluster = clusterOf(route)
+  if (cluster === null) return []
+  return unknown("cluster", cluster, clusters, [...at, "to", ...(route.to.kind === "origin" ? ["origin", "via"] : ["cluster"])])
 }
 
 function unknown(noun: string, name: string, known: ReadonlySet<string>, path: ConfigPath): Finding[] {

@@ -80,6 +80,12 @@ export function routeWord(subject: Subject, position: number): string {
   return `routes[${subject.routeIndex[position]}] (${subject.config.routes[position]!.name})`
 }
 
+/** The cluster that a route's requests go to or through. */
+export function clusterOf({ to }: Config["routes"][number]): string | null {
+  if (to.kind === "cluster") return to.cluster
+  return to.kind === "origin" ? to.via : null
+}
+
 /** Names of the listeners that a route is for. */
 export function listenersOf(subject: Subject, route: Config["routes"][number]): readonly string[] {
   return route.match.listeners.length > 0 ? route.match.listeners : [...subject.declared.listeners]

@@ -34,13 +34,14 @@ const ORIGIN_RETRY = { attempts: 2, status: [] as readonly number[], budget: 0.2
 
 /**
  * The plan of one route, in the order of phases:
- * [identify …] [access …] [forwarding fields] [request …] [upstreamRequest …] peer, forward [judge] [upstreamResponse …] [response fields]
+ * [identify …] [access …] [forwarding fields] [request …] peer [upstreamRequest …] forward [judge] [upstreamResponse …] [response fields]
  * [response …] deliver, finish, log. What a route does not use is not in its plan. The forwarding fields come before the request filters, so that
- * an operator's filter may change what we say of the client.
+ * an operator's filter may change what we say of the client. Each attempt starts at `peer`: what follows knows where it goes.
  */
 export function compileRoute(route: RouteConfig, index: number, parts: RouteParts): Plan {
   const { deps, config } = parts
-  const filters = buildFilters(route.filters, deps, { value: 1 })
+  const slots = { value: 1 }
+  const filters = buildFilters(route.filters, deps, slots)
   const list = new StepList(index, deps)
   list.addPhase("identify", filters)
   list.addPhase("access", filters)
@@ -52,7 +53,7 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
     list.addPhase("request", filters)
     list.add("answer", route.to.kind, localStep(route, parts))
   }
-  const peerAt = upstream === null ? -1 : addUpstream(list, upstream, filters, fieldsSteps(route, parts))
+  const peerAt = upstream === null ? -1 : addUpstream(list, upstream, filters, { ...fieldsSteps(route, parts), slot: slots.value })
   const respondAt = list.length
   list.addPhase("response", filters)
   list.add("deliver", "deliver", deliver)
@@ -86,18 +87,34 @@ function refuseConnect(x: Exchange): Verdict {
   return x.method === "CONNECT" ? refuseMethod(x) : NEXT
 }
 
-/** From the forwarding fields to the response's; returns where an attempt starts. */
-function addUpstream(list: StepList, upstream: ClusterSteps, filters: readonly NamedFilter[], fields: { request: Step; response: Step }): number {
+/** From the forwarding fields to the response's; returns where an attempt starts. `slot` is a state slot that no filter has. */
+function addUpstream(
+  list: StepList,
+  upstream: ClusterSteps,
+  filters: readonly NamedFilter[],
+  fields: { request: Step; response: Step; slot: number },
+): number {
   list.add("fields", "forwarding fields", fields.request)
   list.addPhase("request", filters)
-  list.addPhase("upstreamRequest", filters)
   const peerAt = list.length
   list.add("peer", "peer", upstream.peer)
+  if (filters.some(({ filter }) => filter.upstreamRequest !== undefined)) list.add("upstreamRequest", "own fields", ownFields(fields.slot))
+  list.addPhase("upstreamRequest", filters)
   list.add("forward", "forward", upstream.forward)
   list.add("judge", "judge", upstream.judge)
   list.addPhase("upstreamResponse", filters)
   list.add("fields", "response fields", fields.response)
   return peerAt
+}
+
+/** What filters add for one attempt goes no further than that: the next one starts from what the request's own filters have left. */
+function ownFields(slot: number): Step {
+  return (x: Exchange): Verdict => {
+    const left = x.slots[slot]
+    if (left === undefined) x.slots[slot] = x.request.extra
+    else x.request.extra = left as string
+    return NEXT
+  }
 }
 
 function requestTimer(deps: CompileDeps, ms: number): Step {

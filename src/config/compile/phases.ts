@@ -34,8 +34,8 @@ export const phases = [
   },
   { name: "request", room: "filter", reverse: "headers and other request filters; the request timeout starts", forward: "the same" },
   { name: "answer", room: "config", reverse: "respond, redirect and files answer here", forward: "the same: a block page" },
-  { name: "upstreamRequest", room: "filter", reverse: "before each attempt", forward: "the same" },
   { name: "peer", room: "upstream", reverse: "the balancer picks a peer", forward: "target judged, name resolved; or a parent picked" },
+  { name: "upstreamRequest", room: "filter", reverse: "before each attempt, which knows its peer", forward: "the same" },
   {
     name: "forward",
     room: "upstream",

@@ -28,7 +28,7 @@ function readBind(text: string): BindConfig {
 }
 
 function readEndpoint(text: string): EndpointConfig {
-  if (/^[a-z]+:\/\//i.test(text)) throw new AddressError('a peer has no scheme: write "host:port", and `tls: true` on the cluster for https')
+  if (/^[a-z]+:\/\//i.test(text)) throw new AddressError("a peer has no scheme (https is `tls: true` on the cluster)")
   const address = parseAddress(text)
   return "path" in address ? { address: text, host: "", port: 0, path: address.path } : { address: text, ...address, path: "" }
 }

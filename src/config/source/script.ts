@@ -1,8 +1,12 @@
 import { type ConfigPath, type ConfigSource, fileProblem, lineIndex, type Place } from "../problem.ts"
 import { members } from "./literal.ts"
+import { scriptProblem } from "./script-error.ts"
 import type { SourceResult } from "./yaml.ts"
 import { createRequire } from "node:module"
 import { dirname, join, sep } from "node:path"
+
+/** How long a script's own `await`s may take, together. */
+const scriptMs = 10_000
 
 let loads = 0
 
@@ -14,9 +18,9 @@ export async function readScript(text: string, file: string): Promise<SourceResu
   loads++
   let value: unknown
   try {
-    value = await importFresh(file)
+    value = await withLimit(importFresh(file))
   } catch (error) {
-    return { source: null, problems: [fileProblem(file, `cannot be run: ${firstLine(error)}`, positionOf(error))] }
+    return { source: null, problems: [scriptProblem(error, file, text)] }
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return { source: null, problems: [fileProblem(file, "expected `export default defineConfig({ … })`, got no object as default export")] }
@@ -66,15 +70,11 @@ function startOfLiteral(text: string): number {
   return start ? start.index + start[0].length - 1 : 0
 }
 
-function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  return text.split("\n")[0]!
-}
-
-// The runtime's syntax errors carry the place beside the message.
-function positionOf(error: unknown): { line: number; column: number } | undefined {
-  const position = (error as { position?: { line?: unknown; column?: unknown } | null } | null)?.position
-  return typeof position?.line === "number" && typeof position.column === "number"
-    ? { line: Math.max(1, position.line), column: Math.max(1, position.column) }
-    : undefined
+/** An `await` that never ends would hold up this load and every one after it. */
+function withLimit(work: Promise<unknown>): Promise<unknown> {
+  let timer: NodeJS.Timeout
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(`it waits for something that did not come within ${scriptMs / 1000} s`), scriptMs)
+  })
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer))
 }

@@ -41,7 +41,8 @@ export function readYaml(text: string, file: string): SourceResult {
   for (const error of oneEachLine([...document.errors, ...document.warnings], positionOf)) {
     const opening = unclosedAt(error, text)
     if (opening >= 0) report(opening, `this ${text[opening]} is not closed`)
-    else report(error.pos[0], syntaxSentence(error, text))
+    else if (error.code === "DUPLICATE_KEY") report(error.pos[0], twiceSentence(document, error.pos[0], positionOf))
+    else report(offsetOf(error, text), syntaxSentence(error))
   }
   const broken = problems.length > 0 && !document.errors.every(error => error.code === "DUPLICATE_KEY")
   if (broken || !soundTree(document, report)) return { source: null, problems }
@@ -51,8 +52,10 @@ export function readYaml(text: string, file: string): SourceResult {
   }
 }
 
-/** A slip throws the parser off for the rest of its line; what it says after the first is noise. */
+/** A slip throws the parser off for the rest of its line, and an open quote for all that follows; what it says after the first is noise. */
 function oneEachLine(errors: readonly YAMLError[], positionOf: (offset: number) => { line: number }): YAMLError[] {
+  const quotes = errors.filter(isOpenQuote)
+  if (quotes.length > 0) return quotes.slice(0, 1)
   const seen = new Set<number>()
   return errors.filter(error => {
     const { line } = positionOf(error.pos[0])
@@ -65,7 +68,13 @@ function oneEachLine(errors: readonly YAMLError[], positionOf: (offset: number) 
 /** Offset of the bracket or quote that is still open where the parser gave up, or -1 when the error is another one. */
 function unclosedAt(error: YAMLError, text: string): number {
   if (/^Flow (?:map|sequence)/.test(error.message)) return openAt(text, error.pos[0]).bracket
-  return /closing .quote/.test(error.message) ? openAt(text, text.length).quote : -1
+  if (!isOpenQuote(error)) return -1
+  const { quote } = openAt(text, text.length)
+  return quote >= 0 ? quote : text.lastIndexOf(error.message.includes('"') ? '"' : "'", error.pos[0] - 1)
+}
+
+function isOpenQuote({ message }: YAMLError): boolean {
+  return /closing .quote/.test(message)
 }
 
 function openAt(text: string, end: number): { bracket: number; quote: number } {
@@ -92,12 +101,33 @@ function endOfQuoted(text: string, start: number, quote: string): number {
 
 const emptySentence = "the config is empty; it needs at least listeners and routes"
 
-function syntaxSentence(error: YAMLError, text: string): string {
+/** The parser often names the start of a line for what begins behind its blanks. */
+function offsetOf({ code, pos: [offset] }: YAMLError, text: string): number {
+  if (code !== "BAD_INDENT" && code !== "BLOCK_AS_IMPLICIT_KEY") return offset
+  const blanks = / */y
+  blanks.lastIndex = offset
+  return offset + (blanks.exec(text)?.[0].length ?? 0)
+}
+
+function twiceSentence(document: Document.Parsed, offset: number, positionOf: (offset: number) => { line: number }): string {
+  let said = ""
+  visit(document, {
+    Map(_key, map) {
+      const keys = map.items.map(item => item.key as Node).filter(isScalar)
+      const second = keys.find(key => key.range?.[0] === offset)
+      const first = keys.find(key => String(key.value) === String(second?.value))
+      if (second === undefined || first?.range === undefined || first.range === null) return
+      said = `the key ${JSON.stringify(String(second.value))} is there twice, first in line ${positionOf(first.range[0]).line}`
+      return visit.BREAK
+    },
+  })
+  return said || "a key is there twice"
+}
+
+function syntaxSentence(error: YAMLError): string {
   switch (error.code) {
     case "TAB_AS_INDENT":
       return "YAML is not indented with tabs; use two spaces"
-    case "DUPLICATE_KEY":
-      return `the key ${JSON.stringify(wordAt(text, error.pos[0]))} is there twice`
     case "TAG_RESOLVE_FAILED":
       return `tags are not supported: ${error.message}`
     case "MULTILINE_IMPLICIT_KEY":
@@ -107,8 +137,10 @@ function syntaxSentence(error: YAMLError, text: string): string {
     case "RESOURCE_EXHAUSTION":
       return `nested more than ${depthMax} levels deep`
     case "BAD_INDENT":
-      return `the indentation does not fit: ${error.message}`
+      return `the indentation does not fit: ${indentSentence(error.message)}`
     case "BLOCK_AS_IMPLICIT_KEY":
+      if (error.message.startsWith("A block sequence"))
+        return 'an entry of a list where a key is expected; the entries of a list all begin with "- ", in the same column'
       return 'a second ": " on the line; put the value in quotes if the colon belongs to it'
     case "BAD_SCALAR_START":
       return `${error.message}; put the value in quotes`
@@ -117,9 +149,9 @@ function syntaxSentence(error: YAMLError, text: string): string {
   }
 }
 
-function wordAt(text: string, offset: number): string {
-  const word = /^(?:"([^"\n]*)"|'([^'\n]*)'|([^:\n]*))/.exec(text.slice(offset, offset + 80))
-  return (word?.[1] ?? word?.[2] ?? word?.[3] ?? "").trim()
+function indentSentence(message: string): string {
+  if (message.startsWith("All mapping items")) return "the keys of a map start in the same column"
+  return message.startsWith("All sequence items") ? "the entries of a list start in the same column" : message
 }
 
 /** Reports aliases that lead nowhere, to themselves or to too much, and nesting beyond any sense. toJS would throw or go round for ever. */
