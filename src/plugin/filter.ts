@@ -19,7 +19,7 @@ export interface Filter {
   /** Decides; fails closed. */
   access?(x: Exchange): Verdict
   request?(x: Exchange): Verdict
-  /** Before each attempt. */
+  /** Before each attempt, behind the choice of its peer. Fields that it adds are that attempt's alone; what it removes stays removed. */
   upstreamRequest?(x: Exchange): Verdict
   upstreamResponse?(x: Exchange): Verdict
   /** Runs on local replies too. */

@@ -66,9 +66,18 @@ export class Origins {
     return pool
   }
 
+  /** Makes room: pools without connections go, and when there are none, the oldest whose connections are idle. */
   private sweep(): void {
     this.lastPool = null
-    for (const [key, pool] of this.pools) if (pool.idleCount === 0 && pool.busyCount === 0) this.pools.delete(key)
+    let oldest = ""
+    for (const [key, pool] of this.pools) {
+      if (pool.busyCount > 0) continue
+      if (pool.idleCount === 0) this.pools.delete(key)
+      else if (oldest === "") oldest = key
+    }
+    if (this.pools.size < POOLS_MAX || oldest === "") return
+    this.pools.get(oldest)!.close()
+    this.pools.delete(oldest)
   }
 
   counts(): { busy: number; idle: number } {
@@ -131,10 +140,11 @@ export class OriginAttempt implements DialHandler, Waiter {
       this.ready = this.pool.reuse()
       if (this.ready !== null) return NEXT
     }
-    return this.lookup()
+    return this.lookup(false)
   }
 
-  private lookup(): Verdict {
+  /** `dials`: the connection that the attempt was to use is gone, so that it goes on at once with a new one. */
+  private lookup(dials: boolean): Verdict {
     const x = this.x
     const generation = x.generation
     let waits = false
@@ -143,7 +153,8 @@ export class OriginAttempt implements DialHandler, Waiter {
     this.origins!.parts.resolver.lookup(x.host, (error, addresses) => {
       if (x.generation !== generation) return
       verdict = this.resolved(error, addresses)
-      if (waits) resume(x, verdict)
+      if (dials && verdict === NEXT) verdict = this.connect()
+      if (waits && verdict !== WAIT) resume(x, verdict)
     })
     waits = true
     return verdict
@@ -165,10 +176,15 @@ export class OriginAttempt implements DialHandler, Waiter {
     x.attempts++
     const connection = this.ready
     this.ready = null
-    if (connection !== null) {
-      this.send(connection)
-      return WAIT
-    }
+    if (connection === null) return this.connect()
+    // Filters may have taken their time, and the origin its connection.
+    if (!connection.usable) return this.lookup(true)
+    this.send(connection)
+    return WAIT
+  }
+
+  private connect(): Verdict {
+    const x = this.x
     if (this.pool !== null && !this.pool.mayDial()) {
       x.fault = FAULT.poolExhausted
       return FAULT_VERDICT
@@ -203,7 +219,9 @@ export class OriginAttempt implements DialHandler, Waiter {
     const x = this.x
     this.dialing = null
     x.waiter = null
-    x.connectedAt = this.origins!.parts.time.clock.now()
+    const { clock } = this.origins!.parts.time
+    clock.tick()
+    x.connectedAt = clock.now()
     if (x.method === "CONNECT") return this.openTunnel(wire)
     const connection = new ClientConnection(wire, this.pool!, this.pool)
     wire.data = connection

@@ -138,4 +138,21 @@ describe("tunnels", () => {
       expect([client.closed, upstream.closed]).toEqual([true, true])
     })
   })
+  test("an origin that is gone before its tunnel begins is told of, and the exchange ends", () => {
+    for (const fin of [false, true]) {
+      story({ forward: true, responseFilter: true }, world => {
+        const client = world.connect()
+        client.deliver("CONNECT b.test:443 HTTP/1.1\r\nHost: b.test:443\r\n\r\nhello")
+        world.lookups[0]!.answer(1)
+        const origin = world.dials[0]!.open()
+        if (fin) {
+          origin.resume()
+          origin.fin()
+        } else origin.reset()
+        world.filters[0]!.release()
+        expect([client.sent.startsWith("HTTP/1.1 200 "), client.closed || client.finished]).toEqual([true, true])
+        expect([origin.sent, world.active]).toEqual(fin ? ["hello", 1] : ["", 0])
+      })
+    }
+  })
 })
