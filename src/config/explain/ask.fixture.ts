@@ -25,7 +25,7 @@ export function configOf(text: string): Config {
 /** Asks about a plain GET of http://a.test/ unless told otherwise. */
 export function ask(config: Config | string, request: Partial<ExplainRequest>, live: readonly LiveCluster[] | null = null): Promise<Explanation> {
   const whole = { method: "GET", url: "http://a.test/", fields: [], from: "127.0.0.1", listener: null, ...request }
-  return explain(typeof config === "string" ? configOf(config) : config, whole, { baseDir: directory, live, waitMs: 100 })
+  return explain(typeof config === "string" ? configOf(config) : config, whole, { baseDir: directory, live, waitMs: 1000 })
 }
 
 export const basic = (credentials: string) => `Basic ${Buffer.from(credentials).toString("base64")}`
