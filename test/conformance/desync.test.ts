@@ -79,7 +79,9 @@ function bodyOf(entry: Case): { sent: string; meant: number } {
   if (named(entry, /transfer.encoding/i)) return { sent: "5\r\nhello\r\n0\r\n\r\n", meant: 5 }
   const length = String(named(entry, /^content-length$/i)?.value ?? "").trim()
   // A body of a gigabyte is begun, no more.
-  return /^\d+$/.test(length) && Number(length) < 100_000 ? { sent: "b".repeat(Number(length)), meant: Number(length) } : { sent: "", meant: Number(length) || 0 }
+  return /^\d+$/.test(length) && Number(length) < 100_000
+    ? { sent: "b".repeat(Number(length)), meant: Number(length) }
+    : { sent: "", meant: Number(length) || 0 }
 }
 
 function bytesOf(entry: Case): Buffer {
@@ -109,7 +111,8 @@ async function outcomeOf(entry: Case): Promise<{ outcome: Outcome; what: string 
     // Only begun: the head must reach the origin.
     client.send("b")
     const deadline = performance.now() + 2000
-    while (!origin.received.endsWith("b") && client.received === "" && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 5))
+    while (!origin.received.endsWith("b") && client.received === "" && performance.now() < deadline)
+      await new Promise(resolve => setTimeout(resolve, 5))
     return { outcome: origin.received !== "" ? "passed" : "refused", what: client.received }
   }
   const { status } = await client.response(entry.method, 2000)
@@ -128,9 +131,11 @@ describe("http-desync-guardian", () => {
     for (const entry of cases) {
       const { tier } = entry.expected
       const { outcome, what } = await outcomeOf(entry)
-      const mayPass = tier === "Compliant" || tier === "Acceptable" ? refusals[entry.name] === undefined : passes[entry.name] !== undefined && tier === "Ambiguous"
+      const mayPass =
+        tier === "Compliant" || tier === "Acceptable" ? refusals[entry.name] === undefined : passes[entry.name] !== undefined && tier === "Ambiguous"
       if (tier === "Severe" && outcome === "refused") severe++
-      if (outcome !== (mayPass ? "passed" : "refused")) wrong.push(`${tier} ${entry.name}: ${outcome}: ${what} for ${JSON.stringify(bytesOf(entry).toString("latin1"))}`)
+      if (outcome !== (mayPass ? "passed" : "refused"))
+        wrong.push(`${tier} ${entry.name}: ${outcome}: ${what} for ${JSON.stringify(bytesOf(entry).toString("latin1"))}`)
     }
     expect(wrong).toEqual([])
     expect(severe).toBe(58)

@@ -30,7 +30,10 @@ const differences: Readonly<Record<string, { readonly ours: "takes" | "refuses";
   "Multiple tokens with folding and LWS": { ours: "refuses", why: TUNNEL_OCTETS },
   "Upgrade GET request": { ours: "refuses", why: TUNNEL_OCTETS },
   "Upgrade POST request": { ours: "refuses", why: TUNNEL_OCTETS },
-  "CONNECT with body": { ours: "refuses", why: "CONNECT has no body (RFC 9110 section 9.3.6): what follows is the tunnel's, and a length would be read in two ways." },
+  "CONNECT with body": {
+    ours: "refuses",
+    why: "CONNECT has no body (RFC 9110 section 9.3.6): what follows is the tunnel's, and a length would be read in two ways.",
+  },
   "M-SEARCH request": { ours: "refuses", why: "Asterisk-form is for OPTIONS alone (RFC 9112 section 3.2.4)." },
   "SOURCE request with ICE": { ours: "refuses", why: OTHER_PROTOCOL },
   "OPTIONS request with RTSP": { ours: "refuses", why: OTHER_PROTOCOL },
@@ -64,7 +67,9 @@ function inputOf(entry: Case): string {
 /** What llhttp refuses at once we may refuse when the head is whole. */
 function run(entry: Case, cuts: "whole" | "octets"): Verdict {
   const input = inputOf(entry) + (accepts(entry) ? "" : "\r\n\r\n")
-  return entry.type === "request" ? hearRequests(input, cuts) : hearResponse(input, entry.meta.skipBody === true ? "HEAD" : "GET", cuts, "websocket, h2c")
+  return entry.type === "request"
+    ? hearRequests(input, cuts)
+    : hearResponse(input, entry.meta.skipBody === true ? "HEAD" : "GET", cuts, "websocket, h2c")
 }
 
 /** A pause where the protocol changes is no error. */

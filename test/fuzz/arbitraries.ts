@@ -7,7 +7,10 @@ import fc from "fast-check"
 /** Inputs that once showed something, or that others got wrong: one a line, written as a JSON string. */
 export function seeds(name: string): string[] {
   const text = readFileSync(join(import.meta.dirname, "seeds", `${name}.txt`), "utf8")
-  return text.split("\n").filter(line => line.startsWith('"')).map(line => JSON.parse(line) as string)
+  return text
+    .split("\n")
+    .filter(line => line.startsWith('"'))
+    .map(line => JSON.parse(line) as string)
 }
 
 /** A bounded run with a fixed seed. FUZZ_SEED=n is added to the seed, FUZZ_TIMES=n multiplies the length: for a search of its own. */
@@ -20,9 +23,59 @@ const octets = (max: number) => fc.array(octet, { maxLength: max }).map(list => 
 
 /** What grammars turn on. */
 const shards = [
-  "\r\n", "\r\n", "\r\n\r\n", "\n", "\r", " ", "\t", ":", ";", ",", '"', "=", "\0", "\x0b", "\x0c", "\x7f", "\x85", "\xa0", "\xff", "0", "1", "5", "a", "F", "-", "+", "0x", "_", "%", "#", "?", "/", "//", "..",
-  "GET", "GET / HTTP/1.1\r\n", "POST /x HTTP/1.1\r\n", "HTTP/1.1", "HTTP/1.0", "HTTP/1.1 200 OK\r\n", "Host: a.test\r\n", "Content-Length", "Content-Length: 5\r\n", "Transfer-Encoding", "Transfer-Encoding: chunked\r\n",
-  "chunked", "Connection: close\r\n", "0\r\n\r\n", "5\r\nhello\r\n", "hello", "X: y\r\n", " X: fold\r\n", "Trailer: X\r\n",
+  "\r\n",
+  "\r\n",
+  "\r\n\r\n",
+  "\n",
+  "\r",
+  " ",
+  "\t",
+  ":",
+  ";",
+  ",",
+  '"',
+  "=",
+  "\0",
+  "\x0b",
+  "\x0c",
+  "\x7f",
+  "\x85",
+  "\xa0",
+  "\xff",
+  "0",
+  "1",
+  "5",
+  "a",
+  "F",
+  "-",
+  "+",
+  "0x",
+  "_",
+  "%",
+  "#",
+  "?",
+  "/",
+  "//",
+  "..",
+  "GET",
+  "GET / HTTP/1.1\r\n",
+  "POST /x HTTP/1.1\r\n",
+  "HTTP/1.1",
+  "HTTP/1.0",
+  "HTTP/1.1 200 OK\r\n",
+  "Host: a.test\r\n",
+  "Content-Length",
+  "Content-Length: 5\r\n",
+  "Transfer-Encoding",
+  "Transfer-Encoding: chunked\r\n",
+  "chunked",
+  "Connection: close\r\n",
+  "0\r\n\r\n",
+  "5\r\nhello\r\n",
+  "hello",
+  "X: y\r\n",
+  " X: fold\r\n",
+  "Trailer: X\r\n",
 ]
 const shard = fc.constantFrom(...shards)
 
@@ -52,10 +105,17 @@ export function slipped(whole: fc.Arbitrary<string>, slipsMax: number): fc.Arbit
 }
 
 const bodyText = fc.oneof(fc.constantFrom("", "a", "hello", "GET /inner HTTP/1.1\r\nHost: inner\r\n\r\n", "0\r\n\r\n"), octets(40))
-const extension = fc.oneof({ weight: 6, arbitrary: fc.constant("") }, { weight: 2, arbitrary: fc.constantFrom(";a", ";a=b", '; a="x;y"', ";a;b=c") }, { weight: 1, arbitrary: fc.constantFrom(";", " ", ";=", ';a="', "\t;a", ";\n") })
+const extension = fc.oneof(
+  { weight: 6, arbitrary: fc.constant("") },
+  { weight: 2, arbitrary: fc.constantFrom(";a", ";a=b", '; a="x;y"', ";a;b=c") },
+  { weight: 1, arbitrary: fc.constantFrom(";", " ", ";=", ';a="', "\t;a", ";\n") },
+)
 const trailers = fc.constantFrom("", "", "", "X-Sum: 1\r\n", "X-Sum: 1\r\nContent-Length: 5\r\n", "Host: inner\r\n", "X-Sum\r\n", "X: 1\n")
 /** The end of a line: nearly always what it should be. */
-const eol = fc.oneof({ weight: 60, arbitrary: fc.constant("\r\n") }, { weight: 1, arbitrary: fc.constantFrom("\n", "\r", "\rX", "\r\r\n", "", " \r\n", "\n\n", "\0\r\n") })
+const eol = fc.oneof(
+  { weight: 60, arbitrary: fc.constant("\r\n") },
+  { weight: 1, arbitrary: fc.constantFrom("\n", "\r", "\rX", "\r\r\n", "", " \r\n", "\n\n", "\0\r\n") },
+)
 
 const chunk = fc.tuple(bodyText, extension, fc.boolean(), eol, eol).map(([data, ext, upper, first, second]) => {
   if (data === "") return ""
@@ -69,41 +129,88 @@ export const chunkedBody: fc.Arbitrary<string> = fc
 const method = fc.constantFrom("GET", "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "BREW")
 const target = fc.constantFrom("/", "/a", "/a?b=c", "/a%20b", "http://a.test/abs", "/x//y", "/very/long")
 const field = fc.constantFrom(
-  "X-A: 1", "X-B:", "Accept: */*", "Connection: keep-alive", "Connection: close", "Connection: X-A", "Expect: 100-continue", "TE: trailers", "Cookie: a=b", "x-LATIN: caf\xe9", "Via: 1.1 x",
-  "Connection: transfer-encoding, content-length", "Connection: upgrade\r\nUpgrade: websocket", "Trailer: X-Sum",
+  "X-A: 1",
+  "X-B:",
+  "Accept: */*",
+  "Connection: keep-alive",
+  "Connection: close",
+  "Connection: X-A",
+  "Expect: 100-continue",
+  "TE: trailers",
+  "Cookie: a=b",
+  "x-LATIN: caf\xe9",
+  "Via: 1.1 x",
+  "Connection: transfer-encoding, content-length",
+  "Connection: upgrade\r\nUpgrade: websocket",
+  "Trailer: X-Sum",
 )
 
 /** Lines that frame a body of `n` octets, or a chunked one: sound ones first, then those that smuggle. */
 const frames: Record<"length" | "chunked", readonly ((n: number) => string)[]> = {
   length: [
-    n => `Content-Length: ${n}`, n => `Content-Length: ${n}`, n => `content-LENGTH:${n} `, n => `Content-Length: ${n}`, n => `Content-Length: ${n}`, n => `Content-Length: 0${n}`,
-    n => `Content-Length: ${n}\r\nContent-Length: ${n}`, n => `Content-Length: ${n}\r\nContent-Length: 0`, n => `Content-Length: ${n}, ${n}`, n => `Content-Length: +${n}`, n => `Content-Length : ${n}`,
-    n => `Content-Length: ${n}\r\nTransfer-Encoding: chunked`, n => `Content-Length: ${n}\r\nTransfer_Encoding: chunked`, n => `Content-Length:\r\n ${n}`, () => "Content-Length:",
+    n => `Content-Length: ${n}`,
+    n => `Content-Length: ${n}`,
+    n => `content-LENGTH:${n} `,
+    n => `Content-Length: ${n}`,
+    n => `Content-Length: ${n}`,
+    n => `Content-Length: 0${n}`,
+    n => `Content-Length: ${n}\r\nContent-Length: ${n}`,
+    n => `Content-Length: ${n}\r\nContent-Length: 0`,
+    n => `Content-Length: ${n}, ${n}`,
+    n => `Content-Length: +${n}`,
+    n => `Content-Length : ${n}`,
+    n => `Content-Length: ${n}\r\nTransfer-Encoding: chunked`,
+    n => `Content-Length: ${n}\r\nTransfer_Encoding: chunked`,
+    n => `Content-Length:\r\n ${n}`,
+    () => "Content-Length:",
   ],
   chunked: [
-    () => "Transfer-Encoding: chunked", () => "Transfer-Encoding: chunked", () => "transfer-ENCODING:Chunked ", () => "Transfer-Encoding: chunked", () => "Transfer-Encoding: chunked",
-    () => "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", () => "Transfer-Encoding: x, chunked", () => "Transfer-Encoding: chunked, x", () => "Transfer-Encoding:\r\n chunked",
-    () => "Transfer-Encoding : chunked", () => "Transfer-Encoding: \x0bchunked", () => "Transfer_Encoding: chunked", () => "Content-Length: 3\r\nTransfer-Encoding: chunked", () => "Transfer-Encoding: chunked\r\nContent-Length: 3",
+    () => "Transfer-Encoding: chunked",
+    () => "Transfer-Encoding: chunked",
+    () => "transfer-ENCODING:Chunked ",
+    () => "Transfer-Encoding: chunked",
+    () => "Transfer-Encoding: chunked",
+    () => "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    () => "Transfer-Encoding: x, chunked",
+    () => "Transfer-Encoding: chunked, x",
+    () => "Transfer-Encoding:\r\n chunked",
+    () => "Transfer-Encoding : chunked",
+    () => "Transfer-Encoding: \x0bchunked",
+    () => "Transfer_Encoding: chunked",
+    () => "Content-Length: 3\r\nTransfer-Encoding: chunked",
+    () => "Transfer-Encoding: chunked\r\nContent-Length: 3",
   ],
 }
 
 /** Framing lines and the body that they, or somebody, might mean. */
 const framed: fc.Arbitrary<[lines: string, body: string]> = fc
-  .tuple(fc.constantFrom("none", "none", "length", "length", "chunked", "chunked"), fc.oneof({ weight: 3, arbitrary: fc.nat(4) }, { weight: 1, arbitrary: fc.nat(14) }), bodyText, chunkedBody)
+  .tuple(
+    fc.constantFrom("none", "none", "length", "length", "chunked", "chunked"),
+    fc.oneof({ weight: 3, arbitrary: fc.nat(4) }, { weight: 1, arbitrary: fc.nat(14) }),
+    bodyText,
+    chunkedBody,
+  )
   .map(([kind, which, body, chunks]) => {
     if (kind === "none") return ["", ""]
     const list = frames[kind as "length" | "chunked"]
     return [`${list[which % list.length]!(body.length)}\r\n`, kind === "length" ? body : chunks]
   })
 
-const headLines = fc.array(fc.tuple(field, eol).map(([line, end]) => line + end), { maxLength: 3 }).map(lines => lines.join(""))
+const headLines = fc
+  .array(
+    fc.tuple(field, eol).map(([line, end]) => line + end),
+    { maxLength: 3 },
+  )
+  .map(lines => lines.join(""))
 
 /** A stream of requests that are sound or nearly so, some with bodies. */
 export const requests: fc.Arbitrary<string> = fc
   .array(
-    fc.tuple(method, target, fc.constantFrom("1.1", "1.1", "1.1", "1.0"), eol, headLines, framed, eol).map(([m, t, v, first, lines, [frame, body], blank]) => {
-      return `${m} ${t} HTTP/${v}${first}Host: a.test\r\n${lines}${frame}${blank}${body}`
-    }),
+    fc
+      .tuple(method, target, fc.constantFrom("1.1", "1.1", "1.1", "1.0"), eol, headLines, framed, eol)
+      .map(([m, t, v, first, lines, [frame, body], blank]) => {
+        return `${m} ${t} HTTP/${v}${first}Host: a.test\r\n${lines}${frame}${blank}${body}`
+      }),
     { minLength: 1, maxLength: 3 },
   )
   .map(list => list.join(""))

@@ -204,7 +204,12 @@ describe("attempts", () => {
 
 describe("answers that are more than was asked for", () => {
   test("a connection with octets behind its answer serves nobody else", () => {
-    for (const answer of [OK, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", `${OK.slice(0, -2)}o`]) {
+    for (const answer of [
+      OK,
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "HTTP/1.1 204 No Content\r\n\r\n",
+      `${OK.slice(0, -2)}o`,
+    ]) {
       story({}, world => {
         const { client, upstream } = under(world)
         const late = answer.endsWith("\r\n\r\no")

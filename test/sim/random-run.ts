@@ -11,6 +11,11 @@ export function randomRun(seed: number): string[] {
   return new Run(seed).play()
 }
 
+/** Something moved. */
+function done(_what: unknown): true {
+  return true
+}
+
 class Run {
   private readonly random: Random
   private readonly world: World
@@ -37,10 +42,17 @@ class Run {
       forward: this.forward,
       peers: 1 + random.below(3),
       pool: {
-        connectionsMax, idleMax: pick(random, [16, 16, 1, 0]), requestsMax: pick(random, [0, 0, 1, 3]),
-        waitersMax: pick(random, [64, 1]), waitTimeoutMs: 5000,
+        connectionsMax,
+        idleMax: pick(random, [16, 16, 1, 0]),
+        requestsMax: pick(random, [0, 0, 1, 3]),
+        waitersMax: pick(random, [64, 1]),
+        waitTimeoutMs: 5000,
       },
-      rules: { attemptsMax: pick(random, [1, 2, 3]), retryStatus: chance(random, 0.3) ? new Set([503]) : null, keepBytesMax: pick(random, [65_536, 100, 0]) },
+      rules: {
+        attemptsMax: pick(random, [1, 2, 3]),
+        retryStatus: chance(random, 0.3) ? new Set([503]) : null,
+        keepBytesMax: pick(random, [65_536, 100, 0]),
+      },
       limits: { requestsMax: pick(random, [0, 0, 2]) },
       bodyBytesMax: pick(random, [0, 0, 0, 150]),
       requestMs: pick(random, [0, 0, 30_000]),
@@ -130,10 +142,11 @@ class Run {
     const { world } = this
     for (let moved = true, rounds = 0; moved && rounds < 5000; rounds++) {
       moved = false
-      for (const lookup of [...world.lookups]) moved = (lookup.answer(1), true)
+      for (const lookup of [...world.lookups]) moved = done(lookup.answer(1))
       for (const dial of [...world.dials]) if (!dial.over) moved = dial.open() !== null
-      for (const filter of [...world.filters]) if (world.filters.includes(filter)) moved = (filter.release(), true)
-      for (const wire of [...world.clients, ...world.upstreams]) if (wire.room < 1e9 && !wire.closed && !wire.finished && !wire.severed) moved = (wire.take(1e12), true)
+      for (const filter of [...world.filters]) if (world.filters.includes(filter)) moved = done(filter.release())
+      for (const wire of [...world.clients, ...world.upstreams])
+        if (wire.room < 1e9 && !wire.closed && !wire.finished && !wire.severed) moved = done(wire.take(1e12))
       for (const client of this.clients) moved = client.feed() || moved
       for (const origin of this.adoptOrigins()) moved = origin.step(true) || moved
     }

@@ -110,7 +110,8 @@ export class SimClient {
         if (reading.is === "bad") return [`${asked.id}: ${reading.why} in ${JSON.stringify(sent.slice(at, at + 300))}`]
         if (reading.is === "partial") {
           if (reading.head !== null) checkAnswer(asked, { ...reading.head, body: reading.body ?? "" }, false, found)
-          if (settled && !this.over && asked.end <= this.at) found.push(`${asked.id}: no whole answer, but ${JSON.stringify(sent.slice(at, at + 200))}`)
+          if (settled && !this.over && asked.end <= this.at)
+            found.push(`${asked.id}: no whole answer, but ${JSON.stringify(sent.slice(at, at + 200))}`)
           return found
         }
         at = reading.end
@@ -147,7 +148,8 @@ function checkAnswer(asked: Asked, message: StrictMessage, whole: boolean, found
     return
   }
   if (id === undefined) {
-    if (message.status < 400 || (whole && asked.method !== "HEAD" && !message.body.includes("fault: "))) wrong("an answer that is neither the upstream's nor ours")
+    if (message.status < 400 || (whole && asked.method !== "HEAD" && !message.body.includes("fault: ")))
+      wrong("an answer that is neither the upstream's nor ours")
     return
   }
   if (id !== asked.id) wrong("somebody else's answer")

@@ -94,7 +94,8 @@ export class SimOrigin {
     const fresh = this.wire.sent.slice(this.at)
     if (fresh === "") return false
     this.at = this.wire.sent.length
-    if (fresh !== bodyOf(this.tunnel!, this.at - this.tunnelStart).slice(-fresh.length)) this.problems.push(`${this.tunnel}: strange octets in its tunnel`)
+    if (fresh !== bodyOf(this.tunnel!, this.at - this.tunnelStart).slice(-fresh.length))
+      this.problems.push(`${this.tunnel}: strange octets in its tunnel`)
     this.out = fresh
     return true
   }
@@ -122,7 +123,13 @@ export class SimOrigin {
     }
     const trouble = kind ? 9 : random.below(14)
     if (trouble === 0) this.ending = pick(random, ["fin", "reset"])
-    else if (trouble === 1) this.out = pick(random, ["garbage\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 101 Now\r\n\r\n", "HTTP/1.1 200 OK\r\nA\r\n\r\n"])
+    else if (trouble === 1)
+      this.out = pick(random, [
+        "garbage\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        "HTTP/1.1 101 Now\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA\r\n\r\n",
+      ])
     else if (trouble === 2) this.out = `HTTP/1.1 503 No\r\nX-Id: ${id}\r\nX-Length: 0\r\nContent-Length: 0\r\n\r\n`
     else {
       this.out = this.whole(message, id)
@@ -153,7 +160,8 @@ export class SimOrigin {
       }
       return `${head}\r\n${bodiless ? "" : body}`
     }
-    if (framing < 9) return `${head}Transfer-Encoding: chunked\r\n\r\n${bodiless ? "" : chunked(random, body, chance(random, 0.3) ? `X-Sum: ${id}\r\n` : "")}`
+    if (framing < 9)
+      return `${head}Transfer-Encoding: chunked\r\n\r\n${bodiless ? "" : chunked(random, body, chance(random, 0.3) ? `X-Sum: ${id}\r\n` : "")}`
     if (bodiless) return `${head}\r\n`
     this.ending = "fin"
     this.closeDelimited = true

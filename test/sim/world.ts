@@ -1,12 +1,35 @@
 import { FakeClock, Random, setLogSink, TimerWheel } from "../../src/base/index.ts"
 import {
-  acquireExchange, armRequest, begin, deliver, DONE, type Exchange, FAULT_VERDICT, type ListenerInfo, NEXT, type Plan, resume, setFlowClock, type Step, WAIT,
+  acquireExchange,
+  armRequest,
+  begin,
+  deliver,
+  DONE,
+  type Exchange,
+  FAULT_VERDICT,
+  type ListenerInfo,
+  NEXT,
+  type Plan,
+  resume,
+  setFlowClock,
+  type Step,
+  WAIT,
   type Waiter,
 } from "../../src/flow/index.ts"
 import { type Message, ServerConnection, type ServerHooks, type Time } from "../../src/http/index.ts"
 import { ConnectionInfo, type DialFailure, type DialHandler } from "../../src/net/index.ts"
 import balancer from "../../src/upstream/balance/round-robin/round-robin.ts"
-import { type AttemptRules, Cluster, clusterSteps, Origins, originSteps, Peer, PeerStates, type PoolSettings, RetryBudget } from "../../src/upstream/index.ts"
+import {
+  type AttemptRules,
+  Cluster,
+  clusterSteps,
+  Origins,
+  originSteps,
+  Peer,
+  PeerStates,
+  type PoolSettings,
+  RetryBudget,
+} from "../../src/upstream/index.ts"
 import { FakeWire } from "./fake-wire.ts"
 
 export interface WorldOptions {
@@ -120,10 +143,23 @@ export interface Logged {
 
 const TIMEOUTS = { head: 15_000, idle: 75_000, body: 30_000, bodyRateMin: 0, write: 60_000 }
 const POOL: PoolSettings = {
-  idleMax: 16, idleTimeoutMs: 55_000, connectionsMax: 0, requestsMax: 0, waitTimeoutMs: 5000, waitersMax: 64, headBytesMax: 65_536, fieldsMax: 256,
+  idleMax: 16,
+  idleTimeoutMs: 55_000,
+  connectionsMax: 0,
+  requestsMax: 0,
+  waitTimeoutMs: 5000,
+  waitersMax: 64,
+  headBytesMax: 65_536,
+  fieldsMax: 256,
 }
 const RULES: AttemptRules = {
-  times: { head: 60_000, idle: 60_000 }, connectMs: 5000, attemptsMax: 2, retryStatus: null, keepBytesMax: 65_536, absolute: false, upgrades: new Set(["websocket"]),
+  times: { head: 60_000, idle: 60_000 },
+  connectMs: 5000,
+  attemptsMax: 2,
+  retryStatus: null,
+  keepBytesMax: 65_536,
+  absolute: false,
+  upgrades: new Set(["websocket"]),
 }
 
 /** One worker's data path on fake connections and a clock that the test moves: codecs, engine, attempts, pools; no kernel, no config. */
@@ -209,11 +245,28 @@ export class World implements ServerHooks {
     }
     const before: Step[] = [...(options.requestMs ? [timer] : []), ...(options.requestFilter ? [wait] : [])]
     const behind: Step[] = options.responseFilter ? [wait] : []
-    const steps = [...before, upstream.peer, upstream.forward, upstream.judge, ...behind, deliver, upstream.finish, (x: Exchange) => this.logStep(x), () => DONE]
+    const steps = [
+      ...before,
+      upstream.peer,
+      upstream.forward,
+      upstream.judge,
+      ...behind,
+      deliver,
+      upstream.finish,
+      (x: Exchange) => this.logStep(x),
+      () => DONE,
+    ]
     const respondAt = before.length + 3 + behind.length
     return {
-      steps: steps as Step[], respondAt, peerAt: before.length, logAt: respondAt + 1, retry: upstream.retry, bodyBytesMax: options.bodyBytesMax ?? 0,
-      requestMs: options.requestMs ?? 0, tunnelIdleMs: 3_600_000, route: { name: "sim", index: 0, cluster: "c", metrics: 0 },
+      steps: steps as Step[],
+      respondAt,
+      peerAt: before.length,
+      logAt: respondAt + 1,
+      retry: upstream.retry,
+      bodyBytesMax: options.bodyBytesMax ?? 0,
+      requestMs: options.requestMs ?? 0,
+      tunnelIdleMs: 3_600_000,
+      route: { name: "sim", index: 0, cluster: "c", metrics: 0 },
     }
   }
 

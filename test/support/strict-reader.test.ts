@@ -27,9 +27,19 @@ describe("the strict reader", () => {
     expect(read("200 OK\r\nTransfer-Encoding: chunked", "5\r\nhelloX").is).toBe("bad")
   })
   test("refuses what others forgive", () => {
-    for (const line of ["Content-Length: 1\r\nContent-Length: 1", "Content-Length: +1", "Transfer-Encoding: x, chunked", " A: 1", "A : 1", "A: \x01", "\n", "A: 1\nB: 2"])
+    for (const line of [
+      "Content-Length: 1\r\nContent-Length: 1",
+      "Content-Length: +1",
+      "Transfer-Encoding: x, chunked",
+      " A: 1",
+      "A : 1",
+      "A: \x01",
+      "\n",
+      "A: 1\nB: 2",
+    ])
       expect(readRequest(`GET / HTTP/1.1\r\nHost: a\r\n${line}\r\n\r\n`).is).toBe("bad")
-    for (const start of ["GET  / HTTP/1.1", "GET / HTTP/1.2", "GET /\x7f HTTP/1.1", "G(T / HTTP/1.1", "GET / http/1.1"]) expect(readRequest(`${start}\r\nHost: a\r\n\r\n`).is).toBe("bad")
+    for (const start of ["GET  / HTTP/1.1", "GET / HTTP/1.2", "GET /\x7f HTTP/1.1", "G(T / HTTP/1.1", "GET / http/1.1"])
+      expect(readRequest(`${start}\r\nHost: a\r\n\r\n`).is).toBe("bad")
     expect(readRequest("GET / HTTP/1.1\r\n\r\n").is).toBe("bad")
   })
 })

@@ -32,15 +32,21 @@ export function field(message: StrictMessage, name: string): string | undefined 
 
 /** Reads the request at `at`. `extensions`: chunk extensions are taken and dropped; what we send ourselves has none. */
 export function readRequest(text: string, at = 0, extensions = false): Reading {
-  return attempt(() => {
-    const head = headAt(text, at)
-    if (head === PARTIAL) return null
-    const [, method, target] = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP\/1\.[01]$/.exec(head.start) ?? bad(`request line ${JSON.stringify(head.start)}`)
-    const hosts = head.fields.filter(([name]) => name === "host")
-    if (head.start.endsWith("1.1") && hosts.length !== 1) bad(`${hosts.length} Host fields`)
-    const framing = explicitFraming(head.fields) ?? "none"
-    return { head, framing, start: { method: method!, target: target!, status: 0 } }
-  }, text, false, extensions)
+  return attempt(
+    () => {
+      const head = headAt(text, at)
+      if (head === PARTIAL) return null
+      const [, method, target] =
+        /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP\/1\.[01]$/.exec(head.start) ?? bad(`request line ${JSON.stringify(head.start)}`)
+      const hosts = head.fields.filter(([name]) => name === "host")
+      if (head.start.endsWith("1.1") && hosts.length !== 1) bad(`${hosts.length} Host fields`)
+      const framing = explicitFraming(head.fields) ?? "none"
+      return { head, framing, start: { method: method!, target: target!, status: 0 } }
+    },
+    text,
+    false,
+    extensions,
+  )
 }
 
 /** Reads the response at `at` to a request with this method. `ended`: the connection has ended behind the text. */
@@ -134,16 +140,29 @@ function bodyAt(text: string, head: Head, framing: StrictMessage["framing"], end
 }
 
 const SIZE = /^[0-9a-fA-F]{1,12}$/
-const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
-const EXTENSION = `;[ \\t]*${TOKEN}(?:[ \\t]*=[ \\t]*(?:${TOKEN}|"(?:[\\t !#-[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"))?`
-const SIZE_EXTENDED = new RegExp(`^[0-9a-fA-F]{1,12}(?:${EXTENSION}(?:[ \\t]*${EXTENSION})*)?$`)
+const SIZE_EXTENDED = /^[0-9a-fA-F]{1,12}(?:;[\t -~\x80-\xff]*)?$/
+const EXTENSION =
+  /^[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*=[ \t]*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?/
+
+function isExtendedSize(line: string): boolean {
+  if (!SIZE_EXTENDED.test(line)) return false
+  const semicolon = line.indexOf(";")
+  for (let rest = semicolon < 0 ? "" : line.slice(semicolon); rest !== ""; ) {
+    const extension = /^[ \t]*;/.exec(rest)
+    const taken = extension === null ? null : EXTENSION.exec(rest.slice(extension[0].length))
+    if (taken === null) return false
+    rest = rest.slice(extension![0].length + taken[0].length)
+  }
+  return true
+}
 
 function chunksAt(text: string, at: number, extensions: boolean): Body {
   let body = ""
   for (;;) {
     const lineEnd = text.indexOf("\r\n", at)
     const line = lineEnd < 0 ? text.slice(at) : text.slice(at, lineEnd)
-    if (!(lineEnd < 0 ? (extensions ? /^/ : /^[0-9a-fA-F]*\r?$/) : extensions ? SIZE_EXTENDED : SIZE).test(line)) bad(`chunk size ${JSON.stringify(line.slice(0, 40))}`)
+    const sound = lineEnd < 0 ? extensions || /^[0-9a-fA-F]*\r?$/.test(line) : extensions ? isExtendedSize(line) : SIZE.test(line)
+    if (!sound) bad(`chunk size ${JSON.stringify(line.slice(0, 40))}`)
     if (lineEnd < 0) return { body, trailers: "", whole: false, end: at }
     const size = Number.parseInt(line, 16)
     if (size === 0) return trailersAt(text, lineEnd + 2, body)

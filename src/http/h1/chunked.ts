@@ -1,5 +1,6 @@
 // HOT
 import { assert } from "../../base/index.ts"
+import { areExtensions } from "./chunk-extensions.ts"
 import { CLASS, CR, HEX, LF, VALUE } from "./grammar.ts"
 
 // states of the decoder
@@ -16,14 +17,6 @@ export const CHUNKS_BAD = 8
 const SIZE_DIGITS_MAX = 12 // 2^48 octets
 const EXTENSION_BYTES_MAX = 256
 const SEMICOLON = 59
-/** chunk-ext behind its first semicolon (RFC 9112 section 7.1.1). */
-const EXTENSIONS = extensions()
-
-function extensions(): RegExp {
-  const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
-  const extension = `[ \\t]*${token}(?:[ \\t]*=[ \\t]*(?:${token}|"(?:[^"\\\\]|\\\\.)*"))?`
-  return new RegExp(`^${extension}(?:[ \\t]*;${extension})*$`)
-}
 
 /** What a decoder hands its finds to. */
 export interface ChunkSink {
@@ -84,7 +77,7 @@ export class ChunkDecoder {
         this.pushSize(octet)
         return
       case EXTENSION:
-        if (octet === CR) this.state = EXTENSIONS.test(this.extension) ? SIZE_LF : CHUNKS_BAD
+        if (octet === CR) this.state = areExtensions(this.extension) ? SIZE_LF : CHUNKS_BAD
         else if ((CLASS[octet]! & VALUE) === 0 || this.extension.length === EXTENSION_BYTES_MAX) this.state = CHUNKS_BAD
         else this.extension += String.fromCharCode(octet)
         return

@@ -1,5 +1,4 @@
 /** Control characters that a response should not have, other than NUL, CR, LF and HTAB. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
 const CONTROLS = /[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/g
 const SPACE_BEFORE_COLON = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)([ \t]+):/gm
 const FOLD = /\r\n(?=[ \t])/g
@@ -20,6 +19,10 @@ export function mendHead(text: string): string {
   const end = blank < 0 ? text.length : blank
   if (lineEnd < 0 || lineEnd === end) return text.substring(0, end).replace(CONTROLS, " ") + text.substring(end)
   const start = text.substring(0, lineEnd + 2).replace(CONTROLS, " ")
-  const fields = text.substring(lineEnd + 2, end).replace(FOLD, "  ").replace(SPACE_BEFORE_COLON, "$1:$2").replace(CONTROLS, " ")
+  const fields = text
+    .substring(lineEnd + 2, end)
+    .replace(FOLD, "  ")
+    .replace(SPACE_BEFORE_COLON, "$1:$2")
+    .replace(CONTROLS, " ")
   return start + fields + text.substring(end)
 }

@@ -10,7 +10,10 @@ const [port, narrow] = (await freePorts(2)) as [number, number]
 const answers: Record<string, string> = {}
 const upstream = await recorder(request => `HTTP/1.1 200 OK\r\n${answers[request.start.split(" ")[1]!] ?? ""}Content-Length: 2\r\n\r\nok`)
 const proxy = await startBothways({
-  listeners: { web: { bind: `127.0.0.1:${port}` }, narrow: { bind: `127.0.0.1:${narrow}`, limits: { headBytesMax: "8KB", targetBytesMax: "2KB", fieldsMax: 20 } } },
+  listeners: {
+    web: { bind: `127.0.0.1:${port}` },
+    narrow: { bind: `127.0.0.1:${narrow}`, limits: { headBytesMax: "8KB", targetBytesMax: "2KB", fieldsMax: 20 } },
+  },
   clusters: { a: { peers: [upstream.address] }, small: { peers: [upstream.address], limits: { headBytesMax: "8KB", fieldsMax: 20 } } },
   routes: [
     { match: { listener: "narrow" }, to: { cluster: "small" } },
@@ -49,7 +52,11 @@ describe("O-47 large cookies and headers", () => {
     expect((await ask(port, "", "/three")).head).toContain(cookie.repeat(3))
     expect((await ask(port, "", "/forty")).head).toContain(answers["/forty"])
     expect((await ask(port, "", "/huge")).status).toBe(502)
-    await until(() => proxy.log().some(line => line.target === "/huge" && line.fault === "upstream.fields-too-large"), 3000, "the line with the fault")
+    await until(
+      () => proxy.log().some(line => line.target === "/huge" && line.fault === "upstream.fields-too-large"),
+      3000,
+      "the line with the fault",
+    )
   })
   test("2,000 small fields: 431 from a client, 502 from an upstream", async () => {
     const many = Array.from({ length: 2000 }, (_, i) => `X-${i}: 1\r\n`).join("")

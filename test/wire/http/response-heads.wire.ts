@@ -39,14 +39,25 @@ describe("O-02 e: field lines of responses", () => {
     expect([fields["x-b"], fields["transfer-encoding"], body]).toEqual(["one   two", "chunked", "ok"])
   })
   test("a length and a coding together, or a coding that we do not know, are 502", async () => {
-    for (const lines of ["Content-Length: 2\r\nTransfer-Encoding: chunked", "Transfer-Encoding: gzip", "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"]) {
+    for (const lines of [
+      "Content-Length: 2\r\nTransfer-Encoding: chunked",
+      "Transfer-Encoding: gzip",
+      "Transfer-Encoding: gzip, chunked",
+      "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    ]) {
       const { status } = await ask("/both", `HTTP/1.1 200 OK\r\n${lines}\r\n\r\n2\r\nok\r\n0\r\n\r\n`)
       expect([lines, status]).toEqual([lines, 502])
     }
     expect((await ask("/old", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")).status).toBe(502)
   })
   test("what mending would not make plain is 502", async () => {
-    for (const lines of ["Content-Length : 2\r\nContent-Length: 3", "Content-Length: 2\r\n 3", " X: 1\r\nContent-Length: 2", "X y: 1\r\nContent-Length: 2", "X: a\rb\r\nContent-Length: 2"]) {
+    for (const lines of [
+      "Content-Length : 2\r\nContent-Length: 3",
+      "Content-Length: 2\r\n 3",
+      " X: 1\r\nContent-Length: 2",
+      "X y: 1\r\nContent-Length: 2",
+      "X: a\rb\r\nContent-Length: 2",
+    ]) {
       const { status, body } = await ask("/bad", `HTTP/1.1 200 OK\r\n${lines}\r\n\r\nok`)
       expect([lines, status, body.includes("upstream.malformed-response")]).toEqual([lines, 502, true])
     }
@@ -84,7 +95,11 @@ describe("O-06 illegal octets in an upstream's head", () => {
   test("NUL cannot be mended: 502 for this one response, and the log says why", async () => {
     const { status } = await ask("/nul", "HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\nok")
     expect(status).toBe(502)
-    await until(() => proxy.log().some(line => String(line.target ?? line.path).includes("/nul") && line.fault === "upstream.malformed-response"), 3000, "the line with the fault")
+    await until(
+      () => proxy.log().some(line => String(line.target ?? line.path).includes("/nul") && line.fault === "upstream.malformed-response"),
+      3000,
+      "the line with the fault",
+    )
   })
   test("a request's octets above 0x7f pass as they are", async () => {
     upstream.requests.length = 0
