@@ -174,7 +174,7 @@ export class DataPlane {
       resolver: this.resolverFor(config),
       metrics: this.metrics,
       layout: message.layout,
-      accessLog,
+      accessLog: accessLog.enabled ? this.currentLog : accessLog,
       instanceId: this.setup.instanceId,
       baseDir: message.baseDir,
       refreshPeers: cluster => this.post({ type: "refreshPeers", cluster }),
@@ -182,6 +182,15 @@ export class DataPlane {
       watchFile: (path, changed) => watchers.watch(path, changed),
       ownAddresses: Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(entry => entry.address)),
     }
+  }
+
+  /** An exchange outlives reloads, and so does its line: it goes into the log of its end. */
+  private readonly currentLog: AccessLog = {
+    enabled: true,
+    log: x => this.accessLog?.of.log(x),
+    reopen: () => this.accessLog?.of.reopen(),
+    close: () => this.accessLog?.of.close() ?? Promise.resolve(),
+    dropped: () => this.accessLog?.of.dropped() ?? 0,
   }
 
   private readonly ended = (_x: Exchange): void => {
@@ -200,7 +209,10 @@ export class DataPlane {
       for (const [name, origins] of former.snapshot.origins) if (prepared.snapshot.origins.get(name) !== origins) origins.close()
       former.watchers.close()
     }
-    if (this.accessLog !== null && this.accessLog.of !== prepared.accessLog) void this.accessLog.of.close()
+    if (this.accessLog !== null && this.accessLog.of !== prepared.accessLog) {
+      void this.accessLog.of.close()
+      this.droppedBefore = 0
+    }
     this.accessLog = { key: JSON.stringify(prepared.snapshot.config.observe.accessLog), of: prepared.accessLog }
     prepared.watchers.start()
     Atomics.store(this.beat, HEARTBEAT.version, version)
