@@ -18,7 +18,12 @@ test("an exchange that a reload of the access log finds under way has its line a
   client.send("GET /long HTTP/1.1\r\nHost: a.test\r\n\r\n")
   await client.through("ha")
   const { admin } = proxy
-  proxy.rewrite({ ...config, workers: 1, admin: { bind: new URL(admin).host }, observe: { accessLog: { format: { template: "$status of $target" } } } })
+  proxy.rewrite({
+    ...config,
+    workers: 1,
+    admin: { bind: new URL(admin).host },
+    observe: { accessLog: { format: { template: "$status of $target" } } },
+  })
   expect((await proxy.ask("/reload", { method: "POST", headers: { "X-Bothways": "1" } })).status).toBe(200)
   ;(await upstream.connection()).send("lf")
   await client.through("lf")
