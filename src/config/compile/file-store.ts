@@ -1,6 +1,6 @@
 import { type FileHandle, open, realpath } from "node:fs/promises"
 import { join, sep } from "node:path"
-import { mimeType } from "./mime-types.ts"
+import { contentTypeOf } from "./content-type.ts"
 
 /** Larger files are refused until the file server of its own arrives: this one answers from memory. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024
@@ -53,7 +53,7 @@ async function readWhole(root: string, name: string): Promise<StoredFile | null>
     const stat = await handle.stat()
     if (!stat.isFile() || stat.size > FILE_BYTES_MAX) return null
     const tag = `"${stat.size.toString(16)}-${Math.floor(stat.mtimeMs).toString(16)}"`
-    const lines = `Content-Type: ${mimeType(name)}\r\nLast-Modified: ${stat.mtime.toUTCString()}\r\nETag: ${tag}\r\n`
+    const lines = `Content-Type: ${contentTypeOf(name)}\r\nLast-Modified: ${stat.mtime.toUTCString()}\r\nETag: ${tag}\r\n`
     return { content: await handle.readFile(), tag, lines, readAt: Date.now() }
   } catch {
     return null

@@ -1,6 +1,6 @@
 import { extname } from "node:path"
 
-const TYPES: Readonly<Record<string, string>> = {
+const BY_ENDING: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
   ".htm": "text/html; charset=utf-8",
   ".css": "text/css; charset=utf-8",
@@ -26,6 +26,6 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /** Content type by the ending of a file's name. */
-export function mimeType(name: string): string {
-  return TYPES[extname(name).toLowerCase()] ?? "application/octet-stream"
+export function contentTypeOf(name: string): string {
+  return BY_ENDING[extname(name).toLowerCase()] ?? "application/octet-stream"
 }
