@@ -27,6 +27,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   readonly secure: boolean
   readonly time: Time
   closing = false
+  lastRequests = true
   limits: ServerHooks["limits"]
   timeouts: ServerTimeouts
   readonly connections = new Set<ServerConnection>()
@@ -133,9 +134,10 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.metrics.add(this.metricsAt + LISTENER.open, -1)
   }
 
-  /** Stops accepting; idle connections close, the others after their exchange. */
-  retire(): void {
+  /** Stops accepting; connections close after their exchange. `lastRequests`: who asked lately is served once more. */
+  retire(lastRequests = true): void {
     this.closing = true
+    this.lastRequests = lastRequests
     for (const listening of this.listening) listening.stop()
     this.listening = []
     this.certificates?.close()

@@ -104,7 +104,12 @@ export class ListenerSet {
   commit(prepared: PreparedListeners, snapshot: Snapshot): void {
     for (const handover of prepared.handovers) push(handover.to, accept(handover))
     this.forgetRetired()
-    for (const [name, old] of this.live) if (prepared.runtimes.get(name) !== old) this.retire(old)
+    for (const old of this.retired) follow(old, prepared.runtimes, snapshot)
+    for (const [name, old] of this.live) {
+      if (prepared.runtimes.get(name) === old) continue
+      old.retire(follow(old, prepared.runtimes, snapshot))
+      this.retired.add(old)
+    }
     for (const [name, runtime] of prepared.runtimes) {
       runtime.swap(snapshot)
       const counter = prepared.fresh.includes(runtime) ? null : this.counterOf(prepared.limits[name])
@@ -117,11 +122,6 @@ export class ListenerSet {
   /** Those without connections hold nothing but a snapshot that is over. One reload later, for a handshake may have been under way. */
   private forgetRetired(): void {
     for (const runtime of this.retired) if (runtime.connections.size === 0) this.retired.delete(runtime)
-  }
-
-  private retire(runtime: ListenerRuntime): void {
-    runtime.retire()
-    this.retired.add(runtime)
   }
 
   discard(prepared: PreparedListeners): void {
@@ -157,6 +157,17 @@ export class ListenerSet {
   refreshCertificates(): void {
     for (const runtime of this.live.values()) runtime.certificates?.refresh()
   }
+}
+
+/**
+ * What still comes over the connections of a replaced listener is the new config's business: its routes decide. False when nothing has taken its
+ * place, or something that is not alike: then nobody asks over them any more.
+ */
+function follow(old: ListenerRuntime, runtimes: ReadonlyMap<string, ListenerRuntime>, snapshot: Snapshot): boolean {
+  const next = runtimes.get(old.info.name)
+  if (next === undefined || next.secure !== old.secure || next.info.forward !== old.info.forward) return false
+  old.swap(snapshot)
+  return true
 }
 
 interface Place {

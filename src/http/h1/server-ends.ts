@@ -17,8 +17,8 @@ export const CLOSED = 5
 
 const LINGER_MS = 2000
 const KEEP_ALIVE_PROBE_MS = 30_000
-/** How long a connection that has not asked anything yet may still do so when its listener closes. */
-const FIRST_REQUEST_MS = 1000
+/** A client that asked so lately, or has just come in, has a request on its way, as a rule: when its listener closes it may still ask once, for as long. */
+const LAST_REQUEST_MS = 1000
 
 /** How a client connection ends: at once, gently, by the client, as a tunnel, or with the listener. */
 export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
@@ -30,6 +30,8 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
   protected probing = false
   /** Heads that were read. */
   protected requests = 0
+  /** When the last exchange ended, or the connection came in. */
+  protected idleSince = 0
   private tunnel: H1Tunnel | null = null
 
   /** The connection is gone; called once. */
@@ -111,16 +113,28 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
     else this.wire.end()
   }
 
-  /**
-   * Closes a connection that waits between two requests; others finish theirs and then close. Whoever has just come in has a request on its way, as a rule:
-   * it is awaited for a moment, and is the only one.
-   */
+  /** The listener closes: this connection ends after its exchange, or after one more that is on its way, whose answer says so. */
   closeIdle(): void {
     if (this.state !== HEAD || this.m !== null || this.ahead !== null) this.keepAlive = this.headSent ? this.keepAlive : false
-    else if (this.requests === 0) this.arm(Math.min(FIRST_REQUEST_MS, this.hooks.timeouts.head))
     // An answer may still wait for the client to take it.
     else if (this.blocked) this.closeGently()
+    else if (this.mayAskOnce && this.time.clock.now() - this.idleSince < LAST_REQUEST_MS) this.armIdle()
     else this.shut(false)
+  }
+
+  protected get mayAskOnce(): boolean {
+    return this.hooks.lastRequests !== false
+  }
+
+  protected awaitRequest(): void {
+    this.idleSince = this.time.clock.now()
+    if (this.blocked) this.arm(this.hooks.timeouts.write)
+    else this.armIdle()
+  }
+
+  protected armIdle(): void {
+    const { idle } = this.hooks.timeouts
+    this.arm(this.hooks.closing ? Math.min(LAST_REQUEST_MS, idle) : idle)
   }
 
   /** Cuts whatever is under way. */

@@ -25,6 +25,8 @@ export interface ServerHooks {
   readonly secure: boolean
   /** No keep-alive any more: the listener is closing. */
   readonly closing: boolean
+  /** When closing: whoever asked lately may ask once more and is told then. Default true. */
+  readonly lastRequests?: boolean
   readonly time: Time
   /** A message to fill; its client side is this connection. */
   acquire(connection: ServerConnection): Message

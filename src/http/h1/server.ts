@@ -33,6 +33,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
   constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks) {
     super(wire, hooks)
     this.info = info
+    this.idleSince = this.time.clock.now()
     this.arm(hooks.timeouts.head)
   }
 
@@ -301,11 +302,11 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
 
   private nextRequest(): void {
     this.state = HEAD
-    if ((this.halfClosed || this.hooks.closing) && this.ahead === null && !this.parsing) {
+    if ((this.halfClosed || (this.hooks.closing && !this.mayAskOnce)) && this.ahead === null && !this.parsing) {
       this.closeGently()
       return
     }
-    this.arm(this.blocked ? this.hooks.timeouts.write : this.hooks.timeouts.idle)
+    this.awaitRequest()
   }
 
   pauseBody(): void {
@@ -331,7 +332,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
       return
     }
     if (this.state === HEAD) {
-      this.arm(this.hooks.timeouts.idle)
+      this.armIdle()
       this.readAhead()
     } else if (this.m !== null) {
       if (this.state === BODY && !this.bodyPaused) this.arm(this.hooks.timeouts.body)
