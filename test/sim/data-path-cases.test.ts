@@ -155,4 +155,26 @@ describe("tunnels", () => {
       })
     }
   })
+  test("what a client sent into a tunnel that was refused is no request", () => {
+    for (const early of [true, false]) {
+      story({ forward: true }, world => {
+        const client = world.connect()
+        const octets = "GET http://inner.test/ HTTP/1.1\r\nHost: inner.test\r\n\r\n"
+        client.deliver(`CONNECT b.test:443 HTTP/1.1\r\nHost: b.test:443\r\n\r\n${early ? octets : ""}`)
+        if (!early) client.deliver(octets)
+        world.lookups[0]!.answer(0)
+        expect([client.sent.includes("502 Bad Gateway"), client.sent.includes("Connection: close"), client.finished]).toEqual([true, true, true])
+        expect([world.lookups.length, world.logged.length]).toEqual([0, 1])
+      })
+    }
+  })
+  test("a client that waited may go on", () => {
+    story({ forward: true }, world => {
+      const client = world.connect()
+      client.deliver("CONNECT b.test:443 HTTP/1.1\r\nHost: b.test:443\r\n\r\n")
+      world.lookups[0]!.answer(0)
+      client.deliver("GET http://inner.test/ HTTP/1.1\r\nHost: inner.test\r\n\r\n")
+      expect([client.sent.includes("Connection: close"), world.lookups.length]).toEqual([false, 1])
+    })
+  })
 })

@@ -1,6 +1,7 @@
 // HOT
 import { assert, type Fault, FAULT } from "../../base/index.ts"
 import type { Wire } from "../../net/index.ts"
+import { BODY_TUNNEL, type Message } from "../message.ts"
 import type { TunnelEnd } from "../sides.ts"
 import { ServerWriter } from "./server-writer.ts"
 import { H1Tunnel, type TunnelOwner } from "./tunnel-end.ts"
@@ -49,6 +50,15 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
   protected keepAhead(chunk: Buffer): void {
     this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
     this.pauseReading()
+  }
+
+  /**
+   * A client that did not wait for its tunnel has sent octets that are no request, whatever they look like; whoever chose them must not ask in its name
+   * when the tunnel is refused (RFC 9112 section 11.2).
+   */
+  override sendHead(m: Message): void {
+    if (this.ahead !== null && m.method === "CONNECT" && m.responseBody !== BODY_TUNNEL) this.keepAlive = false
+    super.sendHead(m)
   }
 
   takeTunnel(): TunnelEnd {

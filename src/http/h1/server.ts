@@ -27,8 +27,6 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
   private lastByClient = false
   private bodyPaused = false
   private parsing = false
-  /** What filters remember of this connection (failed log-ins …), by slot. */
-  slots: unknown[] | null = null
 
   constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks) {
     super(wire, hooks)
@@ -149,8 +147,11 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     if (m.requestBody === BODY_NONE) {
       this.state = ANSWERING
       this.disarm()
+      // Octets behind CONNECT are for the tunnel, or for nobody.
+      const early = rest !== null && m.method === "CONNECT"
+      if (early) this.keepAhead(rest)
       this.hooks.start(m)
-      return rest
+      return early ? null : rest
     }
     this.state = BODY
     this.bodyPaused = false
@@ -382,7 +383,8 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
         else this.shut(false)
         return
       case BODY:
-        this.bodyTimer()
+        if (this.blocked) this.lost(FAULT.writeTimeout)
+        else this.bodyFault(FAULT.bodyTimeout)
         return
       case ANSWERING:
         if (this.blocked) this.lost(FAULT.writeTimeout)
@@ -391,10 +393,5 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
       default:
         this.shut(true)
     }
-  }
-
-  private bodyTimer(): void {
-    if (this.blocked) this.lost(FAULT.writeTimeout)
-    else this.bodyFault(FAULT.bodyTimeout)
   }
 }
