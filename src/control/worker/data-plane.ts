@@ -116,16 +116,18 @@ export class DataPlane {
   private async prepare(message: Prepare): Promise<void> {
     this.discardPrepared()
     const watchers = new FileWatchers()
+    let accessLog: AccessLog | null = null
     try {
       this.takeLayout(message.layout)
       const config = await this.configOf(message)
-      const accessLog = this.accessLogFor(config)
+      accessLog = this.accessLogFor(config)
       const snapshot = compileSnapshot(message.version, config, this.depsFor(message, config, accessLog, watchers), this.live?.snapshot ?? null)
       const listeners = this.listeners.prepare(snapshot, message.limits)
       this.prepared = { message, snapshot, listeners, accessLog, watchers }
       this.post({ type: "prepared", version: message.version })
     } catch (error) {
       watchers.close()
+      if (accessLog !== null && accessLog !== this.accessLog?.of) void accessLog.close()
       const text = error instanceof Error ? error.message : String(error)
       this.post({ type: "refused", version: message.version, problems: [{ message: text, where: "", expected: "" }] })
     }
