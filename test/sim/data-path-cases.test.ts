@@ -60,6 +60,17 @@ describe("answers that nobody takes", () => {
       expect([client.sent, client.finished]).toEqual([OK, true])
     })
   })
+  test("a connection without an idle limit ends with its listener all the same", () => {
+    story({}, world => {
+      world.timeouts = { ...world.timeouts, idle: 0 }
+      const { client, upstream } = under(world)
+      upstream.deliver(OK)
+      world.closing = true
+      for (const connection of [...world.connections]) connection.closeIdle()
+      world.advance(1200)
+      expect([client.sent, client.closed]).toEqual([OK, true])
+    })
+  })
 })
 
 describe("bodies that end badly or late", () => {

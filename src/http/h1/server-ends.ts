@@ -144,7 +144,7 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
 
   protected armIdle(): void {
     const { idle } = this.hooks.timeouts
-    this.arm(this.hooks.closing ? Math.min(LAST_REQUEST_MS, idle) : idle)
+    this.arm(this.hooks.closing && (idle === 0 || idle > LAST_REQUEST_MS) ? LAST_REQUEST_MS : idle)
   }
 
   /** Cuts whatever is under way. */
