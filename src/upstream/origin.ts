@@ -30,6 +30,8 @@ export interface OriginParts {
 }
 
 const POOLS_MAX = 4096
+/** Addresses of one name that an attempt tries, each for the connect timeout. */
+const ADDRESSES_TRIED_MAX = 8
 
 /** Connections to origins of one listener, by scheme, name and port: never shared between names. */
 export class Origins {
@@ -103,6 +105,7 @@ export class OriginAttempt implements DialHandler, Waiter {
   private pool: Pool | null = null
   private addresses: readonly { readonly address: string }[] = []
   private next = 0
+  private tried = 0
   private dialing: DialHandle | null = null
   private fresh = false
   /** A kept-alive connection that `resolve` found. */
@@ -168,6 +171,7 @@ export class OriginAttempt implements DialHandler, Waiter {
     }
     this.addresses = found
     this.next = 0
+    this.tried = 0
     return NEXT
   }
 
@@ -197,7 +201,7 @@ export class OriginAttempt implements DialHandler, Waiter {
     const x = this.x
     const { parts } = this.origins!
     let refused: Fault | null = null
-    while (this.next < this.addresses.length) {
+    while (this.next < this.addresses.length && this.tried < ADDRESSES_TRIED_MAX) {
       const address = this.addresses[this.next++]!.address
       const fault = parts.checks.address(address, x.port)
       if (fault !== null) {
@@ -205,6 +209,7 @@ export class OriginAttempt implements DialHandler, Waiter {
         continue
       }
       x.peerName = address.includes(":") ? `[${address}]:${x.port}` : `${address}:${x.port}`
+      this.tried++
       x.waiter = this
       const tlsName = x.scheme === "https" && x.method !== "CONNECT" ? x.host : ""
       this.dialing = parts.dialer(address, x.port, tlsName, this.rules!.connectMs, this)

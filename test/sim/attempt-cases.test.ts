@@ -125,6 +125,16 @@ describe("attempts", () => {
       })
     }
   })
+  test("a name with very many addresses is not tried for hours", () => {
+    story({ forward: true }, world => {
+      const client = world.connect()
+      client.deliver("GET http://b.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n")
+      world.lookups[0]!.answer(128)
+      let tried = 0
+      for (; world.dials.length > 0; tried++) world.dials[0]!.fail("timeout")
+      expect([tried, client.sent.includes("504 Gateway Timeout")]).toEqual([8, true])
+    })
+  })
 })
 
 function peerOf(world: World, endpoint: { address: string; path?: string }): Peer {

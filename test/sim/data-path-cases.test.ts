@@ -71,6 +71,18 @@ describe("answers that nobody takes", () => {
       expect([client.sent, client.closed]).toEqual([OK, true])
     })
   })
+  test("one that stands after its listener began to close is not waited for longer than a moment", () => {
+    story({}, world => {
+      world.closing = true
+      const late = world.connect()
+      const asks = world.connect()
+      asks.deliver(GET)
+      world.advance(1200)
+      expect([late.closed, asks.closed]).toEqual([true, false])
+      world.dials[0]!.open().deliver(OK)
+      expect(asks.sent).toContain("Connection: close")
+    })
+  })
 })
 
 describe("bodies that end badly or late", () => {

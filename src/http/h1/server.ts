@@ -32,7 +32,8 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     super(wire, hooks)
     this.info = info
     this.idleSince = this.time.clock.now()
-    this.arm(hooks.timeouts.head)
+    if (hooks.closing) this.armIdle()
+    else this.arm(hooks.timeouts.head)
   }
 
   protected tellClosed(): void {
