@@ -54,7 +54,7 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
 
   /**
    * A client that did not wait for its tunnel has sent octets that are no request, whatever they look like; whoever chose them must not ask in its name
-   * when the tunnel is refused (RFC 9112 section 11.2).
+   * when the tunnel is refused (RFC 9931).
    */
   override sendHead(m: Message): void {
     if (this.ahead !== null && m.method === "CONNECT" && m.responseBody !== BODY_TUNNEL) this.keepAlive = false
