@@ -67,6 +67,18 @@ async function until(condition: () => boolean, ms = 1500): Promise<boolean> {
 }
 
 describe("peer directory", () => {
+  test("a config with more peers and clusters than there are slots is refused", async () => {
+    const peersOf = (count: number) => Array.from({ length: count }, (_, i) => `127.0.0.1:${i + 1}`)
+    for (const [count, where] of [
+      [63, []],
+      [64, ["clusters.shop.peers"]],
+      [65, ["clusters.shop.peers"]],
+    ] as const) {
+      const { directory } = make()
+      const staged = await directory.stage(config({ shop: { peers: peersOf(count) } }))
+      expect(staged.problems.map(problem => problem.where)).toEqual([...where])
+    }
+  })
   test("literals at once; every peer has a slot and a place for metrics of its own", async () => {
     const { directory } = make()
     const staged = await directory.stage(

@@ -90,11 +90,12 @@ export class PeerDirectory {
     }
     await withLimit(Promise.all(fresh.map(cluster => cluster.settled)), RESOLVE_MS)
     const peers = Object.fromEntries([...next.values()].map(cluster => [cluster.name, this.#resolved(cluster)]))
+    const clusterSlots = this.#clusterSlots(next.keys())
     const unresolved = fresh.flatMap(unresolvedOf)
     return {
       peers,
-      clusterSlots: this.#clusterSlots(next.keys()),
-      problems: [...this.#slotProblems(peers), ...(this.#config === null ? [] : unresolved)],
+      clusterSlots,
+      problems: [...this.#slotProblems(peers, clusterSlots), ...(this.#config === null ? [] : unresolved)],
       warnings: this.#config === null ? unresolved.map(problem => problem.message) : [],
       commit: () => this.#commit(config, next, peers, resolver),
       undo: () => this.#undo(fresh),
@@ -138,11 +139,12 @@ export class PeerDirectory {
     return Object.fromEntries([...names].map(name => [name, this.#slots.slot(slotKey(name, ""))]))
   }
 
-  #slotProblems(peers: PeersByCluster): ReloadProblem[] {
-    const lost = Object.entries(peers).find(([, list]) => list.some(peer => peer.slot < 0))
+  /** A cluster needs a slot for itself, too: without one its budget would count in the head of the shared states. */
+  #slotProblems(peers: PeersByCluster, clusterSlots: Readonly<Record<string, number>>): ReloadProblem[] {
+    const lost = Object.entries(peers).find(([name, list]) => clusterSlots[name]! < 0 || list.some(peer => peer.slot < 0))
     return lost === undefined
       ? []
-      : [{ where: `clusters.${lost[0]}.peers`, message: `more than ${this.#parts.states.slotsMax} peers altogether`, expected: "" }]
+      : [{ where: `clusters.${lost[0]}.peers`, message: `more than ${this.#parts.states.slotsMax} peers and clusters altogether`, expected: "" }]
   }
 
   #commit(config: Config, next: Map<string, FollowedCluster>, sent: PeersByCluster, resolver: NameResolver): void {
