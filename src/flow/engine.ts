@@ -57,8 +57,7 @@ function loop(x: Exchange, first: Verdict): void {
         x.release()
         return
       default:
-        // A plug-in that forgot its verdict, or whose function is asynchronous.
-        verdict = broken(x, "a step returned no verdict", String(verdict))
+        verdict = noVerdict(x, verdict)
         continue
     }
     verdict = callStep(x)
@@ -88,6 +87,14 @@ function threw(x: Exchange, error: unknown): Verdict {
   if (waiter !== null) waiter.cancel(x)
   return broken(x, "a step threw", error instanceof Error ? (error.stack ?? error.message) : String(error))
 }
+
+/** A plug-in that forgot its verdict, or whose function is asynchronous: what comes of that must not end the thread. */
+function noVerdict(x: Exchange, given: unknown): Verdict {
+  if (given instanceof Promise) given.catch(ignore)
+  return broken(x, "a step returned no verdict", String(given))
+}
+
+function ignore(): void {}
 
 /** A broken invariant ends this exchange and no other. Behind the response the other steps still do their work: the log is always written. */
 function broken(x: Exchange, what: string, error: string): Verdict {

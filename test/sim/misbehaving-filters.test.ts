@@ -24,6 +24,7 @@ describe("filters that misbehave", () => {
     answers: answerLocally,
     "says nothing": () => undefined as never,
     "is asynchronous": () => Promise.resolve(NEXT) as never,
+    "fails later": () => Promise.reject(new Error("a defect of a plug-in")) as never,
   }
   const statuses: Record<string, number> = { refuses: 403, answers: 200 }
   for (const [what, step] of Object.entries(misdeeds)) {
