@@ -109,3 +109,14 @@ test("a kept-alive connection to an origin that is lost while such a filter work
   expect(second.sent).toEndWith("\r\n\r\nhi")
   expect([client.sent.split("200 OK").length - 1, world.active, world.errors]).toEqual([2, 0, []])
 })
+
+test("a log phase that fails later ends no thread, and the line is written", async () => {
+  const log = (() => Promise.reject(new Error("a defect of a plug-in"))) as never
+  const { world, dialed } = worldWith({ log }, "{ cluster: c }")
+  const client = world.connect()
+  client.deliver(GET)
+  dialed().deliver(OK)
+  await Promise.resolve()
+  expect([client.sent.startsWith("HTTP/1.1 200 OK"), world.active, world.errors.length]).toEqual([true, 0, 1])
+  expect(world.errors[0]).toContain("mine")
+})

@@ -1,3 +1,4 @@
+import { log } from "../../base/index.ts"
 import type { Exchange, Step, Verdict } from "../../flow/index.ts"
 import { NEXT } from "../../flow/index.ts"
 import type { CompileDeps } from "./compile-deps.ts"
@@ -47,9 +48,12 @@ export class StepList {
   }
 }
 
-function logPhase({ filter }: NamedFilter): Step {
+function logPhase({ name, filter }: NamedFilter): Step {
   return (x: Exchange): Verdict => {
-    filter.log!(x)
+    const given: unknown = filter.log!(x)
+    // Nobody waits for it; but what it fails with must not end the thread.
+    if (given instanceof Promise)
+      given.catch((error: unknown) => log.error("config", "the log phase of a filter failed", { filter: name, error: String(error) }))
     return NEXT
   }
 }
