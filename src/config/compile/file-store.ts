@@ -58,6 +58,6 @@ async function readWhole(root: string, name: string): Promise<StoredFile | null>
   } catch {
     return null
   } finally {
-    await handle?.close()
+    await handle?.close().catch(() => {})
   }
 }
