@@ -38,7 +38,7 @@ test("an upload that waited for the connection of a download leaves the download
     await pause(20)
     letGo()
     expect((await download.bytes(half)).replaceAll("d", "")).toBe("")
-    expect((await upload.response(20_000)).body).toBe("kept")
+    expect((await upload.response("PUT", 20_000)).body).toBe("kept")
   }
   expect(upstream.connections.length).toBe(1)
 }, 30_000)
