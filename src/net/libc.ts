@@ -8,6 +8,7 @@ const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   listen: { args: ["i32", "i32"], returns: "i32" },
+  accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
   // ssize_t; what it can be here fits.
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
   dup: { args: ["i32"], returns: "i32" },
@@ -20,6 +21,7 @@ const SYMBOLS = {
 const AF_INET = 2
 const AF_INET6 = 10
 const STREAM_NONBLOCK_CLOEXEC = 0o2004001
+const NONBLOCK_CLOEXEC = 0o2004000
 const SOL_SOCKET = 1
 const SO_ERROR = 4
 const IPPROTO_TCP = 6
@@ -110,6 +112,19 @@ export function errorName(error: number): string {
 /** Sets the length of the accept queue of a listening socket; the system caps it at net.core.somaxconn. */
 export function resizeBacklog(fd: number, backlog: number): void {
   symbols?.listen(fd, backlog)
+}
+
+/** Closes a listening socket and answers the descriptors of all who waited there: between the last look and the close there is nothing else. */
+export function acceptAndClose(fd: number): number[] {
+  const waiting: number[] = []
+  if (symbols === null || fd < 0) return waiting
+  for (;;) {
+    const one = symbols.accept4(fd, null, null, NONBLOCK_CLOEXEC)
+    if (one < 0) break
+    waiting.push(one)
+  }
+  symbols.close(fd)
+  return waiting
 }
 
 /** A second descriptor for the same socket, or -1. */

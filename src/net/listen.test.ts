@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, test } from "bun:test"
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { ConnectionInfo } from "./connection-info.ts"
 import { dial } from "./dial.ts"
 import { hasNoDelay } from "./libc.ts"
 import { listen, type Listening, type ListenOptions } from "./listen.ts"
@@ -214,6 +215,35 @@ describe("listen", () => {
     await until(() => refused, "the refusal")
     one.socket.end()
     await until(() => door.seen[0]!.closed === 1, "the end")
+  })
+
+  test("drain: who waits in the queue is served, who comes later is refused", async () => {
+    const names: string[] = []
+    class NamedDoor extends Door {
+      override onOpen(wire: Wire, info: ConnectionInfo): WireHandler | null {
+        names.push(info.remoteAddress)
+        return super.onOpen(wire, info)
+      }
+    }
+    const { door, at } = startDoor(stops, {}, new NamedDoor())
+    const script = `exec 3<>/dev/tcp/127.0.0.1/${at.port}; echo waiting >&3; head -n 1 <&3`
+    const waiting = Array.from({ length: 5 }, () => spawn("bash", ["-c", script], { stdio: ["ignore", "pipe", "ignore"] }))
+    const answers = waiting.map(child => {
+      let text = ""
+      child.stdout.on("data", chunk => {
+        text += String(chunk)
+      })
+      return new Promise<string>(resolve => child.on("close", () => resolve(text)))
+    })
+    // Nobody accepts meanwhile: this thread stands still.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+    expect(door.seen.length).toBe(0)
+    at.drain()
+    expect(await Promise.all(answers)).toEqual(Array.from({ length: 5 }, () => "waiting\n"))
+    expect(names).toEqual(Array.from({ length: 5 }, () => "127.0.0.1"))
+    await until(() => door.seen.every(seen => seen.closed === 1), "the end of all")
+    const late = connect(at.port, "127.0.0.1")
+    expect(await new Promise(resolve => late.once("error", error => resolve((error as NodeJS.ErrnoException).code)))).toBe("ECONNREFUSED")
   })
 
   test("Nagle is off on both ends without our asking, and the accept queue is long", async () => {

@@ -3,6 +3,7 @@ import { acceptHandlers, securedHandlers } from "./accept-handlers.ts"
 import { type Acceptor, AcceptPoint, type PrefaceSources } from "./accept-point.ts"
 import type { Bind } from "./bind.ts"
 import type { ConnectionLimits } from "./connection-limits.ts"
+import { acceptAndClose, duplicate } from "./libc.ts"
 import { type NativeListener, openListener } from "./native-listener.ts"
 import type { Time } from "./time.ts"
 import { alpnWireFormat } from "./tls/context.ts"
@@ -39,8 +40,10 @@ export interface Listening {
   readonly fd: number
   /** Counts by other limits from now on; they must be made over the memory of those that `listen` was given. */
   limit(limits: ConnectionLimits): void
-  /** Stops accepting and removes a Unix socket's file; open connections live on. */
+  /** Stops accepting and removes a Unix socket's file; open connections live on. Whoever waits in the queue is reset. */
   stop(): void
+  /** Accepts who waits in the queue, and stops. With TLS they are reset after all. */
+  drain(): void
 }
 
 const HANDSHAKE_MS = 10_000
@@ -52,20 +55,34 @@ export function listen(options: ListenOptions, acceptor: Acceptor): Listening {
   const point = new AcceptPoint({ time, handshakeMs, limits, prefaceFrom, tls }, acceptor)
   if (tls !== null && prefaceFrom !== null) point.upgrade = new TlsUpgrade(tls, protocols, securedHandlers(point, tls))
   const nativeTls = point.upgrade === null ? tls : null
-  const native = openListener(options, {
-    allowHalfOpen: true,
-    data: point,
-    socket: acceptHandlers(point, nativeTls),
-    tls: nativeTls === null ? undefined : listenSettings(nativeTls, protocols),
-  })
+  const socket = acceptHandlers(point, nativeTls)
+  const settings = { allowHalfOpen: true, data: point, socket }
+  const native = openListener(options, { ...settings, tls: nativeTls === null ? undefined : listenSettings(nativeTls, protocols) })
   const unfollow = nativeTls === null ? null : followDefaultContext(native, nativeTls)
-  return listeningOn(native, options, point, unfollow)
+  const letIn = (waiting: readonly number[]): void => {
+    for (const fd of waiting) void Bun.connect({ ...settings, fd } as never)
+  }
+  // The runtime takes over a connection that was accepted elsewhere, but not as the server's side of TLS.
+  return listeningOn(native, options, { point, unfollow, letIn: nativeTls === null ? letIn : null })
 }
 
-function listeningOn(native: NativeListener, options: ListenOptions, point: AcceptPoint, unfollow: (() => void) | null): Listening {
+interface Ends {
+  readonly point: AcceptPoint
+  readonly unfollow: (() => void) | null
+  /** Takes connections that were accepted elsewhere. */
+  readonly letIn: ((waiting: readonly number[]) => void) | null
+}
+
+function listeningOn(native: NativeListener, options: ListenOptions, { point, unfollow, letIn }: Ends): Listening {
   const { bind } = options
   const port = native.port ?? ("path" in bind ? 0 : bind.port)
   let stopped = false
+  const stop = (): void => {
+    if (stopped) return
+    stopped = true
+    unfollow?.()
+    native.stop(false)
+  }
   return {
     bind,
     port,
@@ -74,11 +91,11 @@ function listeningOn(native: NativeListener, options: ListenOptions, point: Acce
       assert(point.limits !== null, "what is open was counted")
       point.limits = limits
     },
-    stop(): void {
-      if (stopped) return
-      stopped = true
-      unfollow?.()
-      native.stop(false)
+    stop,
+    drain(): void {
+      const last = stopped || letIn === null ? -1 : duplicate(native.fd)
+      stop()
+      letIn?.(acceptAndClose(last))
     },
   }
 }

@@ -262,8 +262,8 @@ export class DataPlane {
       const cut = open === 0 ? 0 : this.listeners.cut()
       void this.finishDrain(cut)
     }
+    // Not at once: who waits to be accepted comes in first.
     this.drainTimer = setInterval(look, DRAIN_LOOK_MS)
-    look()
   }
 
   private async finishDrain(cut: number): Promise<void> {

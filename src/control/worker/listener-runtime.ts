@@ -136,9 +136,19 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
 
   /** Stops accepting; connections close after their exchange. `lastRequests`: who asked lately is served once more. */
   retire(lastRequests = true): void {
-    this.closing = true
     this.lastRequests = lastRequests
     for (const listening of this.listening) listening.stop()
+    this.end()
+  }
+
+  /** The same when nothing takes its place: whoever waits to be accepted is served as well. */
+  drain(): void {
+    for (const listening of this.listening) listening.drain()
+    this.end()
+  }
+
+  private end(): void {
+    this.closing = true
     this.listening = []
     this.certificates?.close()
     for (const connection of this.connections) connection.closeIdle()

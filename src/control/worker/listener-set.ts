@@ -133,7 +133,7 @@ export class ListenerSet {
 
   /** Stops accepting everywhere. */
   drain(): void {
-    for (const runtime of this.live.values()) runtime.retire()
+    for (const runtime of this.live.values()) runtime.drain()
   }
 
   /** Connections that are open, on live and retired listeners. */
