@@ -45,7 +45,7 @@ function reportCheck(path: string, result: LoadResult, options: CheckOptions, co
     context.out.write(`${JSON.stringify({ ok: !failed, file: path, problems }, null, 2)}\n`)
     return failed ? EXIT.badConfig : EXIT.ok
   }
-  printProblems(problems, true, context)
+  printProblems(problems, null, context)
   const style = styleOf(context.out, context.env)
   const verdict = failed ? style.red("not usable") : style.green("ok")
   context.out.write(`${path}: ${verdict}, ${result.ok ? summary(result.config) : counted(errors, "error")}${warnings(problems, errors)}\n`)

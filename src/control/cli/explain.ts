@@ -47,7 +47,7 @@ export function addExplain(program: Command, context: CommandContext): void {
     .action(async (file: string, method: string, url: string, options: ExplainOptions) => {
       const loaded = await withProgress(context, `loading ${file}`, loadConfig(file))
       if (!loaded.ok) {
-        printProblems(loaded.problems, true, context)
+        printProblems(loaded.problems, null, context)
         return context.exit(EXIT.badConfig)
       }
       const { config, baseDir } = loaded

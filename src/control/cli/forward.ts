@@ -1,7 +1,7 @@
 import type { Command } from "commander"
 import { memorySource } from "../config-source.ts"
 import type { CommandContext } from "./program.ts"
-import { forwardConfig, type ForwardOptions } from "./quick-config.ts"
+import { forwardConfig, forwardFlags, type ForwardOptions } from "./quick-config.ts"
 import { serve } from "./serve.ts"
 import { addServeOptions, several, type ServeOptions } from "./serve-options.ts"
 
@@ -27,8 +27,6 @@ export function addForward(program: Command, context: CommandContext): void {
     .addHelpText("after", examples)
   addServeOptions(command).action(async (options: ForwardOptions & ServeOptions) => {
     const config = forwardConfig({ ...options, listen: options.listen ?? ["127.0.0.1:3128"] })
-    context.exit(
-      await serve(memorySource("bothways forward", config, { "listeners.forward.bind": "--listen" }), { ...options, watch: false }, context),
-    )
+    context.exit(await serve(memorySource("bothways forward", config, forwardFlags), { ...options, watch: false }, context))
   })
 }

@@ -69,6 +69,7 @@ function buildProgram(context: CommandContext): Command {
     .configureOutput({
       writeOut: text => void context.out.write(text),
       writeErr: text => void context.err.write(text),
+      outputError: (text, write) => write(text.replace(/^error:/, styleOf(context.err, context.env).red("bothways:"))),
       getOutHasColors: () => wantsColor(context.out, context.env),
       getErrHasColors: () => wantsColor(context.err, context.env),
     })

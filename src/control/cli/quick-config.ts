@@ -28,6 +28,27 @@ interface Target {
   readonly tls: boolean
 }
 
+/** Places of the config that `bothways reverse` stands for, and the flags that fill them. */
+export const reverseFlags = {
+  "listeners.reverse.bind": "--listen",
+  "listeners.reverse.tls.certificates[0].cert": "--cert",
+  "listeners.reverse.tls.certificates[0].key": "--key",
+  "clusters.target.peers": "--to",
+  "clusters.target.balance": "--balance",
+  "clusters.target.health": "--health",
+  "routes[0].match.host": "--host",
+} as const
+
+/** The same of `bothways forward`. */
+export const forwardFlags = {
+  "listeners.forward.bind": "--listen",
+  "listeners.forward.forward": "--listen",
+  "listeners.forward.forward.privateRanges": "--allow-private",
+  "listeners.forward.forward.auth.htpasswd": "--htpasswd",
+  "listeners.forward.forward.connectPorts": "--connect-ports",
+  "listeners.forward.forward.privacy": "--privacy",
+} as const
+
 /** The config that `bothways reverse` stands for. */
 export function reverseConfig(options: ReverseOptions): ConfigInput {
   const targets = options.to.map(readTarget)
@@ -90,7 +111,7 @@ export function readTarget(text: string): Target {
   }
   if (/^https?:\/\/[^/?#]*@/i.test(text)) throw new UsageError("--to: a target takes no user and password; use a config with a header filter")
   if (/^https?:\/\/[^/?#]+[/?#]/i.test(text))
-    throw new UsageError(`--to: a target has no path, got ${JSON.stringify(text)}; use a config with a rewrite filter`)
+    throw new UsageError(`--to: a target has no path, got ${JSON.stringify(text)}; requests go on with their own`)
   if (/^:\d{1,5}$/.test(text)) return { peer: `127.0.0.1${text}`, tls: false }
   if (/^(?:\[[^\]]+\]|[^:/?#@\s]+):\d{1,5}$/.test(text)) return { peer: text, tls: false }
   throw new UsageError(`--to: expected http://host:port, https://host, host:port or unix:/path, got ${JSON.stringify(text)}`)

@@ -1,7 +1,7 @@
 import type { Command } from "commander"
 import { memorySource } from "../config-source.ts"
 import type { CommandContext } from "./program.ts"
-import { reverseConfig, type ReverseOptions } from "./quick-config.ts"
+import { reverseConfig, reverseFlags, type ReverseOptions } from "./quick-config.ts"
 import { serve } from "./serve.ts"
 import { addServeOptions, several, type ServeOptions } from "./serve-options.ts"
 
@@ -28,8 +28,6 @@ export function addReverse(program: Command, context: CommandContext): void {
     .addHelpText("after", examples)
   addServeOptions(command).action(async (options: ReverseOptions & ServeOptions) => {
     const config = reverseConfig({ ...options, listen: options.listen ?? [":8080"] })
-    context.exit(
-      await serve(memorySource("bothways reverse", config, { "listeners.reverse.bind": "--listen" }), { ...options, watch: false }, context),
-    )
+    context.exit(await serve(memorySource("bothways reverse", config, reverseFlags), { ...options, watch: false }, context))
   })
 }

@@ -31,7 +31,7 @@ export async function serve(source: ConfigSource, settings: ServeSettings, conte
   const booted = await withProgress(context, "starting", booting)
   if (!("instance" in booted)) return refuse(booted, source, context)
   const { instance } = booted
-  printProblems(booted.warnings, source.path !== null, context)
+  printProblems(booted.warnings, flagsOf(source), context)
   if (settings.quiet !== true) banner(instance, source, context)
   settings.started?.()
   const untie = handleSignals({
@@ -65,12 +65,16 @@ function keepAlive(): () => void {
 function refuse(failure: BootFailure, source: ConfigSource, context: CommandContext): number {
   const red = styleOf(context.err, context.env).red
   if (failure.kind === "config") {
-    printProblems(failure.problems, source.path !== null, context)
+    printProblems(failure.problems, flagsOf(source), context)
     context.err.write(`${red("bothways:")} not started: ${source.name} is not usable\n`)
     return EXIT.badConfig
   }
   for (const problem of failure.problems) context.err.write(`${red("bothways:")} ${describeProblem(problem)}\n`)
   return failure.kind === "port" ? EXIT.portTaken : failure.kind === "refused" ? EXIT.badConfig : EXIT.failed
+}
+
+function flagsOf(source: ConfigSource): ConfigSource["flags"] | null {
+  return source.path === null ? source.flags : null
 }
 
 function banner(instance: Instance, source: ConfigSource, context: CommandContext): void {
