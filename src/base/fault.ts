@@ -94,8 +94,14 @@ export const FAULT = {
   loginRepeated: fault("proxy.login-repeated", 401, "never", true, "Wrong credentials for the site came too often on one connection."),
   authBusy: fault("proxy.auth-busy", 503, "never", false, "Too many passwords wait to be checked."),
   portForbidden: fault("proxy.port-forbidden", 403, "never", false, "The port is not in the listener's list for this kind of request."),
-  addressForbidden: fault("proxy.address-forbidden", 403, "never", false, "The name resolves to a range that is closed to forward clients."),
-  notForward: fault("proxy.not-forward", 400, "never", true, "The listener takes no forward requests."),
+  addressForbidden: fault("proxy.address-forbidden", 403, "never", false, "The address, or what the name resolves to, is closed to forward clients."),
+  notForward: fault(
+    "proxy.not-forward",
+    400,
+    "never",
+    true,
+    "A forward proxy wants the whole URL in the request, or CONNECT; this request has neither (RFC 9112 section 3.2).",
+  ),
   methodForbidden: fault(
     "proxy.method-forbidden",
     405,

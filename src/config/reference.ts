@@ -26,7 +26,7 @@ export function writeReference(): string {
     "",
     "A TypeScript config (`export default defineConfig({ … })`) may also give `match: { when: x => boolean }` and, among the filters, a filter object.",
     "",
-    "A directory is a config too: its files that end in `.yaml`, `.yml`, `.json` or `.ts` are joined in the order of their names. Listeners, clusters and",
+    "A directory is a config too: its files that end in `.yaml`, `.yml`, `.json` or `.config.ts` are joined in the order of their names. Listeners, clusters and",
     "caches are united, routes are strung together, every other section belongs to one file. It is all or nothing: one bad file makes the whole invalid.",
     "",
     "`bothways check FILE` says what is wrong with a config, `bothways schema` prints its JSON Schema for editors.",
