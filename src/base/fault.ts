@@ -140,7 +140,13 @@ export const FAULT = {
   truncated: fault("upstream.truncated", 0, "never", true, "The peer closed in the middle of the body."),
   unexpectedUpgrade: fault("upstream.unexpected-upgrade", 502, "never", false, "The peer answered 101 though nobody asked."),
   retryStatus: fault("upstream.retry-status", 502, "if-idempotent", false, "The peer answered with a status that the retry rule repeats."),
-  parentAuth: fault("upstream.parent-auth", 502, "never", false, "The parent proxy wants credentials, and those that it was sent, if any, are not right."),
+  parentAuth: fault(
+    "upstream.parent-auth",
+    502,
+    "never",
+    false,
+    "The parent proxy wants credentials, and those that it was sent, if any, are not right.",
+  ),
 
   // plugin: a filter's own failure
   threw: fault("plugin.threw", 500, "never", false, "A plug-in threw; in the access phase that refuses the request."),
