@@ -63,7 +63,10 @@ test("filters of the attempt run before each one, know its peer, and add their f
   const peers: string[] = []
   const { world, dialed } = worldWith(
     {
-      request: x => (x.request.append("X-Once", "1"), NEXT),
+      request(x) {
+        x.request.append("X-Once", "1")
+        return NEXT
+      },
       upstreamRequest(x) {
         peers.push(x.peerName)
         x.request.append("X-Peer", x.peerName)

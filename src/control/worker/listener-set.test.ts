@@ -15,7 +15,20 @@ test("listeners that a reload replaced are forgotten when their last connection 
   const set = new ListenerSet(() => {
     const own = new Set<unknown>()
     connections.push(own)
-    const runtime = { connections: own, listening: [], limitsId: 0, certificates: null, swap() {}, retire() {}, cut: () => (cut++, own.size) }
+    const runtime = {
+      info: { name: "web", index: 0, secure: false, forward: false },
+      secure: false,
+      connections: own,
+      listening: [],
+      limitsId: 0,
+      certificates: null,
+      swap() {},
+      retire() {},
+      cut() {
+        cut++
+        return own.size
+      },
+    }
     return runtime as unknown as ListenerRuntime
   }, 0)
   for (let version = 1; version <= 10; version++) {

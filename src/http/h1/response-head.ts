@@ -37,7 +37,8 @@ export function parseResponseHead(text: string, at: number, m: Message, fieldsMa
   const end = parseFields(text, i + 2, m.response, fieldsMax)
   if (end < 0) return end === INCOMPLETE ? INCOMPLETE : refuse(end === TOO_MANY ? FAULT.responseTooLarge : FAULT.malformedResponse)
   m.status = status
-  m.reason = i === reasonStart + 2 && text.charCodeAt(reasonStart) === 79 && text.charCodeAt(reasonStart + 1) === 75 ? "OK" : text.substring(reasonStart, i)
+  m.reason =
+    i === reasonStart + 2 && text.charCodeAt(reasonStart) === 79 && text.charCodeAt(reasonStart + 1) === 75 ? "OK" : text.substring(reasonStart, i)
   responseHead.version = version
   responseHead.fieldsStart = i + 2
   const fault = frameResponse(m.response, status, m.method, version)
