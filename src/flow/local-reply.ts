@@ -121,10 +121,20 @@ function render(kind: Kind, fault: Fault): string {
   if (kind === "json")
     return `${JSON.stringify({ status: fault.status, error: reasonOf(fault.status), fault: fault.code, detail: fault.description })}\n`
   if (kind === "text") return `${title}\n${fault.description}\nfault: ${fault.code}\n`
+  // ASCII only. The empty icon keeps browsers from asking for one where nothing is well.
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;margin:15vh auto;max-width:36em;padding:0 1em;color:#222;background:#fff}h1{font-size:1.4em}code{color:#666}
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}}</style></head>
-<body><h1>${title}</h1><p>${fault.description}</p><p><code>${fault.code}</code></p></body></html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><title>${title}</title>
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:15vh auto;max-width:36em;padding:0 1em}h1{font-size:1.5em}p+p{font-size:.875em;opacity:.75}</style></head>
+<body><h1>${title}</h1><p>${adviceOn(fault)}</p><p>${fault.description}<br><code>${fault.code}</code>, ${httpDate()}</p></body></html>
 `
+}
+
+/** What a person in front of a browser can make of it. */
+function adviceOn({ code, status }: Fault): string {
+  if (code.startsWith("upstream.")) return "The server behind this proxy did not answer as it should. Trying again in a while may help."
+  if (status >= 500) return "This proxy cannot serve the request now. Trying again in a while may help."
+  if (status === 401 || status === 407) return "A user name and a password are needed."
+  if (status === 403 || status === 405) return "This is not allowed here."
+  if (status === 404) return "Nothing is served at this address."
+  return "This proxy cannot take the request as it is."
 }

@@ -60,8 +60,9 @@ function text(name: string, request: IncomingMessage): string {
 
 function html(name: string, request: IncomingMessage): string {
   const rows = pairs(request).map(([field, value]) => `<tr><th>${escaped(field)}<td>${escaped(value)}`)
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Origin ${name}</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;margin:3rem auto;max-width:48rem;padding:0 1rem}th{text-align:left;padding-right:1rem;vertical-align:top}td{overflow-wrap:anywhere}</style>
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Origin ${name}</title>
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:3rem auto;max-width:60rem;padding:0 1rem}
+th,td{text-align:left;vertical-align:top;padding:.2rem 1rem .2rem 0;border-top:1px solid #8884}th{white-space:nowrap}td{overflow-wrap:anywhere}table{border-collapse:collapse}</style>
 <h1>Hello from origin ${name}</h1><p>This is the request as it reached me: <code>${escaped(`${request.method} ${request.url}`)}</code></p><table>${rows.join("")}</table></html>
 `
 }

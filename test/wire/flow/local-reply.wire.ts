@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test"
+import { faults } from "../../../src/base/index.ts"
 import { startBothways } from "../../support/bothways.ts"
 import { freePort } from "../../support/ports.ts"
 import { rawClient } from "../../support/raw-client.ts"
@@ -60,6 +61,19 @@ test("it says nothing of peers, addresses, rules and what was asked for", async 
     expect(head + body).not.toMatch(/127\.0\.0\.1|s3cret|secret|script|route-1|bothways|cluster/i)
     expect(head + body).not.toContain(String(dead))
   }
+})
+
+test("the page says what its reader can do, what happened, and when", async () => {
+  const page = async (target: string) => (await get(target, `Accept: ${html}\r\n`)).body
+  expect(await page("/dead")).toMatch(
+    /<p>The server behind this proxy .* Trying again .*<p>The peer refused the connection\..*upstream\.connect-refused.* GMT<\/p>/s,
+  )
+  expect(await page("/none")).toContain("<p>Nothing is served at this address.</p>")
+  expect(await page("/%00")).toContain("<p>This proxy cannot take the request as it is.</p>")
+})
+
+test("what faults say needs no escaping", () => {
+  for (const { description } of faults) expect(description).toMatch(/^[\x20-\x25\x27-\x3b\x3d\x3f-\x7e]+$/)
 })
 
 test("a fault that does not concern the connection keeps it, one that does closes it", async () => {
