@@ -142,7 +142,8 @@ describe("O-54: a file of passwords that is spoilt while it is in use", () => {
       await until(async () => (await stale(file)) === 0)
       await until(async () => (await ask(web, pathOf(name), "bob:three")) === 200 && (await ask(web, pathOf(name), "bob:two")) === 401)
       for (let i = 0; i < 8; i++) expect([await ask(web, pathOf(name), "bob:three"), await ask(web, pathOf(name), "bob:two")]).toEqual([200, 401])
-      expect(Math.abs((await metric("file_written_seconds", file))! - statSync(file).mtimeMs / 1000)).toBeLessThan(0.01)
+      // Each worker says so for itself; the page shows what the last one said.
+      await until(async () => Math.abs((await metric("file_written_seconds", file))! - statSync(file).mtimeMs / 1000) < 0.01)
       expect(warnings(file).length).toBe(1)
     }, 20_000)
   }
