@@ -1,17 +1,6 @@
 export { AssertionError, assert } from "./assert.ts"
-export { FAULT, type Fault, type FaultSource, faults, type RetryRule } from "./fault.ts"
-export {
-  duration,
-  durationMsMax,
-  formatDuration,
-  formatSize,
-  parseDuration,
-  parseRatio,
-  parseSize,
-  type QuantityBounds,
-  ratio,
-  size,
-} from "./quantity.ts"
+export { FAULT, type Fault, faults, type RetryRule } from "./fault.ts"
+export { duration, formatDuration, formatSize, parseDuration, ratio, size } from "./quantity.ts"
 export { type Clock, FakeClock, systemClock } from "./clock.ts"
 export { TickClock } from "./tick-clock.ts"
 export { hashString, mix32, Random } from "./hash.ts"
@@ -21,7 +10,6 @@ export { parseTemplate, TemplateError, type TemplatePart, type TemplateWords } f
 export {
   type Address,
   AddressError,
-  type AddressOptions,
   formatAddress,
   formatHostPort,
   hostNameFault,
@@ -31,6 +19,6 @@ export {
 } from "./address.ts"
 export { formatIp, ipFamily, isDeceptiveHost, normaliseIp, writeIp } from "./ip-text.ts"
 export { PortSet } from "./port-set.ts"
-export { type CidrOptions, CidrSet } from "./cidr.ts"
-export { PRIVATE_RANGES, type PrivateRange, privateRangeTable } from "./private-ranges.ts"
-export { type Log, type LogFields, type LogLevel, log, logOf, type LogRecord, type LogSink, setLogLevel, setLogSink, writeLog } from "./log.ts"
+export { CidrSet } from "./cidr.ts"
+export { PRIVATE_RANGES, privateRangeTable } from "./private-ranges.ts"
+export { type Log, log, logOf, type LogRecord, setLogLevel, setLogSink, writeLog } from "./log.ts"

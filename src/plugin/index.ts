@@ -1,5 +1,5 @@
 export { type Balancer, type BalancerDefinition, type BalancerKey, type BalancerPeer, defineBalancer, type Tried } from "./balancer.ts"
 export { defineFilter, type Filter, type FilterDefinition, type FilterDeps } from "./filter.ts"
-export { defineHealthCheck, type HealthCheckDefinition, type HealthTarget, type HealthTls } from "./health-check.ts"
+export { defineHealthCheck, type HealthCheckDefinition, type HealthTarget } from "./health-check.ts"
 export { defineLogFormat, type LogFormatDefinition, type LogFormatter, type LogSink } from "./log-format.ts"
 export { defineMatcher, type Match, type MatcherDefinition } from "./matcher.ts"
