@@ -2,12 +2,12 @@ import { ipFamily, isDeceptiveHost, normaliseIp } from "./ip-text.ts"
 
 export interface TcpAddress {
   /** An address literal in its one spelling, or a name in lower case; "" = every address of the machine (listeners only). */
-  host: string
-  port: number
+  readonly host: string
+  readonly port: number
 }
 
 export interface UnixAddress {
-  path: string
+  readonly path: string
 }
 
 export type Address = TcpAddress | UnixAddress

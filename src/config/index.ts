@@ -1,5 +1,4 @@
 export type { ClusterConfig, ClusterTlsConfig, Config, ConfigInput, ListenerConfig, ResolverConfig } from "./schema.ts"
-export type { BindConfig } from "./schema/address.ts"
 export { defineConfig } from "./define-config.ts"
 export { diffConfig, formatDiff } from "./diff.ts"
 export { formatProblems } from "./format-problems.ts"

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
-import { type BindConfig, type ConfigInput, loadConfig, type LoadResult, parseConfig } from "../config/index.ts"
-import { bindText } from "../net/index.ts"
+import { type ConfigInput, loadConfig, type LoadResult, parseConfig } from "../config/index.ts"
 import { UsageError } from "./cli/usage-error.ts"
 
 /** Where the config comes from, at the start and at each reload. */
@@ -35,9 +34,4 @@ export function findConfig(given: string | undefined, directory = process.cwd())
   if (found === undefined)
     throw new UsageError(`no config was named and there is none here (${defaultNames.join(", ")}); \`bothways demo\` needs none`)
   return found
-}
-
-/** `127.0.0.1:9900`, `unix:/path`. */
-export function textOfBind(bind: BindConfig): string {
-  return bindText("path" in bind ? { path: bind.path } : { host: bind.host, port: bind.port })
 }

@@ -1,8 +1,8 @@
+import { formatAddress } from "../base/index.ts"
 import { HEALTH_DOWN, HEALTH_UP, type PeerStates } from "../upstream/index.ts"
 import { endpointName } from "../upstream/index.ts"
 import type { Config } from "../config/index.ts"
 import type { ClusterEntry, ConfigStatus, ListenerEntry, PeerEntry, Status, WorkerEntry } from "./admin/status.ts"
-import { textOfBind } from "./config-source.ts"
 import type { PeersByCluster, ResolvedPeer, WorkerInspection } from "./protocol.ts"
 import type { ReloadRecord } from "./reload.ts"
 import { version } from "./version.ts"
@@ -67,7 +67,7 @@ function configStatus({ configVersion, source, committedAt, last }: StatusFacts)
 function listenerEntries(config: Config, inspections: readonly (WorkerInspection | null)[]): ListenerEntry[] {
   return Object.entries(config.listeners).map(([name, listener]) => ({
     name,
-    bind: listener.bind.map(textOfBind),
+    bind: listener.bind.map(formatAddress),
     tls: listener.tls !== null,
     forward: listener.forward !== null,
     connections: sum(inspections.map(inspection => inspection?.connections[name] ?? 0)),

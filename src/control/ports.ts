@@ -1,14 +1,14 @@
+import { type Address, formatAddress } from "../base/index.ts"
 import { createServer } from "node:net"
-import type { BindConfig, Config } from "../config/index.ts"
+import type { Config } from "../config/index.ts"
 import { probeBind } from "../net/index.ts"
-import { textOfBind } from "./config-source.ts"
 import type { ReloadProblem } from "./protocol.ts"
 
 /** One address that the config wants bound. */
 export interface WantedBind {
   /** `listeners.web.bind`, with an index when there are several; `admin.bind`. */
   readonly where: string
-  readonly bind: BindConfig
+  readonly bind: Address
 }
 
 export function listenerBinds(config: Config): WantedBind[] {
@@ -26,7 +26,7 @@ export function adminBind(config: Config): WantedBind[] {
  * so the probe comes first and binds without it. Addresses in `ours` are bound by this process already,
  * and would make the probe fail for the same port on another of the machine's addresses; there the bind itself decides.
  */
-export function takenBinds(wanted: readonly WantedBind[], ours: readonly BindConfig[], flags: Readonly<Record<string, string>>): ReloadProblem[] {
+export function takenBinds(wanted: readonly WantedBind[], ours: readonly Address[], flags: Readonly<Record<string, string>>): ReloadProblem[] {
   const problems: ReloadProblem[] = []
   for (const { where, bind } of wanted) {
     if (ours.some(one => overlaps(one, bind))) continue
@@ -40,8 +40,8 @@ export function takenBinds(wanted: readonly WantedBind[], ours: readonly BindCon
   return problems
 }
 
-function overlaps(a: BindConfig, b: BindConfig): boolean {
-  if ("path" in a || "path" in b) return textOfBind(a) === textOfBind(b)
+function overlaps(a: Address, b: Address): boolean {
+  if ("path" in a || "path" in b) return formatAddress(a) === formatAddress(b)
   return a.port === b.port && (a.host === b.host || isEverywhere(a.host) || isEverywhere(b.host))
 }
 
@@ -53,7 +53,7 @@ function isEverywhere(host: string): boolean {
 export async function settlePorts(config: Config, before: Map<string, number>): Promise<Config> {
   const listeners: Config["listeners"] = {}
   for (const [name, listener] of Object.entries(config.listeners)) {
-    const bind: BindConfig[] = []
+    const bind: Address[] = []
     for (const [i, one] of listener.bind.entries())
       bind.push("path" in one || one.port !== 0 ? one : { host: one.host, port: await portFor(`${name}[${i}] ${one.host}`, one.host, before) })
     listeners[name] = { ...listener, bind }

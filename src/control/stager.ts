@@ -1,5 +1,5 @@
-import type { Log } from "../base/index.ts"
-import type { BindConfig, Config } from "../config/index.ts"
+import type { Address, Log } from "../base/index.ts"
+import type { Config } from "../config/index.ts"
 import type { MetricsRegistry } from "../observe/index.ts"
 import { adminSettings } from "./overrides.ts"
 import { adminBindProblem } from "./admin/admin-server.ts"
@@ -23,7 +23,7 @@ export interface StagerParts {
 /** Gets ready what workers need before they can have a config: free ports, resolved peers, places for metrics. Keeps what is bound now. */
 export class Stager {
   readonly #parts: StagerParts
-  #bound: readonly BindConfig[] = []
+  #bound: readonly Address[] = []
   #limits: LimitsByListener = {}
 
   constructor(parts: StagerParts) {

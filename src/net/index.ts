@@ -1,5 +1,4 @@
 export type { Wire, WireHandler } from "./wire.ts"
-export { type Bind, bindText } from "./bind.ts"
 export { type ClientCertificate, ConnectionInfo } from "./connection-info.ts"
 export { dial, type DialFailure, type DialHandle, type DialHandler, type DialTarget } from "./dial.ts"
 export type { Acceptor } from "./accept-point.ts"

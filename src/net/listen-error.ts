@@ -1,19 +1,19 @@
-import { type Bind, bindText } from "./bind.ts"
+import { type Address, formatAddress } from "../base/index.ts"
 
 /** An address that cannot be listened on. `message` is for the operator; `code` is the system's word (EADDRINUSE, EACCES …). */
 export class ListenError extends Error {
   override name = "ListenError"
   readonly code: string
-  readonly bind: Bind
+  readonly bind: Address
 
-  constructor(bind: Bind, code: string, cause?: unknown) {
-    super(`cannot listen on ${bindText(bind)}: ${reasonOf(bind, code)}`, { cause })
+  constructor(bind: Address, code: string, cause?: unknown) {
+    super(`cannot listen on ${formatAddress(bind)}: ${reasonOf(bind, code)}`, { cause })
     this.code = code
     this.bind = bind
   }
 }
 
-function reasonOf(bind: Bind, code: string): string {
+function reasonOf(bind: Address, code: string): string {
   const local = "path" in bind
   if (code === "EADDRINUSE") return local ? "another program answers on this socket" : "another program has taken this port"
   if (code === "EACCES" || code === "EPERM")

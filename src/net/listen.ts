@@ -1,7 +1,6 @@
-import { assert } from "../base/index.ts"
+import { type Address, assert } from "../base/index.ts"
 import { acceptHandlers, securedHandlers } from "./accept-handlers.ts"
 import { type Acceptor, AcceptPoint, type PrefaceSources } from "./accept-point.ts"
-import type { Bind } from "./bind.ts"
 import type { ConnectionLimits } from "./connection-limits.ts"
 import { acceptAndClose, duplicate } from "./libc.ts"
 import { type NativeListener, openListener } from "./native-listener.ts"
@@ -12,7 +11,7 @@ import type { ServerTls } from "./tls/server-tls.ts"
 import { TlsUpgrade } from "./tls/tls-upgrade.ts"
 
 export interface ListenOptions {
-  bind: Bind
+  bind: Address
   time: Time
   /** Several workers share the port, each with its own accept queue. Default false: the port is taken for oneself. */
   reusePort?: boolean
@@ -33,7 +32,7 @@ export interface ListenOptions {
 }
 
 export interface Listening {
-  readonly bind: Bind
+  readonly bind: Address
   /** The port, also when the system picked it; 0 on a Unix socket. */
   readonly port: number
   /** Descriptor of the listening socket. */

@@ -1,5 +1,5 @@
+import type { Address } from "../base/index.ts"
 import { chmodSync } from "node:fs"
-import type { Bind } from "./bind.ts"
 import { closeDescriptor, duplicate, resizeBacklog } from "./libc.ts"
 import { ListenError } from "./listen-error.ts"
 import { clearStaleSocket } from "./stale-socket.ts"
@@ -13,7 +13,7 @@ export interface NativeListener {
 
 /** What decides where and how a socket listens; see ListenOptions. */
 export interface OpenOptions {
-  bind: Bind
+  bind: Address
   reusePort?: boolean
   fd?: number
   socketMode?: number
@@ -38,7 +38,7 @@ function sharing(reusePort: boolean): object {
   return reusePort ? { reusePort: true } : { exclusive: true }
 }
 
-function adopt(bind: Bind, fd: number, settings: object): NativeListener {
+function adopt(bind: Address, fd: number, settings: object): NativeListener {
   const own = duplicate(fd)
   if (own < 0) throw new ListenError(bind, "EBADF")
   try {
@@ -49,7 +49,7 @@ function adopt(bind: Bind, fd: number, settings: object): NativeListener {
   }
 }
 
-function bindNatively(bind: Bind, settings: object): NativeListener {
+function bindNatively(bind: Address, settings: object): NativeListener {
   try {
     if ("path" in bind) return Bun.listen({ ...settings, unix: bind.path } as never) as unknown as NativeListener
     // "" is every address; `::` in so many words is IPv6 alone, so that `0.0.0.0` can stand beside it.
@@ -62,7 +62,7 @@ function bindNatively(bind: Bind, settings: object): NativeListener {
   }
 }
 
-function asListenError(bind: Bind, error: unknown): ListenError {
+function asListenError(bind: Address, error: unknown): ListenError {
   const { code } = error as { code?: string }
   return new ListenError(bind, code ?? (error as Error).message, error)
 }

@@ -1,12 +1,12 @@
+import type { UnixAddress } from "../base/index.ts"
 import { lstatSync, unlinkSync } from "node:fs"
-import type { UnixBind } from "./bind.ts"
 import { ListenError } from "./listen-error.ts"
 
 /**
  * Makes way for a Unix socket: a file that a dead program left behind is removed, one that somebody answers on is not, and nothing that is no socket ever is.
  * Throws ListenError when the path is taken.
  */
-export function clearStaleSocket(bind: UnixBind): void {
+export function clearStaleSocket(bind: UnixAddress): void {
   const stat = lstatSync(bind.path, { throwIfNoEntry: false })
   if (stat === undefined) return
   if (!stat.isSocket()) throw new ListenError(bind, "ENOTSOCK")

@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os"
-import { normaliseIp } from "../../base/index.ts"
+import { type Address, normaliseIp } from "../../base/index.ts"
 import type { Finding } from "../problem.ts"
-import type { BindConfig, EndpointConfig } from "../schema/address.ts"
+import type { EndpointConfig } from "../schema/address.ts"
 import type { RouteConfig } from "../schema.ts"
 import { clusterOf, listenersOf, type Subject, warning } from "./subject.ts"
 
@@ -31,7 +31,7 @@ function listenerAt(subject: Subject, route: RouteConfig, peer: EndpointConfig):
   return listenersOf(subject, route).find(waits) ?? null
 }
 
-function isSame(bind: BindConfig, peer: EndpointConfig): boolean {
+function isSame(bind: Address, peer: EndpointConfig): boolean {
   if ("path" in bind) return bind.path === peer.path
   if (bind.port !== peer.port || peer.path !== "") return false
   const hosts = peer.host === "localhost" ? ["127.0.0.1", "::1"] : [normaliseIp(peer.host) ?? peer.host]

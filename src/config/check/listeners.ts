@@ -1,6 +1,6 @@
-import { normaliseIp } from "../../base/index.ts"
+import { type Address, normaliseIp } from "../../base/index.ts"
 import { type ConfigPath, type Finding, pathText, valueAt } from "../problem.ts"
-import { type BindConfig, isLoopback } from "../schema/address.ts"
+import { isLoopback } from "../schema/address.ts"
 import { error, type Subject } from "./subject.ts"
 
 /** A config without listeners, and addresses that are bound twice. */
@@ -40,7 +40,7 @@ function bindPath(raw: unknown, name: string, index: number): ConfigPath {
 }
 
 /** One text for all ways to write an address; null when it can be bound twice (port 0). */
-function canonical(bind: BindConfig): string | null {
+function canonical(bind: Address): string | null {
   if ("path" in bind) return `unix:${bind.path}`
   if (bind.port === 0) return null
   const host = normaliseIp(bind.host) ?? bind.host
@@ -48,6 +48,6 @@ function canonical(bind: BindConfig): string | null {
 }
 
 /** An address that other machines can reach. */
-export function isOpen(binds: readonly BindConfig[]): boolean {
+export function isOpen(binds: readonly Address[]): boolean {
   return binds.some(bind => !isLoopback(bind))
 }

@@ -1,5 +1,4 @@
-import { ipFamily, normaliseIp } from "../../base/index.ts"
-import type { BindConfig } from "../schema/address.ts"
+import { type Address, ipFamily, normaliseIp } from "../../base/index.ts"
 import type { Config, ListenerConfig } from "../schema.ts"
 import { ExplainError } from "./explain-error.ts"
 import type { Target } from "./request-text.ts"
@@ -57,7 +56,7 @@ function best(all: readonly Named[], target: Target): Named[] {
   return most === NOT ? [] : all.filter((_, i) => fits[i] === most)
 }
 
-function fit(bind: BindConfig, { host, port }: Target): number {
+function fit(bind: Address, { host, port }: Target): number {
   if ("path" in bind || port === 0 || bind.port !== port) return NOT
   const bound = normaliseIp(bind.host) ?? bind.host
   const everywhere = bound === "" || bound === "0.0.0.0" || bound === "::"

@@ -1,6 +1,5 @@
-import { assert, normaliseIp } from "../../base/index.ts"
+import { assert, formatAddress, normaliseIp } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
-import { bindText } from "../../net/index.ts"
 import type { Config } from "../schema.ts"
 import { chooseListener, type ChosenListener } from "./choose-listener.ts"
 import { DryPeers, type LiveCluster } from "./dry-peers.ts"
@@ -80,5 +79,5 @@ function localAddress({ config }: ChosenListener, target: Target): { address: st
 }
 
 function listenerFacts({ name, config, because }: ChosenListener): ListenerFacts {
-  return { name, because, bind: config.bind.map(bind => bindText(bind)), tls: config.tls !== null, forward: config.forward !== null }
+  return { name, because, bind: config.bind.map(bind => formatAddress(bind)), tls: config.tls !== null, forward: config.forward !== null }
 }

@@ -1,10 +1,7 @@
 import { isIP } from "node:net"
 import { z } from "zod"
-import { AddressError, CidrSet, hostNameFault, ipFamily, normaliseIp, parseAddress, PortSet } from "../../base/index.ts"
+import { type Address, AddressError, CidrSet, hostNameFault, ipFamily, normaliseIp, parseAddress, PortSet } from "../../base/index.ts"
 import { type IssueFacts, shown } from "../issue-sentence.ts"
-
-/** Where a listener waits. `host` "" = every address of the machine, IPv4 and IPv6; port 0 = a free one. */
-export type BindConfig = { readonly host: string; readonly port: number } | { readonly path: string }
 
 /** A host and a port that we talk to, or a Unix socket. */
 export interface EndpointConfig {
@@ -23,7 +20,7 @@ export function isHost(host: string): boolean {
   return ipFamily(host) !== 0 || hostNameFault(host) === null
 }
 
-function readBind(text: string): BindConfig {
+function readBind(text: string): Address {
   return parseAddress(text, { use: "listen" })
 }
 
@@ -88,7 +85,7 @@ export const cidrSchema = reading("address range", "an address range such as 10.
 export const portsSchema = reading("port or range", "a port or a range such as 1025-65535", readPorts)
 
 /** True for addresses that only this machine can reach. */
-export function isLoopback(bind: BindConfig): boolean {
+export function isLoopback(bind: Address): boolean {
   if ("path" in bind) return true
   const host = normaliseIp(bind.host) ?? bind.host
   return host.startsWith("127.") || host === "::1"

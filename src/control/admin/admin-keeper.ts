@@ -1,5 +1,4 @@
-import type { Log } from "../../base/index.ts"
-import { bindText } from "../../net/index.ts"
+import { formatAddress, type Log } from "../../base/index.ts"
 import type { AdminView } from "./admin-routes.ts"
 import { AdminServer, type AdminSettings } from "./admin-server.ts"
 
@@ -26,7 +25,7 @@ export class AdminKeeper {
   /** Opens, moves, changes or closes the listener. Rejects when there was none before and there can be none now; otherwise the old one stays. */
   async follow(settings: AdminSettings | null): Promise<void> {
     const before = this.#server
-    if (settings !== null && before !== null && bindText(settings.bind) === bindText(this.#settings!.bind)) before.adopt(settings)
+    if (settings !== null && before !== null && formatAddress(settings.bind) === formatAddress(this.#settings!.bind)) before.adopt(settings)
     else if (settings !== null) this.#server = before === null ? await this.#start(settings) : await this.#move(before, settings)
     else {
       before?.close(GOODBYE_MS)
@@ -52,7 +51,7 @@ export class AdminKeeper {
       // the two addresses may overlap: 127.0.0.1:9900 and every address of 9900
       return await this.#start(settings)
     } catch (error) {
-      this.#log.error("the admin listener cannot move and stays where it was", { to: bindText(settings.bind), error })
+      this.#log.error("the admin listener cannot move and stays where it was", { to: formatAddress(settings.bind), error })
       return this.#start(this.#settings!)
     }
   }

@@ -1,12 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { Log } from "../../base/index.ts"
-import { type Bind, bindText } from "../../net/index.ts"
+import { type Address, formatAddress, type Log } from "../../base/index.ts"
 import { type AdminAnswer, type AdminView, answerAdmin } from "./admin-routes.ts"
 import { isLoopback } from "./authority.ts"
 import { type GuardedRequest, type GuardRules, pathOf, refusalOf } from "./guard.ts"
 
 export interface AdminSettings {
-  readonly bind: Bind
+  readonly bind: Address
   readonly token: string
   readonly hosts: readonly string[]
 }
@@ -15,7 +14,7 @@ const BODY_MAX = 64 * 1024
 
 /** The admin listener. It lives in the control thread, so that it answers while the data path is busy. */
 export class AdminServer {
-  readonly #bind: Bind
+  readonly #bind: Address
   readonly #server: Server
   #rules: GuardRules
   readonly #view: AdminView
@@ -60,7 +59,9 @@ export class AdminServer {
   get address(): string {
     const bound = this.#server.address()
     const bind = this.#bind
-    return typeof bound === "object" && bound !== null && !("path" in bind) ? bindText({ host: bind.host, port: bound.port }) : bindText(bind)
+    return typeof bound === "object" && bound !== null && !("path" in bind)
+      ? formatAddress({ host: bind.host, port: bound.port })
+      : formatAddress(bind)
   }
 
   /** Stops listening. Answers under way have `graceMs` to end. */
@@ -94,7 +95,7 @@ export class AdminServer {
 /** What the token rule says about a bind: off loopback there must be one. "" = fine. */
 export function adminBindProblem(settings: AdminSettings): string {
   if (settings.token !== "" || "path" in settings.bind || isLoopback(settings.bind.host)) return ""
-  return `admin.bind ${bindText(settings.bind)} is not a loopback address: set admin.token (or BOTHWAYS_ADMIN_TOKEN)`
+  return `admin.bind ${formatAddress(settings.bind)} is not a loopback address: set admin.token (or BOTHWAYS_ADMIN_TOKEN)`
 }
 
 function rulesOf(settings: AdminSettings): GuardRules {

@@ -1,6 +1,6 @@
+import { formatAddress } from "../../base/index.ts"
 import type { Command } from "commander"
 import { loadConfig } from "../../config/index.ts"
-import { textOfBind } from "../config-source.ts"
 import type { AdminTarget } from "./admin-client.ts"
 import type { CommandContext } from "./program.ts"
 import { UsageError } from "./usage-error.ts"
@@ -29,7 +29,7 @@ export async function adminTarget(options: AdminOptions, context: CommandContext
 async function targetOfConfig(file: string, address: string | undefined): Promise<AdminTarget> {
   const loaded = await loadConfig(file)
   const admin = loaded.ok ? loaded.config.admin : null
-  if (admin !== null) return { address: textOfBind(admin.bind), token: admin.token ?? "" }
+  if (admin !== null) return { address: formatAddress(admin.bind), token: admin.token ?? "" }
   if (address !== undefined) return { address, token: "" }
   if (loaded.ok) throw new UsageError(`the admin API is off in ${file}; name the instance's address with --admin`)
   throw new UsageError(`${file} is not usable (\`bothways check\` says why), so its admin address is not known; name it with --admin`)

@@ -1,7 +1,7 @@
+import { formatAddress } from "../../base/index.ts"
 import type { Command } from "commander"
 import { type Config, explain, ExplainError, type Explanation, type ExplainRequest, type LiveCluster, loadConfig } from "../../config/index.ts"
 import type { Status } from "../admin/status.ts"
-import { textOfBind } from "../config-source.ts"
 import { type AdminTarget, askAdmin, NoInstanceError } from "./admin-client.ts"
 import { adminDefault } from "./admin-options.ts"
 import { printProblems } from "./config-problems.ts"
@@ -70,7 +70,7 @@ async function answerTo(config: Config, request: ExplainRequest, options: Parame
 
 /** What the instance says of its peers; null, with a word on the error output, when it says nothing: the rest of the answer needs no instance. */
 async function livePeers(admin: string | true, config: Config, context: CommandContext): Promise<readonly LiveCluster[] | null> {
-  const own = config.admin === null ? adminDefault : textOfBind(config.admin.bind)
+  const own = config.admin === null ? adminDefault : formatAddress(config.admin.bind)
   const token = context.env["BOTHWAYS_ADMIN_TOKEN"] ?? ""
   const status = await readStatus({ address: admin === true ? own : admin, token: token === "" ? (config.admin?.token ?? "") : token })
   if (typeof status !== "string") return status.clusters

@@ -1,6 +1,6 @@
 import type { Config } from "../../config/index.ts"
-import { log, setLogLevel } from "../../base/index.ts"
-import { type ConfigSource, textOfBind } from "../config-source.ts"
+import { formatAddress, log, setLogLevel } from "../../base/index.ts"
+import type { ConfigSource } from "../config-source.ts"
 import { type BootFailure, bootInstance, type Instance } from "../instance.ts"
 import { describeProblem } from "../reload.ts"
 import { handleSignals } from "../signals.ts"
@@ -91,5 +91,5 @@ function addresses(listener: Config["listeners"][string]): string {
   const kind = [listener.tls === null ? "" : "TLS", listener.forward === null ? "reverse" : "forward and reverse"]
     .filter(word => word !== "")
     .join(", ")
-  return `${listener.bind.map(textOfBind).join(" ")} (${kind})`
+  return `${listener.bind.map(formatAddress).join(" ")} (${kind})`
 }

@@ -1,15 +1,6 @@
-import { CidrSet } from "../../base/index.ts"
+import { type Address, CidrSet, formatAddress } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
-import {
-  type Bind,
-  bindText,
-  type CertificateStanding,
-  CertificateStore,
-  ConnectionLimits,
-  listen,
-  type Listening,
-  type TlsListenOptions,
-} from "../../net/index.ts"
+import { type CertificateStanding, CertificateStore, ConnectionLimits, listen, type Listening, type TlsListenOptions } from "../../net/index.ts"
 import type { LimitsByListener } from "../connection-memory.ts"
 import type { ListenerRuntime } from "./listener-runtime.ts"
 
@@ -83,17 +74,17 @@ export class ListenerSet {
   }
 
   /** The socket that has this address now. That of a Unix socket goes with its listener. */
-  private socketAt(bind: Bind): Listening | undefined {
+  private socketAt(bind: Address): Listening | undefined {
     if ("path" in bind) return undefined
-    const text = bindText(bind)
-    return [...this.live.values()].flatMap(runtime => runtime.listening).find(listening => bindText(listening.bind) === text)
+    const text = formatAddress(bind)
+    return [...this.live.values()].flatMap(runtime => runtime.listening).find(listening => formatAddress(listening.bind) === text)
   }
 
   private counterOf(count: LimitsByListener[string] | undefined): ConnectionLimits | null {
     return count === undefined ? null : new ConnectionLimits(count.memory, count.options, this.worker)
   }
 
-  private bind(bind: Bind, config: ListenerConfig, runtime: ListenerRuntime, { counter, fd }: Place): Listening | null {
+  private bind(bind: Address, config: ListenerConfig, runtime: ListenerRuntime, { counter, fd }: Place): Listening | null {
     if ("path" in bind && this.worker !== 0) return null
     const prefaceFrom = config.proxyProtocol === null ? null : CidrSet.parse(config.proxyProtocol.from)
     const { time, certificates } = runtime
