@@ -35,17 +35,8 @@ export type ConfigInput = z.input<typeof configSchema>
 
 export type ResolverConfig = Config["resolver"]
 export type ListenerConfig = Config["listeners"][string]
-export type ListenerTlsConfig = NonNullable<ListenerConfig["tls"]>
 export type ForwardConfig = NonNullable<ListenerConfig["forward"]>
-export type ListenerLimits = ListenerConfig["limits"]
-export type ListenerTimeouts = ListenerConfig["timeouts"]
 export type ClusterConfig = Config["clusters"][string]
 export type ClusterTlsConfig = NonNullable<ClusterConfig["tls"]>
-export type PoolConfig = ClusterConfig["pool"]
-export type UpstreamTimeouts = ClusterConfig["timeouts"]
-export type RetryConfig = ClusterConfig["retry"]
-export type CacheConfig = Config["caches"][string]
 export type RouteConfig = Config["routes"][number]
 export type ObserveConfig = Config["observe"]
-export type AccessLogConfig = ObserveConfig["accessLog"]
-export type AdminConfig = NonNullable<Config["admin"]>

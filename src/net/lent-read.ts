@@ -1,5 +1,5 @@
 // HOT
-import { canReceive, receive, receiveBuffer } from "./libc.ts"
+import { hasLibc, receive, receiveBuffer } from "./libc.ts"
 import type { NativeWire } from "./dispatch.ts"
 import type { Wire } from "./wire.ts"
 
@@ -20,7 +20,7 @@ export function notePlain(wire: Wire): void {
  * this way needs none. null = nothing there now, the end, or a connection that only events can read (TLS, another system): they then say more.
  */
 export function readLent(wire: Wire): Buffer | null {
-  if (!canReceive || Object.getPrototypeOf(wire) !== plainKind) return null
+  if (!hasLibc || Object.getPrototypeOf(wire) !== plainKind) return null
   const { fd } = wire as NativeWire
   if (fd < 0) return null
   const count = receive(fd)

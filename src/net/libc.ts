@@ -136,8 +136,6 @@ export function closeDescriptor(fd: number): void {
   symbols?.close(fd)
 }
 
-/** True when `receive` can be called. */
-export const canReceive: boolean = hasLibc
 const RECEIVE_BYTES = 128 * 1024
 /** Where `receive` puts what it read; the next call writes over it. */
 export const receiveBuffer: Buffer = Buffer.from(new ArrayBuffer(RECEIVE_BYTES))

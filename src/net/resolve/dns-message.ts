@@ -11,10 +11,8 @@ const CLASS_IN = 1
 
 export const RCODE_OK = 0
 export const RCODE_FORMAT_ERROR = 1
-export const RCODE_SERVER_FAILURE = 2
 export const RCODE_NO_NAME = 3
 export const RCODE_NOT_IMPLEMENTED = 4
-export const RCODE_REFUSED = 5
 
 /** What we say we take over UDP: fits every path without fragments (DNS flag day 2020, RFC 9715). */
 const UDP_PAYLOAD_OCTETS = 1232
