@@ -74,7 +74,8 @@ export function runDataPath(config: Config, live: readonly LiveCluster[], asked:
   x.listener = { name: listener, index: listener === "web" ? 0 : 1, secure: false, forward: listener === "egress" }
   x.peerAddress = asked.from
   x.clientAddress = asked.from
-  if (parseRequestHead(headOf(asked), 0, x, config.listeners[listener]!.limits) < 0) {
+  const head = headOf(asked)
+  if (parseRequestHead(Buffer.from(head, "latin1"), 0, head, x, config.listeners[listener]!.limits) < 0) {
     return { kind: "fault", route: "", code: refusal.fault.code, status: refusal.fault.status, cluster: "", target: "" }
   }
   x.plan = snapshot.entries.get(listener)!

@@ -112,14 +112,14 @@ export class ClientConnection extends ClientWriter implements WireHandler, Upstr
       end = blank >= 0 ? blank + 4 : Math.min(end, limit + 4)
     }
     let text = buffer.latin1Slice(0, end)
-    let used = parseResponseHead(text, 0, m, this.hooks.limits.fieldsMax)
+    let used = parseResponseHead(buffer, text, m, this.hooks.limits.fieldsMax)
     if (used === RESPONSE_REFUSED && responseHead.fault === FAULT.malformedResponse) {
       if (mayYetBeMended(text, limit)) {
         this.ahead = buffer
         return null
       }
       const mended = mendHead(text)
-      if (mended !== text) used = parseResponseHead(mended, 0, m, this.hooks.limits.fieldsMax)
+      if (mended !== text) used = parseResponseHead(Buffer.from(mended, "latin1"), mended, m, this.hooks.limits.fieldsMax)
       text = mended
     }
     if (used === RESPONSE_REFUSED) {

@@ -27,35 +27,36 @@ function refuse(fault: Fault): number {
 }
 
 /**
- * Parses one request head at text[at] into `m` (RFC 9112 sections 2 and 3). Returns the index behind the blank line, INCOMPLETE when more octets
- * are needed, or REFUSED with `refusal.fault` set. `text` holds one character an octet.
+ * Parses the request head that `text` begins with into `m` (RFC 9112 sections 2 and 3). Returns the index behind the blank line, INCOMPLETE when
+ * more octets are needed, or REFUSED with `refusal.fault` set. `text` holds one character an octet; `octets` are the same octets from `base` on.
  */
-export function parseRequestHead(text: string, at: number, m: Message, limits: HeadLimits): number {
-  const length = text.length
-  let i = at
-  while (i < length && (CLASS[text.charCodeAt(i)]! & TOKEN) !== 0) i++
-  if (i === length) return i - at > METHOD_OCTETS_MAX ? refuse(FAULT.malformed) : INCOMPLETE
-  if (i === at || i - at > METHOD_OCTETS_MAX || text.charCodeAt(i) !== SP) return refuse(FAULT.malformed)
-  const methodEnd = i
-  const targetStart = i + 1
-  i = targetStart
-  while (i < length && (CLASS[text.charCodeAt(i)]! & TARGET) !== 0) i++
-  if (i - targetStart > limits.targetBytesMax) return refuse(FAULT.targetTooLong)
-  if (i === length) return INCOMPLETE
-  if (i === targetStart || text.charCodeAt(i) !== SP) return refuse(FAULT.malformed)
-  const lineEnd = i + 9
-  if (lineEnd + 2 > length) return versionSoFar(text, i + 1) ? INCOMPLETE : refuse(FAULT.malformed)
-  const version = versionAt(text, i + 1)
+export function parseRequestHead(octets: Uint8Array, base: number, text: string, m: Message, limits: HeadLimits): number {
+  const end = base + text.length
+  let i = base
+  while (i < end && (CLASS[octets[i]!]! & TOKEN) !== 0) i++
+  if (i === end) return i - base > METHOD_OCTETS_MAX ? refuse(FAULT.malformed) : INCOMPLETE
+  if (i === base || i - base > METHOD_OCTETS_MAX || octets[i] !== SP) return refuse(FAULT.malformed)
+  const methodEnd = i - base
+  const targetStart = methodEnd + 1
+  i++
+  while (i < end && (CLASS[octets[i]!]! & TARGET) !== 0) i++
+  const targetEnd = i - base
+  if (targetEnd - targetStart > limits.targetBytesMax) return refuse(FAULT.targetTooLong)
+  if (i === end) return INCOMPLETE
+  if (targetEnd === targetStart || octets[i] !== SP) return refuse(FAULT.malformed)
+  const lineEnd = targetEnd + 9
+  if (lineEnd + 2 > text.length) return versionSoFar(text, targetEnd + 1) ? INCOMPLETE : refuse(FAULT.malformed)
+  const version = versionAt(text, targetEnd + 1)
   if (version === 0 || text.charCodeAt(lineEnd) !== CR || text.charCodeAt(lineEnd + 1) !== LF) return refuse(FAULT.malformed)
   if (version !== 10 && version !== 11) return refuse(FAULT.versionUnsupported)
   m.request.reset(text)
-  const end = parseFields(text, lineEnd + 2, m.request, limits.fieldsMax)
-  if (end < 0) return end === INCOMPLETE ? INCOMPLETE : refuse(end === TOO_MANY ? FAULT.fieldsTooLarge : FAULT.malformed)
-  if (end - at > limits.headBytesMax) return refuse(FAULT.fieldsTooLarge)
-  m.method = methodAt(text, at, methodEnd)
+  const headEnd = parseFields(octets, base, lineEnd + 2, m.request, limits.fieldsMax)
+  if (headEnd < 0) return headEnd === INCOMPLETE ? INCOMPLETE : refuse(headEnd === TOO_MANY ? FAULT.fieldsTooLarge : FAULT.malformed)
+  if (headEnd > limits.headBytesMax) return refuse(FAULT.fieldsTooLarge)
+  m.method = methodAt(text, methodEnd)
   m.version = version
-  const fault = readRequest(m, text.substring(targetStart, i))
-  return fault === null ? end : refuse(fault)
+  const fault = readRequest(m, text.substring(targetStart, targetEnd))
+  return fault === null ? headEnd : refuse(fault)
 }
 
 /** "HTTP/1.1" at `at` as 11; any other digits likewise; 0 = not a version. */
@@ -79,16 +80,16 @@ function versionSoFar(text: string, at: number): boolean {
 }
 
 /** The usual methods as shared strings, so that comparing and storing them costs nothing. */
-function methodAt(text: string, start: number, end: number): string {
-  switch (end - start) {
+function methodAt(text: string, end: number): string {
+  switch (end) {
     case 3:
-      if (text.charCodeAt(start) === 71 && text.charCodeAt(start + 1) === 69 && text.charCodeAt(start + 2) === 84) return "GET"
-      return text.startsWith("PUT", start) ? "PUT" : text.substring(start, end)
+      if (text.charCodeAt(0) === 71 && text.charCodeAt(1) === 69 && text.charCodeAt(2) === 84) return "GET"
+      return text.startsWith("PUT") ? "PUT" : text.substring(0, end)
     case 4:
-      if (text.startsWith("POST", start)) return "POST"
-      return text.startsWith("HEAD", start) ? "HEAD" : text.substring(start, end)
+      if (text.startsWith("POST")) return "POST"
+      return text.startsWith("HEAD") ? "HEAD" : text.substring(0, end)
     default:
-      return text.substring(start, end)
+      return text.substring(0, end)
   }
 }
 

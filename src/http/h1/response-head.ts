@@ -16,29 +16,28 @@ function refuse(fault: Fault): number {
 }
 
 /**
- * Parses one response head at text[at] into status, reason, response and its framing of `m` (RFC 9112 section 4).
- * Returns the index behind the blank line, INCOMPLETE, or RESPONSE_REFUSED with `responseHead.fault` set.
+ * Parses the response head that `text` begins with into status, reason, response and its framing of `m` (RFC 9112 section 4). `octets` begin with
+ * the same octets. Returns the index behind the blank line, INCOMPLETE, or RESPONSE_REFUSED with `responseHead.fault` set.
  */
-export function parseResponseHead(text: string, at: number, m: Message, fieldsMax: number): number {
+export function parseResponseHead(octets: Uint8Array, text: string, m: Message, fieldsMax: number): number {
   const length = text.length
-  if (length - at < 13) return "HTTP/1.".startsWith(text.substring(at, at + 7)) ? INCOMPLETE : refuse(FAULT.malformedResponse)
-  const version = versionAt(text, at)
+  if (length < 13) return "HTTP/1.".startsWith(text.substring(0, 7)) ? INCOMPLETE : refuse(FAULT.malformedResponse)
+  const version = versionAt(octets)
   if (version === 0) return refuse(FAULT.malformedResponse)
-  const status = statusAt(text, at + 9)
+  const status = statusAt(octets, 9)
   if (status < 100) return refuse(FAULT.malformedResponse)
-  let i = at + 12
+  let i = 12
   // The space before an empty reason is often left out; that cannot be read in two ways.
-  if (text.charCodeAt(i) === SP) i++
+  if (octets[i] === SP) i++
   const reasonStart = i
-  while (i < length && (CLASS[text.charCodeAt(i)]! & VALUE) !== 0) i++
+  while (i < length && (CLASS[octets[i]!]! & VALUE) !== 0) i++
   if (i + 1 >= length) return INCOMPLETE
-  if (text.charCodeAt(i) !== CR || text.charCodeAt(i + 1) !== LF || (i > at + 12 && reasonStart === at + 12)) return refuse(FAULT.malformedResponse)
+  if (octets[i] !== CR || octets[i + 1] !== LF || (i > 12 && reasonStart === 12)) return refuse(FAULT.malformedResponse)
   m.response.reset(text)
-  const end = parseFields(text, i + 2, m.response, fieldsMax)
+  const end = parseFields(octets, 0, i + 2, m.response, fieldsMax)
   if (end < 0) return end === INCOMPLETE ? INCOMPLETE : refuse(end === TOO_MANY ? FAULT.responseTooLarge : FAULT.malformedResponse)
   m.status = status
-  m.reason =
-    i === reasonStart + 2 && text.charCodeAt(reasonStart) === 79 && text.charCodeAt(reasonStart + 1) === 75 ? "OK" : text.substring(reasonStart, i)
+  m.reason = i === reasonStart + 2 && octets[reasonStart] === 79 && octets[reasonStart + 1] === 75 ? "OK" : text.substring(reasonStart, i)
   responseHead.version = version
   responseHead.fieldsStart = i + 2
   const fault = frameResponse(m.response, status, m.method, version)
@@ -49,18 +48,18 @@ export function parseResponseHead(text: string, at: number, m: Message, fieldsMa
 }
 
 /** "HTTP/1.1 " as 11, "HTTP/1.0 " as 10, else 0. Octet by octet: a call into the runtime costs more than all of them. */
-function versionAt(text: string, at: number): number {
-  if (text.charCodeAt(at) !== 72 || text.charCodeAt(at + 1) !== 84 || text.charCodeAt(at + 2) !== 84 || text.charCodeAt(at + 3) !== 80) return 0
-  if (text.charCodeAt(at + 4) !== 47 || text.charCodeAt(at + 5) !== 49 || text.charCodeAt(at + 6) !== 46 || text.charCodeAt(at + 8) !== SP) return 0
-  const minor = text.charCodeAt(at + 7) - 48
+function versionAt(octets: Uint8Array): number {
+  if (octets[0] !== 72 || octets[1] !== 84 || octets[2] !== 84 || octets[3] !== 80) return 0
+  if (octets[4] !== 47 || octets[5] !== 49 || octets[6] !== 46 || octets[8] !== SP) return 0
+  const minor = octets[7]! - 48
   return minor === 1 ? 11 : minor === 0 ? 10 : 0
 }
 
 /** Three digits at `at`, else 0. Those above 599 pass: clients treat them as 5xx (RFC 9110 section 15). */
-function statusAt(text: string, at: number): number {
+function statusAt(octets: Uint8Array, at: number): number {
   let status = 0
   for (let k = 0; k < 3; k++) {
-    const code = text.charCodeAt(at + k)
+    const code = octets[at + k]!
     if ((CLASS[code]! & DIGIT) === 0) return 0
     status = status * 10 + (code - 48)
   }

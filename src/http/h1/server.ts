@@ -120,7 +120,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
       if (end - start > limit + 4) end = start + limit + 4
     }
     const text = buffer.latin1Slice(start, end)
-    const used = parseRequestHead(text, 0, m, this.hooks.limits)
+    const used = parseRequestHead(buffer, start, text, m, this.hooks.limits)
     if (used >= 0) {
       if (fresh) m.startedAt = this.time.clock.now()
       return this.headRead(m, buffer, start + used)

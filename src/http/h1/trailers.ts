@@ -42,7 +42,7 @@ export function cleanTrailers(section: string): string | null {
   const fields = new Fields()
   const text = `${section}\r\n`
   fields.reset(text)
-  if (parseFields(text, 0, fields, TRAILER_FIELDS_MAX) !== text.length) return null
+  if (parseFields(Buffer.from(text, "latin1"), 0, 0, fields, TRAILER_FIELDS_MAX) !== text.length) return null
   let out = ""
   for (let i = 0; i < fields.count; i++) if (!refused.has(fields.ids[i]!)) out += `${fields.nameAt(i)}: ${fields.valueAt(i)}\r\n`
   return out
