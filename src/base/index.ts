@@ -17,6 +17,7 @@ export {
   type TcpAddress,
   type UnixAddress,
 } from "./address.ts"
+export { FileError, fileTrouble, readDataFile } from "./data-file.ts"
 export { formatIp, ipFamily, isDeceptiveHost, normaliseIp, writeIp } from "./ip-text.ts"
 export { PortSet } from "./port-set.ts"
 export { CidrSet } from "./cidr.ts"

@@ -142,7 +142,7 @@ describe("the model", () => {
     const made = authority.issue(["a.test"])
     write("site/a.crt", made.cert)
     write("site/a.key", made.key)
-    write("site/users", "demo:$2y$10$abc\n")
+    write("site/users", "demo:{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc=\n")
     const file = write(
       "site/main.yaml",
       `listeners: { web: { bind: "127.0.0.1:1", forward: { auth: { htpasswd: users } }, tls: { certificates: [ { cert: a.crt, key: ./a.key } ] } } }

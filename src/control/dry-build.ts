@@ -1,7 +1,7 @@
 import { resolve } from "node:path"
+import { readDataFile } from "../base/index.ts"
 import { type Config, filters } from "../config/index.ts"
 import type { FilterDeps } from "../plugin/index.ts"
-import { readDataFile } from "./data-file.ts"
 import type { ReloadProblem } from "./protocol.ts"
 
 /** Told of each counter that a filter asks for. */

@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs"
 import { ipFamily, log } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
 import type { ServerConnection } from "../../http/index.ts"
-import { ClientTls, dial, type DialHandle, type DialHandler, encodePreface } from "../../net/index.ts"
+import { ClientTls, dial, type DialHandle, type DialHandler, encodePreface, readClientTlsFiles } from "../../net/index.ts"
 import type { MetricsRegistry } from "../../observe/index.ts"
 import type { BalancerDefinition } from "../../plugin/index.ts"
 import { Cluster, type Dialer, EJECTED, Ejection, Peer, RETURNED, RetryBudget } from "../../upstream/index.ts"
@@ -83,7 +82,7 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
 function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
   const { tls, proxyProtocol } = settings
   const open = deps.dial ?? dial
-  const client = tls === null ? null : new ClientTls({ ...readTlsFiles(tls), verify: tls.verify, minVersion: tls.minVersion })
+  const client = tls === null ? null : new ClientTls({ ...readClientTlsFiles(tls), verify: tls.verify, minVersion: tls.minVersion })
   return (peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange): DialHandle => {
     const target = peer.path === "" ? { host: peer.address, port: peer.port } : { path: peer.path }
     const serverName = tls === null ? "" : (tls.serverName ?? peer.host)
@@ -98,12 +97,4 @@ function prefaceOf(version: "v1" | "v2", x: Exchange): Uint8Array {
   const source = known ? { address: x.clientAddress, port: x.clientAddress === x.peerAddress ? info.remotePort : 0 } : null
   const destination = known ? { address: info.localAddress, port: info.localPort } : null
   return encodePreface(version, source, destination)
-}
-
-function readTlsFiles(tls: NonNullable<ClusterConfig["tls"]>): { ca?: string; cert?: string; key?: string } {
-  const out: { ca?: string; cert?: string; key?: string } = {}
-  if (tls.ca !== null) out.ca = readFileSync(tls.ca, "utf8")
-  if (tls.cert !== null) out.cert = readFileSync(tls.cert, "utf8")
-  if (tls.key !== null) out.key = readFileSync(tls.key, "utf8")
-  return out
 }

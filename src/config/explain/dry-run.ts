@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs"
 import { networkInterfaces } from "node:os"
-import { assert, type Fault, FakeClock, normaliseIp, TimerWheel } from "../../base/index.ts"
+import { assert, FakeClock, type Fault, normaliseIp, readDataFile, TimerWheel } from "../../base/index.ts"
 import { begin, Exchange, type ListenerInfo } from "../../flow/index.ts"
 import { type Message, ServerConnection, type ServerHooks, type Time } from "../../http/index.ts"
 import { loopbackAddresses, specialName } from "../../net/index.ts"
@@ -132,7 +131,7 @@ export class DryRun implements ServerHooks {
       baseDir: parts.baseDir,
       refreshPeers() {},
       ended: () => this.end({ kind: "answered" }),
-      watchFile: path => readFileSync(path, "utf8"),
+      watchFile: readDataFile,
       ownAddresses: Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(entry => entry.address)),
       dial: () => this.dials(),
       watch: this.journey.watch,

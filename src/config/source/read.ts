@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { fileTrouble } from "../../base/index.ts"
 import { fileProblem, type Problem } from "../problem.ts"
 import { mergeSources } from "./merge.ts"
 import { readScript } from "./script.ts"
@@ -41,7 +42,7 @@ function kindOf(path: string): boolean | Problem {
   try {
     return statSync(path).isDirectory()
   } catch (error) {
-    return fileProblem(path, readSentence(error))
+    return fileProblem(path, fileTrouble(error))
   }
 }
 
@@ -62,13 +63,6 @@ function readText(file: string): string | Problem {
     if (statSync(file).size > fileBytesMax) return fileProblem(file, `larger than ${fileBytesMax / 1024 ** 2} MB; this is no config`)
     return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file))
   } catch (error) {
-    return fileProblem(file, error instanceof TypeError ? "not UTF-8 text" : readSentence(error))
+    return fileProblem(file, error instanceof TypeError ? "not UTF-8 text" : fileTrouble(error))
   }
-}
-
-function readSentence(error: unknown): string {
-  const code = (error as { code?: string }).code
-  if (code === "ENOENT") return "there is no such file"
-  if (code === "EACCES") return "may not be read: permission denied"
-  return `cannot be read: ${(error as Error).message}`
 }

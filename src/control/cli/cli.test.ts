@@ -110,13 +110,13 @@ describe("check", () => {
     expect((await run(["check", "--strict", good])).code).toBe(0)
   })
 
-  test("what only building a filter can tell: a password file with a line that is none", async () => {
+  test("a password file with a line that is none, at its place in the config", async () => {
     write("users", "alice:plaintext\n")
     const path = write(
       "auth.yaml",
       'listeners:\n  out: { bind: "127.0.0.1:1", forward: { auth: { htpasswd: users } } }\nroutes:\n  - match: { listener: out }\n    to: { origin: {} }\n',
     )
-    expect(await run(["check", path])).toMatchObject({ code: 2, stderr: expect.stringMatching(/listeners\.out\.forward\.auth: .*users/) })
+    expect(await run(["check", path])).toMatchObject({ code: 2, stderr: expect.stringMatching(/:2:60: error: .*auth\.htpasswd: .*users: line 1/) })
   })
 
   test("--json for machines", async () => {
@@ -143,12 +143,15 @@ describe("usage", () => {
     [["reverse", "--to", "ftp://x"], /--to: expected/],
     [["reverse", "--to", ":1", "--log", "loud"], /--log: expected/],
     [["reverse", "--to", ":1", "--balance", "rondom"], /^bothways: --balance: unknown balancer "rondom"; did you mean "random"/],
-    [["reverse", "--to", ":1", "--cert", "no.pem", "--key", "no.key"], /^bothways: --cert: there is no such file: .*\nbothways: --key: there is/],
+    [
+      ["reverse", "--to", ":1", "--cert", "no.pem", "--key", "no.key"],
+      /^bothways: --cert: .*no.pem: there is no such file\nbothways: --key: .*no.key: there is no such file\n/,
+    ],
     [["reverse", "--to", "http://a.test/path"], /--to: a target has no path/],
     [["forward", "--listen", "nonsense"], /^bothways: --listen: "nonsense" is not an address/],
     [["forward", "--privacy", "total"], /^bothways: --privacy: expected "transparent"/],
     [["forward", "--connect-ports", "443,70000"], /^bothways: --connect-ports: "70000" is not a port/],
-    [["forward", "--htpasswd", "no-users"], /^bothways: --htpasswd: there is no such file/],
+    [["forward", "--htpasswd", "no-users"], /^bothways: --htpasswd: .*no-users: there is no such file/],
     [["forward", "--admin", "nonsense"], /--admin/],
     [["demo", "--reverse-port", "0"], /port from 1 to 65535/],
     [["run", good, "--workers", "0"], /auto or a number/],

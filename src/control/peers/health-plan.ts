@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs"
 import { type ClusterConfig, type ClusterTlsConfig, healthChecks } from "../../config/index.ts"
+import { readClientTlsFiles } from "../../net/index.ts"
 import type { HealthTarget } from "../../plugin/index.ts"
 import { endpointName, type HealthPeer, type HealthPlan } from "../../upstream/index.ts"
 import type { ResolvedPeer } from "../protocol.ts"
@@ -16,7 +16,7 @@ export function healthPlanOf(cluster: ClusterConfig): HealthPlan | null {
 
 /** The peers as the monitor wants them. Throws when a certificate of the cluster cannot be read. */
 export function healthPeersOf(peers: readonly ResolvedPeer[], cluster: ClusterConfig): HealthPeer[] {
-  const files = cluster.tls === null ? null : readTls(cluster.tls)
+  const files = cluster.tls === null ? null : readClientTlsFiles(cluster.tls)
   return peers.map(peer => ({ name: endpointName(peer), slot: peer.slot, target: targetOf(peer, cluster.tls, files) }))
 }
 
@@ -26,9 +26,4 @@ function targetOf(peer: ResolvedPeer, tls: ClusterTlsConfig | null, texts: TlsTe
   const where = { address: peer.path === "" ? peer.address : `unix:${peer.path}`, port: peer.port, host: peer.host === "" ? undefined : peer.host }
   if (tls === null) return { ...where, tls: null }
   return { ...where, tls: { ...texts, serverName: tls.serverName ?? peer.host, verify: tls.verify, minVersion: tls.minVersion } }
-}
-
-function readTls(tls: ClusterTlsConfig): TlsTexts {
-  const text = (file: string | null) => (file === null ? undefined : readFileSync(file, "utf8"))
-  return { ca: text(tls.ca), cert: text(tls.cert), key: text(tls.key) }
 }

@@ -1,6 +1,5 @@
-import { log } from "../../base/index.ts"
+import { log, readDataFile } from "../../base/index.ts"
 import { WatchedFiles } from "../../net/index.ts"
-import { readDataFile } from "../data-file.ts"
 import type { FollowedFile } from "../protocol.ts"
 
 const EVERY_MS = 1000

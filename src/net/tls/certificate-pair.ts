@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
-import { type BigIntStats, readFileSync, statSync } from "node:fs"
+import { type BigIntStats, statSync } from "node:fs"
+import { FileError, readDataFile } from "../../base/index.ts"
 import { certificateNames } from "./certificate-names.ts"
 
 export interface CertificateFiles {
@@ -32,30 +33,48 @@ export class CertificateError extends Error {
   }
 }
 
+/** The text of a file, and what it holds. */
+export interface PemFile<T> {
+  readonly text: string
+  readonly content: T
+}
+
 /** Reads a pair. Throws CertificateError. */
 export function readPair(files: CertificateFiles): CertificatePair {
-  const cert = readText(files.cert)
-  const key = readText(files.key)
-  const first = readChain(files.cert, cert)[0]!
-  if (!first.checkPrivateKey(readKey(files.key, key))) throw new CertificateError(files.key, `the key does not fit the certificate in ${files.cert}`)
+  return checkPair(files, readCertificates(files.cert), readKey(files.key))
+}
+
+/** Throws CertificateError when the key is another's. */
+export function checkPair(files: CertificateFiles, cert: PemFile<X509Certificate[]>, key: PemFile<KeyObject>): CertificatePair {
+  const first = cert.content[0]!
+  if (!first.checkPrivateKey(key.content)) throw new CertificateError(files.key, `the key does not fit the certificate in ${files.cert}`)
   const { serialNumber, validFrom, validTo } = first
-  return { files, cert, key, names: certificateNames(first), serialNumber, validFrom: Date.parse(validFrom), validTo: Date.parse(validTo) }
+  const names = certificateNames(first)
+  return { files, cert: cert.text, key: key.text, names, serialNumber, validFrom: Date.parse(validFrom), validTo: Date.parse(validTo) }
+}
+
+/** A certificate and the chain behind it. Throws CertificateError. */
+export function readCertificates(file: string): PemFile<X509Certificate[]> {
+  const text = readText(file)
+  return { text, content: readChain(file, text) }
+}
+
+/** A private key. Throws CertificateError. */
+export function readKey(file: string): PemFile<KeyObject> {
+  const text = readText(file)
+  return { text, content: parseKey(file, text) }
 }
 
 /** Reads the authorities that client certificates are checked against. Throws CertificateError. */
 export function readAuthorities(file: string): string {
-  const text = readText(file)
-  readChain(file, text)
-  return text
+  return readCertificates(file).text
 }
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, "utf8")
+    return readDataFile(file)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const reasons: Record<string, string> = { ENOENT: "there is no such file", EACCES: "no right to read it", EISDIR: "it is a folder" }
-    throw new CertificateError(file, reasons[code ?? ""] ?? message)
+    throw error instanceof FileError ? new CertificateError(file, error.reason) : error
   }
 }
 
@@ -76,7 +95,7 @@ function readChain(file: string, text: string): X509Certificate[] {
   })
 }
 
-function readKey(file: string, text: string): KeyObject {
+function parseKey(file: string, text: string): KeyObject {
   if (text.includes("ENCRYPTED")) throw new CertificateError(file, "the key is encrypted; a server needs one without a passphrase")
   try {
     return createPrivateKey(text)

@@ -19,14 +19,6 @@ export interface TlsListenOptions {
   clientCertificates?: "off" | { mode: "optional" | "required"; ca: string }
 }
 
-/** What an operator should know of the certificates. */
-export interface CertificateProblem {
-  /** An error keeps the listener from starting. */
-  severity: "error" | "warning"
-  file: string
-  text: string
-}
-
 /** The certificate in use. Times in milliseconds since 1970 UTC. */
 export interface CertificateStanding {
   readonly file: string
