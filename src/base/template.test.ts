@@ -27,6 +27,7 @@ describe("parseTemplate", () => {
   test.each([
     ["$statsu", "did you mean $status? Valid are $client, $status, $host, ${request:name}"],
     ["$CLIENT", "did you mean $client?"],
+    ["$frobnicate", "unknown variable $frobnicate; valid are $client, $status, $host, ${request:name}"],
     ["a $ b", "at character 3"],
     ["5$", "a dollar sign alone is written $$"],
     ["${client", "at character 1"],

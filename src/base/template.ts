@@ -1,3 +1,5 @@
+import { nearest } from "./nearest.ts"
+
 /** What a template consists of: text as it stands, and variables. */
 export type TemplatePart = string | { readonly word: string; readonly argument: string }
 
@@ -60,24 +62,6 @@ function checkWord(word: string, argument: string, words: TemplateWords): void {
     throw new TemplateError(`expected $${word}, got \${${word}:${argument}}: it takes no name`)
   }
   const all = [...words.plain.map(plain => `$${plain}`), ...words.withArgument.map(name => `\${${name}:name}`)]
-  throw new TemplateError(
-    `unknown variable $${word}; did you mean $${closest(word, [...words.plain, ...words.withArgument])}? Valid are ${all.join(", ")}`,
-  )
-}
-
-function closest(typed: string, words: readonly string[]): string {
-  let best = words[0] ?? ""
-  for (const word of words) if (distance(typed.toLowerCase(), word.toLowerCase()) < distance(typed.toLowerCase(), best.toLowerCase())) best = word
-  return best
-}
-
-/** Insertions, deletions and substitutions that turn `a` into `b`. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    row = next
-  }
-  return row[b.length]!
+  const near = nearest(word, [...words.plain, ...words.withArgument])
+  throw new TemplateError(`unknown variable $${word}; ${near === null ? "valid" : `did you mean $${near}? Valid`} are ${all.join(", ")}`)
 }

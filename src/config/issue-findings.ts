@@ -1,6 +1,6 @@
 import type { z } from "zod"
+import { nearest } from "../base/index.ts"
 import { type IssueFacts, joinOr, shown } from "./issue-sentence.ts"
-import { nearest } from "./nearest.ts"
 import { type ConfigPath, type Finding, pathText, valueAt } from "./problem.ts"
 
 type Issue = z.core.$ZodIssue & IssueFacts

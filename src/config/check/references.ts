@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts"
+import { nearest } from "../../base/index.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
 import type { RouteConfig } from "../schema.ts"
 import { clusterOf, error, type Subject } from "./subject.ts"
