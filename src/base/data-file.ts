@@ -6,11 +6,9 @@ export const DATA_FILE_BYTES_MAX = 16 * 1024 * 1024
 /** A file that cannot be used; the message is for the operator. */
 export class FileError extends Error {
   override name = "FileError"
-  readonly reason: string
 
   constructor(path: string, reason: string) {
     super(`${path}: ${reason}`)
-    this.reason = reason
   }
 }
 

@@ -13,20 +13,11 @@
 import type { LogRecord } from "../base/index.ts"
 import type { Config } from "../config/index.ts"
 import type { MetricsLayout } from "../observe/index.ts"
+import type { PeerEndpoint } from "../upstream/index.ts"
 import type { LimitsByListener } from "./connection-memory.ts"
 
-/** One endpoint of a cluster after resolution. */
-export interface ResolvedPeer {
-  /** IP address without brackets; "" for a Unix socket. */
-  readonly address: string
-  /** 0 for a Unix socket. */
-  readonly port: number
-  /** Path of the Unix socket, else "". */
-  readonly path: string
-  /** The host that the config names (a name or an address): for TLS names and Host. "" for a Unix socket. */
-  readonly host: string
-  readonly weight: number
-  readonly backup: boolean
+/** One endpoint of a cluster, with its places in the memory that all threads share. */
+export interface ResolvedPeer extends PeerEndpoint {
   /** Index of the peer's block in `shared.peers`. Stays with `address:port` of the cluster as long as the peer is in any live snapshot. */
   readonly slot: number
   /** Offset of the peer's block of metrics. */

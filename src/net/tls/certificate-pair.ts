@@ -22,60 +22,41 @@ export interface CertificatePair {
   readonly validTo: number
 }
 
-/** A file that cannot be used as it is. `message` says which and why. */
-export class CertificateError extends Error {
-  override name = "CertificateError"
-  readonly file: string
-
-  constructor(file: string, reason: string) {
-    super(`${file}: ${reason}`)
-    this.file = file
-  }
-}
-
 /** The text of a file, and what it holds. */
 export interface PemFile<T> {
   readonly text: string
   readonly content: T
 }
 
-/** Reads a pair. Throws CertificateError. */
+/** Reads a pair. Throws FileError. */
 export function readPair(files: CertificateFiles): CertificatePair {
   return checkPair(files, readCertificates(files.cert), readKey(files.key))
 }
 
-/** Throws CertificateError when the key is another's. */
+/** Throws FileError when the key is another's. */
 export function checkPair(files: CertificateFiles, cert: PemFile<X509Certificate[]>, key: PemFile<KeyObject>): CertificatePair {
   const first = cert.content[0]!
-  if (!first.checkPrivateKey(key.content)) throw new CertificateError(files.key, `the key does not fit the certificate in ${files.cert}`)
+  if (!first.checkPrivateKey(key.content)) throw new FileError(files.key, `the key does not fit the certificate in ${files.cert}`)
   const { serialNumber, validFrom, validTo } = first
   const names = certificateNames(first)
   return { files, cert: cert.text, key: key.text, names, serialNumber, validFrom: Date.parse(validFrom), validTo: Date.parse(validTo) }
 }
 
-/** A certificate and the chain behind it. Throws CertificateError. */
+/** A certificate and the chain behind it. Throws FileError. */
 export function readCertificates(file: string): PemFile<X509Certificate[]> {
-  const text = readText(file)
+  const text = readDataFile(file)
   return { text, content: readChain(file, text) }
 }
 
-/** A private key. Throws CertificateError. */
+/** A private key. Throws FileError. */
 export function readKey(file: string): PemFile<KeyObject> {
-  const text = readText(file)
+  const text = readDataFile(file)
   return { text, content: parseKey(file, text) }
 }
 
-/** Reads the authorities that client certificates are checked against. Throws CertificateError. */
+/** Reads the authorities that client certificates are checked against. Throws FileError. */
 export function readAuthorities(file: string): string {
   return readCertificates(file).text
-}
-
-function readText(file: string): string {
-  try {
-    return readDataFile(file)
-  } catch (error) {
-    throw error instanceof FileError ? new CertificateError(file, error.reason) : error
-  }
 }
 
 const BEGIN = "-----BEGIN CERTIFICATE-----"
@@ -83,24 +64,24 @@ const END = "-----END CERTIFICATE-----"
 
 function readChain(file: string, text: string): X509Certificate[] {
   const pieces = text.split(BEGIN)
-  if (pieces.length === 1) throw new CertificateError(file, "no certificate in PEM form is in it")
+  if (pieces.length === 1) throw new FileError(file, "no certificate in PEM form is in it")
   return pieces.slice(1).map((piece, index) => {
     const end = piece.indexOf(END)
-    if (end < 0) throw new CertificateError(file, `certificate ${index + 1} in it is cut off`)
+    if (end < 0) throw new FileError(file, `certificate ${index + 1} in it is cut off`)
     try {
       return new X509Certificate(BEGIN + piece.slice(0, end) + END)
     } catch {
-      throw new CertificateError(file, `certificate ${index + 1} in it is damaged`)
+      throw new FileError(file, `certificate ${index + 1} in it is damaged`)
     }
   })
 }
 
 function parseKey(file: string, text: string): KeyObject {
-  if (text.includes("ENCRYPTED")) throw new CertificateError(file, "the key is encrypted; a server needs one without a passphrase")
+  if (text.includes("ENCRYPTED")) throw new FileError(file, "the key is encrypted; a server needs one without a passphrase")
   try {
     return createPrivateKey(text)
   } catch {
-    throw new CertificateError(file, "no whole private key in PEM form is in it")
+    throw new FileError(file, "no whole private key in PEM form is in it")
   }
 }
 

@@ -1,12 +1,5 @@
-import {
-  CertificateError,
-  type CertificateFiles,
-  type CertificatePair,
-  checkPair,
-  readAuthorities,
-  readCertificates,
-  readKey,
-} from "./certificate-pair.ts"
+import { FileError } from "../../base/index.ts"
+import { type CertificateFiles, type CertificatePair, checkPair, readAuthorities, readCertificates, readKey } from "./certificate-pair.ts"
 import type { TlsListenOptions } from "./certificate-store.ts"
 import type { ClientTlsFiles } from "./client-tls-files.ts"
 import { nativeContext } from "./context.ts"
@@ -68,7 +61,7 @@ function attempt<T>(at: At, run: () => T): Outcome<T> {
   try {
     return { value: run(), problems: [] }
   } catch (error) {
-    if (!(error instanceof CertificateError)) throw error
+    if (!(error instanceof FileError)) throw error
     return { value: null, problems: [{ severity: "error", at, text: error.message }] }
   }
 }

@@ -1,6 +1,6 @@
-import { type Clock, log, systemClock } from "../../base/index.ts"
+import { type Clock, FileError, log, systemClock } from "../../base/index.ts"
 import { CertificateIndex } from "./certificate-index.ts"
-import { CertificateError, type CertificateFiles, type CertificatePair, readAuthorities, readPair } from "./certificate-pair.ts"
+import { type CertificateFiles, type CertificatePair, readAuthorities, readPair } from "./certificate-pair.ts"
 import { type ContextOptions, type NativeContext, nativeContext, type TlsVersion } from "./context.ts"
 import type { ClientCertificateMode, ServerTls } from "./server-tls.ts"
 import { validityProblem } from "./validity.ts"
@@ -55,9 +55,9 @@ export class CertificateStore implements ServerTls {
   private validityToldDay: number
   private settleMs: number
 
-  /** Reads everything. Throws CertificateError when a file cannot be used. */
+  /** Reads everything. Throws FileError when a file cannot be used. */
   constructor(options: TlsListenOptions, clock: Clock = systemClock) {
-    if (options.certificates.length === 0) throw new CertificateError("tls.certificates", "at least one certificate is needed")
+    if (options.certificates.length === 0) throw new FileError("tls.certificates", "at least one certificate is needed")
     const { clientCertificates = "off" } = options
     this.clientCertificates = clientCertificates === "off" ? "off" : clientCertificates.mode
     this.alpn = options.alpn ?? ["http/1.1"]
@@ -141,7 +141,7 @@ export class CertificateStore implements ServerTls {
     try {
       return nativeContext(this.contextOptions(pair))
     } catch (error) {
-      throw new CertificateError(pair.files.cert, (error as Error).message)
+      throw new FileError(pair.files.cert, (error as Error).message)
     }
   }
 
@@ -226,7 +226,7 @@ function usableAuthorities(file: string): string {
   try {
     nativeContext({ ca })
   } catch (error) {
-    throw new CertificateError(file, (error as Error).message)
+    throw new FileError(file, (error as Error).message)
   }
   return ca
 }
