@@ -7,10 +7,10 @@ import { join } from "node:path"
 const file = join(import.meta.dir, "stdout.ts")
 
 /** A program that writes `lines` lines to its stdout from each of `threads` threads and reports on stderr what was dropped. */
-function program(threads: number, lines: number): string {
+function program(threads: number, lines: number, closeMs: number): string {
   const thread = `
     const { createStdoutSink } = await import(${JSON.stringify(file)})
-    const sink = createStdoutSink(undefined, { closeMs: 300 })
+    const sink = createStdoutSink(undefined, { closeMs: ${closeMs} })
     for (let i = 0; i < ${lines}; i++) { sink.write("x".repeat(99) + "\\n"); if (i % 100 === 0) await new Promise(setImmediate) }
     await sink.close()
     process.stderr.write("dropped " + sink.dropped() + "\\n")`
@@ -60,8 +60,9 @@ class Pipe {
   }
 }
 
-function start(threads: number, lines: number, stdout: number | "pipe") {
-  const child = spawn(process.execPath, ["-e", program(threads, lines)], { stdio: ["ignore", stdout, "pipe"] })
+/** `closeMs`: how long the program's sink waits for its reader at the end. */
+function start(threads: number, lines: number, stdout: number | "pipe", closeMs = 10_000) {
+  const child = spawn(process.execPath, ["-e", program(threads, lines, closeMs)], { stdio: ["ignore", stdout, "pipe"] })
   let errors = ""
   child.stderr!.on("data", chunk => (errors += chunk))
   const ended = new Promise<string>(resolve => child.once("close", code => resolve(`${errors}exit ${code}`)))
@@ -87,7 +88,7 @@ describe("stdout sink", () => {
 
   test("a reader that never reads costs lines, not the process, and close gives up", async () => {
     const pipe = new Pipe()
-    const { ended } = start(1, 2000, pipe.writer)
+    const { ended } = start(1, 2000, pipe.writer, 300)
     // 64 KB fit into a pipe, 655 lines; batches of 40 lines
     expect(await ended).toBe("dropped 1360\nexit 0")
     expectWhole(await pipe.readAll(), 640)
