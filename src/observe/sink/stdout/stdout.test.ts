@@ -98,7 +98,7 @@ describe("stdout sink", () => {
   test("a reader that went away is a warning", async () => {
     const pipe = new Pipe()
     pipe.closeReader()
-    const { ended } = start(1, 2000, pipe.writer)
+    const { ended } = start(1, 2000, pipe.writer, 300)
     const said = await ended
     expect(said).toContain("the access log cannot be written")
     expect(said).toContain("dropped 2000\nexit 0")
