@@ -128,7 +128,7 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
     } else this.startTls(wire, tls)
   }
 
-  startTls(wire: NativeWire, tls: ClientTls): void {
+  private startTls(wire: NativeWire, tls: ClientTls): void {
     wire.data = silence
     const name = this.options.serverName ?? ""
     this.peer = sessionKey(wire.remoteAddress, wire.remotePort, name)
@@ -259,16 +259,4 @@ function dialNatively(target: DialTarget, attempt: DialAttempt): void {
       ? { unix: target.path, allowHalfOpen: true, data: attempt, socket: connectedHandlers }
       : { hostname: target.host, port: target.port, allowHalfOpen: true, data: attempt, socket: connectedHandlers }
   void Bun.connect(settings as never)
-}
-
-/**
- * Runs TLS over a connection that stands, such as a tunnel through a parent proxy. The wire is spent: its handler hears nothing more, and all goes on with
- * the one that `onOpen` gets. `options.preface` is not used.
- */
-export function upgradeToTls(wire: Wire, options: DialOptions, handler: DialHandler): DialHandle {
-  const attempt = new DialAttempt(options, handler)
-  if (options.tls === null || options.tls === undefined) attempt.fail("tls", "no TLS settings")
-  else attempt.startTls(wire as NativeWire, options.tls)
-  attempt.starting = false
-  return attempt
 }

@@ -1,6 +1,6 @@
 import type { MatcherDefinition } from "../plugin/index.ts"
 import { compileRoutes } from "./compile-routes.ts"
-import { exchangeOf, type Facts } from "./exchange-of.ts"
+import { exchangeOf, type Facts } from "./exchange-of.fixture.ts"
 import host from "./match/host/host.ts"
 import path from "./match/path/path.ts"
 

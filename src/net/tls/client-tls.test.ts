@@ -3,8 +3,8 @@ import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { dial, type DialHandler, upgradeToTls } from "../dial.ts"
-import { descriptors, outcomeOf, watch } from "../test-dial.ts"
+import { dial, type DialHandler } from "../dial.ts"
+import { descriptors, outcomeOf } from "../test-dial.ts"
 import { testTime as time, until } from "../test-time.ts"
 import { ClientTls } from "./client-tls.ts"
 import { makePair } from "./test-pair.ts"
@@ -125,11 +125,6 @@ describe("dial over TLS", () => {
     expect(reused).toEqual([false, true, false, false, true])
     expect(await outcomeOf(target, { tls, serverName: "two.test" })).toMatchObject({ failure: "tls" })
     expect(await outcomeOf(target, { tls, serverName: "127.0.0.2" })).toMatchObject({ failure: "tls" })
-    const plain = await outcomeOf(target)
-    const upgraded = watch()
-    upgradeToTls(plain.wire!, { time, timeoutMs: 1000, tls, serverName: "app.test" }, upgraded)
-    await until(() => upgraded.calls === 1, "the handshake")
-    expect((upgraded.wire as unknown as { isSessionReused(): boolean }).isSessionReused()).toBeTrue()
   })
 
   test("a session that the peer does not know any more is no obstacle", async () => {
@@ -207,21 +202,6 @@ describe("dial over TLS", () => {
     expect([outcome.failure, outcome.detail, first]).toEqual(["", "", "PROXY UNKNOWN\r\n"])
     outcome.wire!.write("hello")
     await until(() => outcome.received === "answer", "the answer")
-  })
-
-  test("TLS over a connection that stands, and its end", async () => {
-    const peer = tlsPeer({})
-    const plain = await outcomeOf({ host: "127.0.0.1", port: peer.port })
-    const secure = watch()
-    upgradeToTls(plain.wire!, { time, timeoutMs: 1000, tls: trusting, serverName: "app.test" }, secure)
-    expect(secure.calls).toBe(0)
-    await until(() => secure.calls === 1, "the handshake")
-    expect([secure.failure, secure.detail]).toEqual(["", ""])
-    secure.wire!.write("hello")
-    await until(() => secure.received === "answer", "the answer")
-    secure.wire!.end()
-    await until(() => secure.closed === 1, "the end")
-    expect([plain.closed, plain.received]).toEqual([0, ""])
   })
 
   test("a peer that speaks no TLS, and one that hangs up in the handshake", async () => {

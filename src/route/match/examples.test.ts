@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { parse } from "yaml"
 import type { MatcherDefinition } from "../../plugin/index.ts"
 import { compileRoutes } from "../compile-routes.ts"
-import { exchangeOf, type Facts } from "../exchange-of.ts"
+import { exchangeOf, type Facts } from "../exchange-of.fixture.ts"
 
 /** For each matcher: requests that the routes of its README's example take, and the route that takes each; -1 = none. */
 const requests: Record<string, [Facts, number][]> = {

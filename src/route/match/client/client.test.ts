@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { exchangeOf } from "../../exchange-of.ts"
+import { exchangeOf } from "../../exchange-of.fixture.ts"
 import client from "./client.ts"
 
 function matches(options: string | string[], address: string): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { exchangeOf } from "../../exchange-of.ts"
+import { exchangeOf } from "../../exchange-of.fixture.ts"
 import type { ValueOptions } from "../../value-rule.ts"
 import header from "./header.ts"
 

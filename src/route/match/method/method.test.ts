@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { exchangeOf } from "../../exchange-of.ts"
+import { exchangeOf } from "../../exchange-of.fixture.ts"
 import method from "./method.ts"
 
 test("one method and a list, with case (RFC 9110 section 9.1)", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { exchangeOf } from "../../exchange-of.ts"
+import { exchangeOf } from "../../exchange-of.fixture.ts"
 import path from "./path.ts"
 
 function matches(options: string | string[], asked: string): boolean {

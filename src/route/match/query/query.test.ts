@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
-import { exchangeOf } from "../../exchange-of.ts"
+import { exchangeOf } from "../../exchange-of.fixture.ts"
 import type { ValueOptions } from "../../value-rule.ts"
 import query from "./query.ts"
 
