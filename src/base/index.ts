@@ -14,7 +14,6 @@ export {
   formatHostPort,
   hostNameFault,
   parseAddress,
-  type TcpAddress,
   type UnixAddress,
 } from "./address.ts"
 export { FileError, fileTrouble, readDataFile } from "./data-file.ts"

@@ -39,4 +39,3 @@ export type ForwardConfig = NonNullable<ListenerConfig["forward"]>
 export type ClusterConfig = Config["clusters"][string]
 export type ClusterTlsConfig = NonNullable<ClusterConfig["tls"]>
 export type RouteConfig = Config["routes"][number]
-export type ObserveConfig = Config["observe"]
