@@ -7,6 +7,8 @@ import { writeIp } from "../base/index.ts"
 const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   listen: { args: ["i32", "i32"], returns: "i32" },
   accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
   // ssize_t; what it can be here fits.
@@ -24,6 +26,9 @@ const STREAM_NONBLOCK_CLOEXEC = 0o2004001
 const NONBLOCK_CLOEXEC = 0o2004000
 const SOL_SOCKET = 1
 const SO_ERROR = 4
+const SO_REUSEADDR = 2
+const IPPROTO_IPV6 = 41
+const IPV6_V6ONLY = 26
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
 const MSG_DONTWAIT = 0x40
@@ -63,10 +68,10 @@ function errno(): number {
   return read.i32(symbols!.__errno_location()!, 0)
 }
 
-/** Begins a TCP connection to an address literal. Answers the descriptor, or the system's error number made negative. The connection stands when the descriptor becomes writable. */
-export function beginConnect(host: string, port: number): number {
+/** Writes a socket address into `address`; answers its length, or 0 when `host` is no literal. */
+function writeSocketAddress(host: string, port: number): number {
   const octets = writeIp(host, address, 8)
-  if (octets === 0) return -EINVAL
+  if (octets === 0) return 0
   // The kernel's own byte order in the family, the network's in the port; an IPv4 address stands at 4, an IPv6 address behind the flow label at 8.
   address[0] = octets === 4 ? AF_INET : AF_INET6
   address[1] = 0
@@ -75,15 +80,45 @@ export function beginConnect(host: string, port: number): number {
   if (octets === 4) address.copyWithin(4, 8, 12)
   address.fill(0, octets === 4 ? 8 : 4, octets === 4 ? 16 : 8)
   if (octets === 16) address.fill(0, 24, 28)
-  const fd = symbols!.socket(address[0], STREAM_NONBLOCK_CLOEXEC, 0)
+  return octets === 4 ? 16 : 28
+}
+
+/** Begins a TCP connection to an address literal. Answers the descriptor, or the system's error number made negative. The connection stands when the descriptor becomes writable. */
+export function beginConnect(host: string, port: number): number {
+  const length = writeSocketAddress(host, port)
+  if (length === 0) return -EINVAL
+  const fd = symbols!.socket(address[0]!, STREAM_NONBLOCK_CLOEXEC, 0)
   if (fd < 0) return -errno()
   number[0] = 1
   symbols!.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, numberPointer, 4)
-  if (symbols!.connect(fd, addressPointer, octets === 4 ? 16 : 28) === 0) return fd
+  if (symbols!.connect(fd, addressPointer, length) === 0) return fd
   const error = errno()
   if (error === EINPROGRESS) return fd
   symbols!.close(fd)
   return -error
+}
+
+/**
+ * Takes an address without listening on it, so that nobody who looks finds a listener that is gone a moment later, and gives it back. Answers the
+ * port, or the system's error number made negative. `host` "" = every address, IPv4 and IPv6.
+ */
+export function tryBind(host: string, port: number): number {
+  const length = writeSocketAddress(host === "" ? "::" : host, port)
+  if (length === 0) return -EINVAL
+  const fd = symbols!.socket(address[0]!, STREAM_NONBLOCK_CLOEXEC, 0)
+  if (fd < 0) return -errno()
+  // As listeners do: connections that linger from before are no obstacle, another listener is.
+  number[0] = 1
+  symbols!.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, numberPointer, 4)
+  number[0] = host === "" ? 0 : 1
+  if (length === 28) symbols!.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, numberPointer, 4)
+  let result = symbols!.bind(fd, addressPointer, length) === 0 ? 0 : -errno()
+  if (result === 0) {
+    numberBytes[0] = address.length
+    result = symbols!.getsockname(fd, addressPointer, numberBytesPointer) === 0 ? address[2]! * 256 + address[3]! : -errno()
+  }
+  symbols!.close(fd)
+  return result
 }
 
 /** What became of a connection that was being made: 0 = it stands, else the system's error number. Asking clears it. */
