@@ -144,7 +144,7 @@ describe("O-46", () => {
       const faults = async (): Promise<number> =>
         (await scrape(proxy)).get(`bothways_faults_total{fault="client.write-timeout",source="client"}`)! - before
       await beside(until(async () => (await faults()) === clients.length, LIMIT_MS + 4000, "the cut of all answers").then(() => {}))
-      for (const client of clients) await client.stop("SIGKILL")
+      await Promise.all(clients.map(client => client.stop("SIGKILL")))
     },
     scaledTimeout(40_000),
   )
