@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test"
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -90,6 +91,16 @@ describe("the program", () => {
     expect(byFlag.stderr).toBe(`bothways: cannot listen on ${address}: another program has taken this port; choose another with --listen\n`)
     expect(demo.stderr).toContain(`bothways: cannot listen on ${address}: another program has taken this port; choose another with --reverse-port\n`)
     expect(byAdmin.stderr).toBe(`bothways: cannot listen on ${address}: another program has taken this port; choose another with --admin\n`)
+  }, 15_000)
+
+  test("a reader that has heard enough, and a disk that is full", async () => {
+    const program = `"${process.execPath}" "${join(import.meta.dirname, "../../main.ts")}" schema`
+    const shell = (script: string) => spawnSync("sh", ["-c", script], { encoding: "utf8" })
+    expect(shell(`{ ${program}; echo "exit $?" >&2; } | head -n 1`)).toMatchObject({ stdout: "{\n", stderr: "exit 0\n" })
+    expect(shell(`${program} > /dev/full`)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^bothways: what was to be said .*ENOSPC.*\n$/),
+    })
   }, 15_000)
 
   test("run with a broken config: refused with its problems, exit code 2", async () => {
