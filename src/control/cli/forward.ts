@@ -25,7 +25,7 @@ export function addForward(program: Command, context: CommandContext): void {
     .option("--privacy <level>", "transparent, standard, anonymous or high (default: standard)")
     .option("--log <format>", "access log on standard output: json, combined or none", "combined")
     .addHelpText("after", examples)
-  addServeOptions(command).action(async (options: ForwardOptions & ServeOptions) => {
+  addServeOptions(command, false).action(async (options: ForwardOptions & ServeOptions) => {
     const config = forwardConfig({ ...options, listen: options.listen ?? ["127.0.0.1:3128"] })
     context.exit(await serve(memorySource("bothways forward", config, forwardFlags), { ...options, watch: false }, context))
   })

@@ -26,7 +26,7 @@ export function addReverse(program: Command, context: CommandContext): void {
     .option("--insecure", "do not verify the certificates of https targets")
     .option("--log <format>", "access log on standard output: json, combined or none", "combined")
     .addHelpText("after", examples)
-  addServeOptions(command).action(async (options: ReverseOptions & ServeOptions) => {
+  addServeOptions(command, false).action(async (options: ReverseOptions & ServeOptions) => {
     const config = reverseConfig({ ...options, listen: options.listen ?? [":8080"] })
     context.exit(await serve(memorySource("bothways reverse", config, reverseFlags), { ...options, watch: false }, context))
   })

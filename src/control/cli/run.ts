@@ -17,7 +17,7 @@ export function addRun(program: Command, context: CommandContext): void {
       "YAML, JSON or TypeScript file, or a directory of them (default: bothways.yaml, bothways.yml, bothways.json or bothways.config.ts here)",
     )
     .option("--no-watch", "do not watch the file; SIGHUP and `bothways reload` still load it again")
-  addServeOptions(command).action(async (file: string | undefined, options: RunOptions) => {
+  addServeOptions(command, true).action(async (file: string | undefined, options: RunOptions) => {
     context.exit(await serve(fileSource(findConfig(file)), { ...options, watch: options.watch }, context))
   })
 }

@@ -9,10 +9,12 @@ export interface ServeOptions {
   readonly quiet?: boolean
 }
 
-export function addServeOptions(command: Command): Command {
+/** `hasConfig`: what no flag says is in a config. */
+export function addServeOptions(command: Command, hasConfig: boolean): Command {
+  const [workers, admin] = hasConfig ? ["the config's; auto", "the config's"] : ["auto", "off"]
   return command
-    .option("--workers <n>", `worker threads (default: the config's; auto = ${availableParallelism()} here)`, readCount)
-    .option("--admin <address>", "address of the admin API, or off (default: the config's)")
+    .option("--workers <n>", `worker threads (default: ${workers} = ${availableParallelism()} here)`, readCount)
+    .option("--admin <address>", `address of the admin API, or off (default: ${admin})`)
     .option("-q, --quiet", "no banner; only warnings and errors")
 }
 
