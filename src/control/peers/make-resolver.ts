@@ -5,7 +5,7 @@ import type { NameResolver, OriginResolver } from "../../upstream/index.ts"
 
 /** The resolver of the control thread, by the config. Discovery lives on another floor than net and knows only the shape. */
 export function makeResolver(config: ResolverConfig): NameResolver {
-  const resolver = build(config)
+  const resolver = build(config, false)
   const ask =
     (how: "lookup" | "refresh"): NameResolver["lookup"] =>
     (name, done) =>
@@ -21,11 +21,11 @@ export function makeResolver(config: ResolverConfig): NameResolver {
 
 /** The resolver of a worker, for the origins of forward requests. */
 export function makeOriginResolver(config: ResolverConfig): OriginResolver {
-  const resolver = build(config)
+  const resolver = build(config, true)
   return { lookup: (name, done) => resolver.lookup(name, done) }
 }
 
-function build(config: ResolverConfig): Resolver {
+function build(config: ResolverConfig, tellsFailures: boolean): Resolver {
   return new Resolver({
     ...(config.servers === null ? {} : { servers: config.servers.map(server => formatHostPort(server.host, server.port)) }),
     timeoutMs: config.timeout,
@@ -34,5 +34,6 @@ function build(config: ResolverConfig): Resolver {
     ttlMinMs: config.ttlMin,
     ttlMaxMs: config.ttlMax,
     staleForMs: config.staleFor,
+    tellsFailures,
   })
 }

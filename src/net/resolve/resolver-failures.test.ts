@@ -49,6 +49,19 @@ describe("when the name servers fail", () => {
     expect((await bench.look(bench.make({ servers: [unreachable, server.address] }), name)).addresses).toEqual(["127.0.0.2"])
   })
 
+  test("a failure is logged for those who want it; that there is no such name is none", async () => {
+    const [broken, absent] = [bench.fresh(), bench.fresh()]
+    server.say(broken, { rcode: 2 })
+    server.say(absent, { rcode: 3 })
+    const quiet = bench.make()
+    await bench.look(quiet, broken)
+    expect(bench.logged).toEqual([])
+    const telling = bench.make({ tellsFailures: true })
+    await bench.look(telling, absent)
+    await bench.look(telling, broken)
+    expect(bench.logged).toMatchObject([{ level: "warn", fields: { reason: `"${broken}" does not resolve: ${server.address}: SERVFAIL` } }])
+  })
+
   test("after the failure the new answer is found within a second", async () => {
     const name = bench.fresh()
     server.say(name, { a: ["127.0.0.2"], ttl: 1 })

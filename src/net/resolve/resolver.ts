@@ -31,6 +31,8 @@ export interface ResolverOptions {
   cacheMax?: number | undefined
   /** Names that are asked for at one time, two sockets each. Default 256. */
   lookupsMax?: number | undefined
+  /** Logs each look-up that the servers fail and that has no addresses from before; for callers who do not tell it themselves. Default false. */
+  tellsFailures?: boolean | undefined
 }
 
 const none: readonly ResolvedAddress[] = []
@@ -48,6 +50,7 @@ export class Resolver implements FlightHandler {
   private readonly lifetimes: Lifetimes
   private readonly query: QueryOptions
   private readonly lookupsMax: number
+  private readonly tellsFailures: boolean
   private readonly system: SystemServers
   private readonly hosts: HostsFile | null
   private readonly cache: AddressCache
@@ -65,6 +68,7 @@ export class Resolver implements FlightHandler {
     }
     this.query = { timeoutMs: options.timeoutMs, attempts: options.attempts }
     this.lookupsMax = options.lookupsMax ?? 256
+    this.tellsFailures = options.tellsFailures === true
     this.system = new SystemServers(options.servers ?? null, options.resolvConf ?? "/etc/resolv.conf", clock)
     this.hosts = options.hostsFile === "" ? null : new HostsFile(options.hostsFile ?? "/etc/hosts", clock)
     this.cache = new AddressCache(options.cacheMax ?? 4096)
@@ -127,6 +131,8 @@ export class Resolver implements FlightHandler {
         error: answer.four.detail,
         error6: answer.six.detail,
       })
+    else if (this.tellsFailures && (entry.error?.code === "failed" || entry.error?.code === "timeout"))
+      log.warn("net", "name servers fail", { reason: entry.error.message })
     this.store(flight, entry)
   }
 
