@@ -21,10 +21,10 @@ function collect(folder: string): void {
   }
 }
 
-/** Names of the registries that npm runs this with; the public one is no secret. */
+/** Hosts of the registries that npm runs this with: none of them belongs in a tracked file. */
 function registryHosts(): string[] {
   const address = process.env.npm_config_registry
   if (address === undefined || !URL.canParse(address)) return []
-  const { host, hostname } = new URL(address)
-  return hostname === "registry.npmjs.org" || hostname === "" ? [] : [host]
+  const { host } = new URL(address)
+  return host === "" ? [] : [host]
 }
