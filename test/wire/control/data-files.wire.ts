@@ -117,6 +117,12 @@ async function asBefore(name: string): Promise<void> {
   ])
 }
 
+/** Eight times in a row, so over both workers: the new password gets in and the old one does not. */
+async function everywhere(path: string): Promise<boolean> {
+  for (let i = 0; i < 8; i++) if ((await ask(web, path, "bob:three")) !== 200 || (await ask(web, path, "bob:two")) !== 401) return false
+  return true
+}
+
 describe("O-54: a file of passwords that is spoilt while it is in use", () => {
   for (const [name, { spoil, reason }] of Object.entries(passwords)) {
     test.concurrent(`${name}: the last good version decides, one line says why, and what comes next is taken`, async () => {
@@ -140,8 +146,8 @@ describe("O-54: a file of passwords that is spoilt while it is in use", () => {
       writeFileSync(`${file}.new`, good.replace(hash("two"), hash("three")))
       renameSync(`${file}.new`, file)
       await until(async () => (await stale(file)) === 0)
-      await until(async () => (await ask(web, pathOf(name), "bob:three")) === 200 && (await ask(web, pathOf(name), "bob:two")) === 401)
-      for (let i = 0; i < 8; i++) expect([await ask(web, pathOf(name), "bob:three"), await ask(web, pathOf(name), "bob:two")]).toEqual([200, 401])
+      // Each worker looks for itself, within a second or two of the other; then both know the new password and neither the old one.
+      await until(() => everywhere(pathOf(name)), 10_000)
       // Each worker says so for itself; the page shows what the last one said.
       await until(async () => Math.abs((await metric("file_written_seconds", file))! - statSync(file).mtimeMs / 1000) < 0.01)
       expect(warnings(file).length).toBe(1)
