@@ -9,14 +9,27 @@ export function processTree(pid: number): number[] {
   return all
 }
 
-/** Ends all of it at once; nginx's workers, for one, outlive a master that is killed alone. */
-export function killTree(pid: number): void {
+/**
+ * Ends all of it at once; nginx's workers, for one, outlive a master that is killed alone. Only when `parent` started it: the number of a process that
+ * has ended may be another's by now.
+ */
+export function killTree(pid: number, parent: number): void {
+  if (parentOf(pid) !== parent) return
   for (const each of processTree(pid)) {
     try {
       process.kill(each, "SIGKILL")
     } catch {
       // Gone already.
     }
+  }
+}
+
+function parentOf(pid: number): number {
+  try {
+    // The name before it is in parentheses and may hold anything.
+    return Number(/^.*\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1])
+  } catch {
+    return -1
   }
 }
 

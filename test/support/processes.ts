@@ -11,7 +11,7 @@ const folders = new Set<string>()
 
 /** Ends what still runs and removes what was made. `bun test` has no exit event: the preload in bunfig.toml calls this after the last test. */
 export function cleanUp(): void {
-  for (const child of running) if (child.pid !== undefined) killTree(child.pid)
+  for (const child of running) if (child.pid !== undefined) killTree(child.pid, process.pid)
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   folders.clear()
 }
@@ -77,7 +77,7 @@ export class Program implements AsyncDisposable {
   async stop(signal: NodeJS.Signals = "SIGTERM", graceMs = 3000): Promise<number | null> {
     if (!this.hasExited) this.child.kill(signal)
     await Promise.race([this.exited, pause(graceMs)])
-    if (!this.hasExited) killTree(this.pid)
+    if (!this.hasExited) killTree(this.pid, process.pid)
     return this.exit()
   }
 
@@ -106,7 +106,7 @@ export async function untilReady(program: Program, ready: () => Promise<boolean>
   try {
     await until(async () => program.hasExited || (await ready()), ms, `the start of ${program.name}`)
   } catch (error) {
-    if (!program.hasExited) killTree(program.pid)
+    if (!program.hasExited) killTree(program.pid, process.pid)
     await program.exit()
     throw new Error(`${(error as Error).message}; ${program.tail()}`)
   }
