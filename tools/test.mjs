@@ -81,9 +81,9 @@ async function runFile(file) {
   const passed = count(output, /^ *(\d+) pass$/gm)
   // A test that is skipped, or left for later, holds nothing.
   const failed = count(output, /^ *(\d+) (?:fail|skip|todo)$/gm)
-  const why = late ? `\ntimed out after ${seconds} s` : ""
   // A file that breaks outside its tests, or has none, failed too.
   const broken = failed === 0 && (code !== 0 || passed === 0) ? 1 : 0
+  const why = late ? `\ntimed out after ${seconds} s` : broken > 0 ? `\nended with ${code}` : ""
   report(file, passed, failed + broken, output + why, seconds)
 }
 
