@@ -65,9 +65,9 @@ function typeWords(node: Node): string {
   if (node.const !== undefined) return `\`${written(node.const)}\``
   if (node.enum) return node.enum.map(value => `\`${written(value)}\``).join(", ")
   if (node.anyOf) return [...new Set(node.anyOf.filter(form => !form.not).map(typeWords))].join(" or ")
-  if (node.items) return `list of ${typeWords(node.items)}`
+  if (node.items) return `list of ${several(typeWords(node.items))}`
   if (node.properties) return "map"
-  if (typeof node.additionalProperties === "object") return `map of names to ${typeWords(node.additionalProperties)}`
+  if (typeof node.additionalProperties === "object") return `map of names to ${several(typeWords(node.additionalProperties))}`
   return [node.type ?? "anything"]
     .flat()
     .map(type => typeNames[type] ?? type)
@@ -75,6 +75,13 @@ function typeWords(node: Node): string {
 }
 
 const typeNames: Readonly<Record<string, string>> = { string: "text", integer: "whole number", boolean: "`true`, `false`", object: "map" }
+
+/** Titles and type names in the plural; code stays as it is. */
+function several(words: string): string {
+  return words.replace(/(?<!`)\b(address range|address|range|port|map|text|path|whole number)\b(?!`)/g, word =>
+    word === "address" ? "addresses" : `${word}s`,
+  )
+}
 
 function written(value: unknown): string {
   return typeof value === "string" ? value || '""' : JSON.stringify(value)
