@@ -7,7 +7,7 @@ import { scrape } from "../../support/scrape.ts"
 import { pause } from "../../support/wait.ts"
 import { wrk } from "../../support/wrk.ts"
 
-// A peer is killed and comes back, up to ten times, under load: no GET fails, and it gets requests again each time. Once with probes, once with nothing
+// A peer is killed and comes back, ten times, under load: no GET fails, and it gets requests again each time. Once with probes, once with nothing
 // but what the requests themselves meet.
 
 const health: Record<string, object> = {
@@ -17,7 +17,7 @@ const health: Record<string, object> = {
 
 for (const [name, settings] of Object.entries(health)) {
   test(
-    `killed and revived again and again, ${name}: no GET fails`,
+    `killed and revived ten times, ${name}: no GET fails`,
     async () => {
       const [port, a, b, c] = (await freePorts(4)) as [number, number, number, number]
       await using victim = await new NginxPeer(a).start()
@@ -34,25 +34,23 @@ for (const [name, settings] of Object.entries(health)) {
       )
       const attempts = async (what: string): Promise<number> =>
         (await scrape(proxy)).get(`bothways_peer_${what}_total{cluster="app",peer="${victim.address}"}`) ?? 0
-      const seconds = scaled(6, 40)
+      // Long enough for ten rounds also where other work runs beside it: a round without requests would show nothing.
+      const seconds = scaled(14, 40)
       const rest = scaled(120, 1500)
       const url = `http://127.0.0.1:${port}/`
       let loading = true
       const loads = Promise.all([wrk(url, { seconds }), wrk(url, { seconds, fresh: true })]).finally(() => (loading = false))
       await pause(300)
-      // A round counts while there are requests; on a busy machine they end before all ten are through.
-      let [rounds, returns] = [0, 0]
-      while (rounds < 10 && loading) {
+      let returns = 0
+      for (let round = 0; round < 10; round++) {
         await victim.kill()
         await pause(rest)
         const before = await attempts("attempts")
         await victim.start()
         for (let wait = 0; wait < 1000 && (await attempts("attempts")) < before + 50; wait += 20) await pause(20)
-        const returned = (await attempts("attempts")) >= before + 50
-        if (!loading && !returned) break
-        rounds++
-        if (returned) returns++
+        if ((await attempts("attempts")) >= before + 50) returns++
       }
+      expect(loading).toBe(true)
       for (const { failed, requests, output } of await loads) {
         figure("requests", requests)
         if (failed > 0) console.log(output, proxy.program.tail())
@@ -60,9 +58,8 @@ for (const [name, settings] of Object.entries(health)) {
         expect(requests).toBeGreaterThan(1000)
       }
       figure("attempts that failed at the victim", await attempts("failures"))
-      expect(rounds).toBeGreaterThan(3)
-      expect(await attempts("failures")).toBeGreaterThanOrEqual(rounds / 2)
-      expect(returns).toBeGreaterThanOrEqual(rounds - 2)
+      expect(await attempts("failures")).toBeGreaterThan(9)
+      expect(returns).toBeGreaterThan(7)
     },
     scaledTimeout(80_000),
   )
