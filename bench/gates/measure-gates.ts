@@ -2,7 +2,7 @@ import { bothways, type Contender, contenders, type Running, startContender } fr
 import { cpuMicros, residentBytes } from "../cpu.ts"
 import { exactConnections, exactLoad } from "../load/h2load.ts"
 import { ownClient } from "../load/own-client.ts"
-import { inRounds, median } from "../measure.ts"
+import { inRounds } from "../measure.ts"
 import type { Setting } from "../setting.ts"
 
 /** What baseline.json records: by gate, CPU as a share of nginx's in the same run, and octets allocated a request. */
@@ -25,11 +25,11 @@ const loads: Readonly<Record<string, Load>> = {
 export const cpuGates = ["h1", "tls", "close", "big"] as const
 export const allocationGates = ["h1", "big", "forward"] as const
 
-/** Our CPU a request divided by nginx's, both measured now: a slow or busy machine slows both. Median of three rounds. */
+/** Our CPU a request divided by nginx's, both measured now, each at its best of three rounds: what else the machine does only ever adds. */
 export async function cpuOfNginx(name: (typeof cpuGates)[number], setting: Setting): Promise<number> {
   const nginx = contenders.find(each => each.name === "nginx")!
   const figures = await inRounds([bothways, nginx], 3, contender => cpuOf(contender, loads[name]!, setting))
-  return median(figures.get(bothways.name)!.map((ours, round) => ours / figures.get(nginx.name)![round]!))
+  return Math.min(...figures.get(bothways.name)!) / Math.min(...figures.get(nginx.name)!)
 }
 
 async function cpuOf(contender: Contender, load: Load, setting: Setting): Promise<number> {

@@ -113,11 +113,8 @@ export class Instance {
   }
 
   /** Never rejects. */
-  async reload(trigger: string): Promise<ReloadOutcome> {
-    const outcome = await this.#reloader.request(trigger)
-    if (!outcome.ok) this.#counts.reloadsRefused++
-    else if (outcome.changed) this.#counts.reloadsApplied++
-    return outcome
+  reload(trigger: string): Promise<ReloadOutcome> {
+    return this.#reloader.request(trigger)
   }
 
   reopenLogs(): void {
@@ -185,6 +182,10 @@ export class Instance {
         discard: version => pool.discard(version),
       },
       refresh: () => pool.broadcast({ type: "certificates" }),
+      finished: outcome => {
+        if (!outcome.ok) this.#counts.reloadsRefused++
+        else if (outcome.changed) this.#counts.reloadsApplied++
+      },
       log: this.#log,
     })
   }

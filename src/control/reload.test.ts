@@ -16,6 +16,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Re
 /** Parts that write down what was asked of them. */
 function fake(loads: (LoadOutcome | Error)[], set: Partial<Record<"stage" | "prepare", ReloadProblem[]>> = {}) {
   const steps: string[] = []
+  const runs: boolean[] = []
   let gate: Promise<void> = Promise.resolve()
   const parts: ReloadParts = {
     async load() {
@@ -48,11 +49,13 @@ function fake(loads: (LoadOutcome | Error)[], set: Partial<Record<"stage" | "pre
       discard: version => void steps.push(`discard ${version}`),
     },
     refresh: () => void steps.push("refresh"),
+    finished: outcome => void runs.push(outcome.ok),
     log: silent,
   }
   return {
     parts,
     steps,
+    runs,
     hold: () => {
       let open = () => {}
       gate = new Promise(resolve => {
@@ -118,16 +121,20 @@ describe("two-phase reload", () => {
   })
 
   test("requests during a reload share the next one, which loads after they asked; nothing is mixed", async () => {
-    const { parts, steps, hold } = fake([{ candidate: candidate("a") }, { candidate: candidate("b") }, { candidate: candidate("never") }])
+    const { parts, steps, runs, hold } = fake([{ candidate: candidate("a") }, { candidate: candidate("b") }, { candidate: candidate("never") }])
     const open = hold()
     const reloader = new Reloader(parts)
     const first = reloader.request("file")
     const second = reloader.request("SIGHUP")
     const third = reloader.request("admin")
+    const fourth = reloader.request("SIGHUP")
     open()
     expect(await first).toMatchObject({ version: 1 })
     expect(await second).toMatchObject({ version: 2 })
     expect(await third).toBe(await second)
+    expect(await fourth).toBe(await second)
+    expect(reloader.last!.trigger).toBe("SIGHUP, admin")
+    expect(runs).toEqual([true, true])
     expect(steps).toEqual(["load a", "stage 1", "prepare 1", "commit 1", "staged 1", "load b", "stage 2", "prepare 2", "commit 2", "staged 2"])
   })
 

@@ -37,6 +37,8 @@ export interface ReloadParts {
   }
   /** The same config was loaded again: certificates and the like are read anew. */
   refresh(): void
+  /** Told once a run, however many asked for it. */
+  finished(outcome: ReloadOutcome): void
   readonly log: Log
 }
 
@@ -52,6 +54,7 @@ export type ReloadOutcome =
   | { readonly ok: false; readonly version: number; readonly problems: readonly ReloadProblem[] }
 
 export interface ReloadRecord {
+  /** Who asked: `SIGHUP`; of those that shared the run all, `file change, SIGHUP`. */
   readonly trigger: string
   /** Milliseconds of the epoch. */
   readonly at: number
@@ -77,6 +80,7 @@ export class Reloader {
   #last: ReloadRecord | null = null
   #running: Promise<ReloadOutcome> | null = null
   #next: Promise<ReloadOutcome> | null = null
+  readonly #waiting = new Set<string>()
   #closed = ""
 
   constructor(parts: ReloadParts) {
@@ -108,11 +112,13 @@ export class Reloader {
 
   /** Never rejects. `trigger` says who asked, for the log and the status. */
   request(trigger: string): Promise<ReloadOutcome> {
-    if (this.#next !== null) return this.#next
     if (this.#running === null) return this.#run(trigger)
-    this.#next = this.#running.then(() => {
+    this.#waiting.add(trigger)
+    this.#next ??= this.#running.then(() => {
       this.#next = null
-      return this.#run(trigger)
+      const triggers = [...this.#waiting].join(", ")
+      this.#waiting.clear()
+      return this.#run(triggers)
     })
     return this.#next
   }
@@ -128,6 +134,7 @@ export class Reloader {
         this.#running = null
         this.#last = { trigger, at, tookMs: Math.round(performance.now() - start), outcome }
         this.#report(this.#last)
+        this.#parts.finished(outcome)
         return outcome
       })
     this.#running = running

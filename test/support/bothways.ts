@@ -9,6 +9,8 @@ const root = join(import.meta.dirname, "..", "..")
 export interface BothwaysOptions {
   /** Worker threads, unless the config says; one by default, so that tests see one state. */
   readonly workers?: number
+  /** More of the command line. */
+  readonly args?: readonly string[]
   readonly env?: Record<string, string>
 }
 
@@ -63,7 +65,7 @@ export async function startBothways(config: string | object, options: BothwaysOp
   model.workers ??= options.workers ?? 1
   const file = join(temporaryFolder("config"), "bothways.yaml")
   writeFileSync(file, JSON.stringify(model, null, 2))
-  const program = startProgram("bothways", process.execPath, [join(root, "src/main.ts"), "run", file], options.env && { env: options.env })
+  const program = startProgram("bothways", process.execPath, [join(root, "src/main.ts"), "run", file, ...(options.args ?? [])], options.env && { env: options.env })
   const admin = `http://${model.admin.bind}`
   await untilReady(program, () => isReady(admin))
   return new Bothways(program, file, admin)

@@ -23,7 +23,8 @@ routes:
   - { name: b, match: { path: "/b" }, to: { respond: { body: "b" } } }
 `
 const good = (word: string): string => base.replace('body: "b"', `body: "${word}"`)
-const proxy = await startBothways(base)
+// The watch would be one more that loads the config, at a time of its own.
+const proxy = await startBothways(base, { args: ["--no-watch"] })
 const occupied = createServer()
 await new Promise<void>(resolve => occupied.listen(taken, "127.0.0.1", () => resolve()))
 afterAll(async () => {
