@@ -92,6 +92,8 @@ describe("what must not be decoded", () => {
     "a size beyond our setting": "3fe2 1f",
     "a size that is cut off": "3f",
     "a size behind a field": "82 20",
+    "a size behind a literal": "04 01 61 20",
+    "a name's index whose integer is too large": `04 01 61 0f ff ff ff ff ff 01 ${"00".repeat(31)}`,
     "three sizes": "20 20 3fe1 1f 82",
   }
   for (const [what, hex] of Object.entries(broken)) test(what, () => expect(decodeHex(new HpackDecoder(), hex)).toBe(false))
@@ -101,6 +103,9 @@ describe("what must not be decoded", () => {
     const none = { onField: () => {} }
     for (let end = 1; end < 4; end++) expect(new HpackDecoder().decode(octets, 0, end, none)).toBe(false)
     expect(new HpackDecoder().decode(octets, 0, 4, none)).toBe(true)
+    // Those that follow would be an empty name and an empty value.
+    const empty = Buffer.from("40000000", "hex")
+    expect([1, 2, 3].map(end => new HpackDecoder().decode(empty, 0, end, none))).toEqual([false, false, true])
   })
 })
 

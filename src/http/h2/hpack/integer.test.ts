@@ -27,6 +27,7 @@ describe("integers of RFC 7541 section 5.1", () => {
   test("cut off, too large or too long is -1", () => {
     expect(read([0x1f], 31)).toBe(-1)
     expect(read([0x1f, 0x80], 31)).toBe(-1)
+    expect(readInteger(Uint8Array.of(0x1f, 0x9a, 0x0a), 0, 2, 31)).toBe(-1)
     expect(read([0x1f, 0xff, 0xff, 0xff, 0x7f], 31)).toBe(31 + 0xfffffff)
     expect(read([0x1f, 0xff, 0xff, 0xff, 0xff, 0x01], 31)).toBe(-1)
     expect(read([0x1f, 0x80, 0x80, 0x80, 0x80, 0x00], 31)).toBe(-1)

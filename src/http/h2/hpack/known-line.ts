@@ -34,7 +34,7 @@ export class KnownLine {
   constructor(raw: string, name: KnownName, value: string) {
     this.raw = raw
     this.name = name
-    this.dropped = name.treatment === DROPPED || (name.treatment === TE && !listHas(value.toLowerCase(), "trailers"))
+    this.dropped = name.treatment === DROPPED || (name.treatment === TE && !listHas(value, "trailers"))
     this.value = name.treatment === TE ? "trailers" : value
     this.size = name.lower.length + this.value.length + ENTRY_OVERHEAD
     this.staticIndex = staticLineIndex(`${name.lower}: ${this.value}\r\n`)
