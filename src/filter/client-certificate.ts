@@ -1,10 +1,9 @@
 import { type Exchange, NEXT, type Verdict } from "../flow/index.ts"
-import { ServerConnection } from "../http/index.ts"
 import type { ClientCertificate, ConnectionInfo } from "../net/index.ts"
 
 /** What is known of the client's connection; null where there is none, as in a test. */
 export function connectionOf(x: Exchange): ConnectionInfo | null {
-  return x.down instanceof ServerConnection ? x.down.info : null
+  return x.down?.info ?? null
 }
 
 /** The certificate that the client showed, when one of the listener's authorities vouches for it; null otherwise. */

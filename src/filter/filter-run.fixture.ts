@@ -89,11 +89,13 @@ export class FilterRun {
       limits: { headBytesMax: 65_536, fieldsMax: 100, targetBytesMax: 8192, requestsMax: 0 } as ServerHooks["limits"],
       timeouts: { head: 0, idle: 0, body: 0, bodyRateMin: 0, write: 0 },
       secure: false,
+      forward: false,
+      http2: false,
       closing: false,
       time: { clock, wheel: new TimerWheel(clock.now()) },
-      acquire: connection => {
+      acquire: down => {
         this.current = acquireExchange()
-        this.current.down = connection
+        this.current.down = down
         this.current.clientAddress = "192.0.2.1"
         return this.current
       },
@@ -104,6 +106,8 @@ export class FilterRun {
         begin(x)
       },
       refuse: (_, fault) => this.seen.faults.push(fault.code),
+      replaced: () => {},
+      faulted: () => {},
       closed: () => {},
     }
     this.connection = new ServerConnection(this.wire, info as ConnectionInfo, hooks)

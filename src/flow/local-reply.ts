@@ -84,7 +84,7 @@ export function localReply(x: Exchange, fault: Fault): void {
   const body = Buffer.from(render(kind, fault), "latin1")
   const type = kind === "json" ? "application/json" : kind === "html" ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"
   setLocalResponse(x, fault.status, `Content-Type: ${type}\r\nCache-Control: no-store\r\n${x.replyFields}`, body)
-  if (fault.close && x.down !== null) x.down.closeAfter()
+  if (fault.close && x.down !== null) x.down.closeAfter(fault)
 }
 
 type Kind = "text" | "json" | "html"

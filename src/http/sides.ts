@@ -1,4 +1,5 @@
 import type { Fault } from "../base/index.ts"
+import type { ConnectionInfo } from "../net/index.ts"
 import type { Message } from "./message.ts"
 
 /**
@@ -6,6 +7,8 @@ import type { Message } from "./message.ts"
  * Head and first chunk leave in one write: calls collect until `flush`, which every source makes at the end of its turn; `sendEnd` flushes.
  */
 export interface Downstream {
+  /** The connection that the request came over. */
+  readonly info: ConnectionInfo
   /** Sends an interim response (1xx, not 101) with these ready-made lines. Dropped for clients that cannot take it (RFC 9110 section 15.2). */
   sendInterim(status: number, lines: string): void
   /** Sends status, reason, response and frames the body by responseBody and responseLength. */
@@ -23,8 +26,8 @@ export interface Downstream {
   resumeBody(): void
   /** 100 (Continue) now, when the client waits for it and nothing has been sent. */
   continueBody(): void
-  /** The connection takes no further request: the answer that is about to be sent says so and is its last (RFC 9112 section 9.6). */
-  closeAfter(): void
+  /** This fault lets the connection take no further request: the answer that is about to be sent says so and is its last, where the version has one request at a time (RFC 9112 section 9.6). */
+  closeAfter(fault: Fault): void
   /** Cuts the exchange in the middle so that the client notices (RFC 9112 section 8). */
   abort(fault: Fault): void
   /** Gives the connection away as raw bytes once the head has been sent. */
@@ -65,4 +68,13 @@ export interface TunnelReceiver {
   onTunnelEnd(from: TunnelEnd): void
   /** Closed or broken; the last call from this end. */
   onTunnelClose(from: TunnelEnd): void
+}
+
+/** A client connection as its listener sees it, whatever the HTTP version. */
+export interface DownstreamConnection {
+  readonly info: ConnectionInfo
+  /** The listener closes: what is under way may end, nothing new begins. */
+  closeIdle(): void
+  /** Cuts whatever is under way. */
+  closeNow(): void
 }

@@ -19,7 +19,15 @@ export interface Verdict {
   readonly fault: string
 }
 
-const LIMITS = { headBytesMax: 1 << 20, fieldsMax: 2000, targetBytesMax: 1 << 18, requestsMax: 0 }
+const LIMITS = {
+  headBytesMax: 1 << 20,
+  fieldsMax: 2000,
+  targetBytesMax: 1 << 18,
+  requestsMax: 0,
+  streamsMax: 128,
+  streamResetsMax: 200,
+  controlFramesMax: 2000,
+}
 
 function newTime(): Time {
   const clock = new FakeClock()
@@ -128,11 +136,13 @@ export function hearRequests(bytes: string, cuts: Cuts): Verdict {
     limits: LIMITS,
     timeouts: { head: 0, idle: 0, body: 0, bodyRateMin: 0, write: 0 },
     secure: false,
+    forward: false,
+    http2: false,
     closing: false,
     time: newTime(),
-    acquire(connection) {
+    acquire(down) {
       const x = new Listener(heard)
-      x.down = connection
+      x.down = down
       return x
     },
     recycle() {},
@@ -150,6 +160,8 @@ export function hearRequests(bytes: string, cuts: Cuts): Verdict {
       fault = refused.code
       m.down!.abort(refused)
     },
+    replaced() {},
+    faulted() {},
     closed() {},
   }
   const listeners: Listener[] = []

@@ -16,7 +16,7 @@ import {
   WAIT,
   type Waiter,
 } from "../../src/flow/index.ts"
-import { type Message, ServerConnection, type ServerHooks, type Time } from "../../src/http/index.ts"
+import { type Downstream, type DownstreamConnection, type Message, ServerConnection, type ServerHooks, type Time } from "../../src/http/index.ts"
 import { ConnectionInfo, type DialFailure, type DialHandler } from "../../src/net/index.ts"
 import balancer from "../../src/upstream/balance/round-robin/round-robin.ts"
 import {
@@ -176,7 +176,7 @@ export class World implements ServerHooks {
   readonly filters: PendingFilter[] = []
   readonly upstreams: FakeWire[] = []
   readonly clients: FakeWire[] = []
-  readonly connections = new Set<ServerConnection>()
+  readonly connections = new Set<DownstreamConnection>()
   readonly logged: Logged[] = []
   /** Exchanges that were started and not logged. */
   active = 0
@@ -185,6 +185,8 @@ export class World implements ServerHooks {
   readonly limits: ServerHooks["limits"]
   timeouts = TIMEOUTS
   readonly secure = false
+  readonly forward = false
+  readonly http2 = false
   closing = false
   readonly errors: string[] = []
   private readonly info: ListenerInfo = { name: "sim", index: 0, secure: false, forward: false }
@@ -194,7 +196,16 @@ export class World implements ServerHooks {
     setFlowClock(this.clock)
     setLogSink(record => void this.errors.push(JSON.stringify(record)))
     this.random = new Random(options.seed ?? 1)
-    this.limits = { headBytesMax: 65_536, fieldsMax: 256, targetBytesMax: 16_384, requestsMax: 0, ...options.limits }
+    this.limits = {
+      headBytesMax: 65_536,
+      fieldsMax: 256,
+      targetBytesMax: 16_384,
+      requestsMax: 0,
+      streamsMax: 128,
+      streamResetsMax: 200,
+      controlFramesMax: 2000,
+      ...options.limits,
+    }
     this.states = PeerStates.create(64, 2, this.clock)
     this.cluster = new Cluster({
       name: "c",
@@ -278,9 +289,9 @@ export class World implements ServerHooks {
 
   // ---- the listener
 
-  acquire(connection: ServerConnection): Message {
+  acquire(down: Downstream): Message {
     const x = acquireExchange()
-    x.down = connection
+    x.down = down
     x.listener = this.info
     this.acquired++
     return x
@@ -307,7 +318,10 @@ export class World implements ServerHooks {
     begin(x)
   }
 
-  closed(connection: ServerConnection): void {
+  replaced(): void {}
+  faulted(): void {}
+
+  closed(connection: DownstreamConnection): void {
     if (!this.connections.delete(connection)) throw new Error("a connection closes once")
   }
 

@@ -1,6 +1,5 @@
 import { ipFamily, log } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
-import type { ServerConnection } from "../../http/index.ts"
 import { ClientTls, dial, type DialHandle, type DialHandler, encodePreface, readClientTlsFiles } from "../../net/index.ts"
 import type { MetricsRegistry } from "../../observe/index.ts"
 import type { BalancerDefinition } from "../../plugin/index.ts"
@@ -92,7 +91,7 @@ function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
 }
 
 function prefaceOf(version: "v1" | "v2", x: Exchange): Uint8Array {
-  const info = x.down === null ? null : (x.down as ServerConnection).info
+  const info = x.down === null ? null : x.down.info
   const known = info !== null && ipFamily(x.clientAddress) !== 0
   const source = known ? { address: x.clientAddress, port: x.clientAddress === x.peerAddress ? info.remotePort : 0 } : null
   const destination = known ? { address: info.localAddress, port: info.localPort } : null

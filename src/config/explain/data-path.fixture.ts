@@ -7,6 +7,7 @@ import { compileSnapshot } from "../compile/compile.ts"
 import type { CompileDeps, SlottedPeer } from "../compile/compile-deps.ts"
 import type { Config } from "../schema.ts"
 import type { LiveCluster } from "./dry-peers.ts"
+import { DryWire } from "./dry-wire.ts"
 import type { Asked } from "./random-cases.fixture.ts"
 
 /** What the data path did. */
@@ -27,6 +28,7 @@ function outcomeOf(x: Exchange, kind: Outcome["kind"], target = ""): Outcome {
 
 /** The client's side: takes everything, notes the status. */
 class Client implements Downstream {
+  readonly info = new DryWire("192.0.2.1", { address: "192.0.2.2", port: 80 }, "").info(false)
   status = 0
   sendHead(m: Message): void {
     this.status = m.status

@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os"
 import { assert, FakeClock, type Fault, normaliseIp, readDataFile, TimerWheel } from "../../base/index.ts"
 import { begin, Exchange, type ListenerInfo } from "../../flow/index.ts"
-import { type Message, ServerConnection, type ServerHooks, type Time } from "../../http/index.ts"
+import { type Downstream, type Message, ServerConnection, type ServerHooks, type Time } from "../../http/index.ts"
 import { loopbackAddresses, specialName } from "../../net/index.ts"
 import type { OriginResolver } from "../../upstream/index.ts"
 import { compileSnapshot } from "../compile/compile.ts"
@@ -55,6 +55,8 @@ export class DryRun implements ServerHooks {
   readonly limits: ListenerConfig["limits"]
   readonly timeouts: ListenerConfig["timeouts"]
   readonly secure: boolean
+  readonly forward: boolean
+  readonly http2 = false
   readonly closing = false
   readonly time: Time
   private readonly parts: DryRunParts
@@ -72,6 +74,7 @@ export class DryRun implements ServerHooks {
     this.limits = settings.limits
     this.timeouts = settings.timeouts
     this.secure = settings.tls !== null
+    this.forward = settings.forward !== null
     this.info = { name: listener, index: Object.keys(config.listeners).indexOf(listener), secure: this.secure, forward: settings.forward !== null }
     this.journey = new Journey(parts.before)
     this.snapshot = compileSnapshot(1, config, this.deps(), null)
@@ -89,18 +92,20 @@ export class DryRun implements ServerHooks {
 
   // ---- ServerHooks: what a listener is to its connections
 
-  acquire(connection: ServerConnection): Message {
+  acquire(down: Downstream): Message {
     const x = new Exchange()
-    x.down = connection
+    x.down = down
     x.listener = this.info
     x.scheme = this.secure ? "https" : "http"
-    x.peerAddress = connection.info.remoteAddress === "" ? "unix" : connection.info.remoteAddress
+    x.peerAddress = down.info.remoteAddress === "" ? "unix" : down.info.remoteAddress
     x.clientAddress = x.peerAddress
     this.x = x
     return x
   }
 
   recycle(): void {}
+  replaced(): void {}
+  faulted(): void {}
   closed(): void {}
 
   start(m: Message): void {

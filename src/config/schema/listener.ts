@@ -27,7 +27,7 @@ const listenerTlsSchema = z.strictObject({
     .describe("One entry for each name set; the server name that the client asks for (SNI) picks one, the first is the default."),
   minVersion: field(tlsVersionSchema, "1.2", "Lowest TLS version."),
   ciphers: maybe(z.string().min(1), "Cipher list in OpenSSL's form, for TLS 1.2. Default: the runtime's."),
-  alpn: field(z.array(z.enum(["http/1.1"])).min(1), ["http/1.1"], "Protocols offered by ALPN (RFC 7301), best first."),
+  alpn: field(z.array(z.enum(["h2", "http/1.1"])).min(1), ["h2", "http/1.1"], "Protocols offered by ALPN (RFC 7301), best first."),
   clientCertificates: field(z.union([off, clientCertificatesSchema]), "off", "Asks clients for a certificate."),
 })
 
@@ -75,6 +75,17 @@ const listenerLimitsSchema = z.strictObject({
   targetBytesMax: field(size({ min: 64, max: 1024 ** 2 }), "16KB", "Request target."),
   bodyBytesMax: field(size(), 0, "Request body; 0 = no limit."),
   requestsMax: field(count(0, 1_000_000_000), 0, "Requests on one connection; 0 = no limit."),
+  streamsMax: field(count(1, 10_000), 128, "HTTP/2 and HTTP/3: requests of one connection at the same time."),
+  streamResetsMax: field(
+    count(1, 1_000_000),
+    200,
+    "HTTP/2: requests of one connection that end before their answer does, in ten seconds; more close it.",
+  ),
+  controlFramesMax: field(
+    count(10, 1_000_000),
+    2000,
+    "HTTP/2: frames of one connection that bring nothing (SETTINGS, PING, empty DATA …), in ten seconds; more close it.",
+  ),
 })
 
 const listenerTimeoutsSchema = z.strictObject({
@@ -90,6 +101,7 @@ const listenerTimeoutsSchema = z.strictObject({
 export const listenerSchema = z.strictObject({
   bind: listOf(bindSchema).describe('Address or list of addresses: "host:port", "[::1]:80", "unix:/path"; ":8080" is every address, IPv4 and IPv6.'),
   tls: maybe(listenerTlsSchema, "Ends TLS here."),
+  http2: field(z.boolean(), true, "Speaks HTTP/2: over TLS where ALPN agrees on it, on plain connections that begin with its preface."),
   forward: field(forwardSchema, false, "Takes forward requests: absolute-form and CONNECT. true = all defaults."),
   proxyProtocol: maybe(
     z.strictObject({ from: listOf(cidrSchema).describe("Senders that must put the header in front of the connection.") }),

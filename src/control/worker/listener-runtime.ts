@@ -2,7 +2,15 @@
 import { assert, type Fault, FAULT } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
 import { acquireExchange, begin, type Exchange, FAULT_VERDICT, type ListenerInfo, type Plan, type Step } from "../../flow/index.ts"
-import { type Message, ServerConnection, type ServerHooks, type ServerTimeouts, type Time } from "../../http/index.ts"
+import {
+  acceptConnection,
+  type Downstream,
+  type DownstreamConnection,
+  type Message,
+  type ServerHooks,
+  type ServerTimeouts,
+  type Time,
+} from "../../http/index.ts"
 import type { AcceptFailure, Acceptor, CertificateStore, ConnectionInfo, Listening, Refusal, Wire, WireHandler } from "../../net/index.ts"
 import { LISTENER, type WorkerMetrics } from "../../observe/index.ts"
 
@@ -25,12 +33,14 @@ function refuseStep(_x: Exchange): typeof FAULT_VERDICT {
 export class ListenerRuntime implements ServerHooks, Acceptor {
   readonly info: ListenerInfo
   readonly secure: boolean
+  readonly forward: boolean
+  http2: boolean
   readonly time: Time
   closing = false
   lastRequests = true
   limits: ServerHooks["limits"]
   timeouts: ServerTimeouts
-  readonly connections = new Set<ServerConnection>()
+  readonly connections = new Set<DownstreamConnection>()
   /** Sockets that accept for it. */
   listening: Listening[] = []
   certificates: CertificateStore | null = null
@@ -51,6 +61,8 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   ) {
     this.info = { name, index, secure: config.tls !== null, forward: config.forward !== null }
     this.secure = config.tls !== null
+    this.forward = config.forward !== null
+    this.http2 = config.http2
     this.time = parts.time
     this.counts = parts.counts
     this.metrics = parts.metrics
@@ -68,12 +80,13 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.entry = entry
     this.limits = config.limits
     this.timeouts = config.timeouts
+    this.http2 = config.http2
     const steps: Step[] = [refuseStep, ...entry.steps.slice(entry.respondAt)] // allow(spread): at reload only
     this.refusal = { ...entry, steps, respondAt: 1, logAt: 1 + entry.logAt - entry.respondAt } // allow(spread): at reload only
   }
 
   onOpen(wire: Wire, info: ConnectionInfo): WireHandler | null {
-    const connection = new ServerConnection(wire, info, this)
+    const connection = acceptConnection(wire, info, this)
     this.connections.add(connection)
     this.counts.connections++
     this.metrics.add(this.metricsAt + LISTENER.accepted, 1)
@@ -96,10 +109,10 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.metrics.fault(failure === "bad-preface" ? FAULT.badPreface : FAULT.handshakeFailed)
   }
 
-  acquire(connection: ServerConnection): Message {
+  acquire(down: Downstream): Message {
     const x = acquireExchange()
-    const { info } = connection
-    x.down = connection
+    const { info } = down
+    x.down = down
     x.listener = this.info
     x.scheme = this.secure ? "https" : "http"
     x.peerAddress = info.remoteAddress === "" ? "unix" : info.remoteAddress
@@ -128,7 +141,15 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     begin(x)
   }
 
-  closed(connection: ServerConnection): void {
+  replaced(former: DownstreamConnection, next: DownstreamConnection): void {
+    if (this.connections.delete(former)) this.connections.add(next)
+  }
+
+  faulted(fault: Fault): void {
+    this.metrics.fault(fault)
+  }
+
+  closed(connection: DownstreamConnection): void {
     if (!this.connections.delete(connection)) return
     this.counts.connections--
     this.metrics.add(this.metricsAt + LISTENER.open, -1)

@@ -56,7 +56,7 @@ export class ListenerSet {
         fresh.push(runtime)
         runtime.swap(snapshot)
         runtime.limitsId = count?.id ?? 0
-        runtime.certificates = config.tls === null ? null : new CertificateStore(tlsOptions(config.tls))
+        runtime.certificates = config.tls === null ? null : new CertificateStore(tlsOptions(config.tls, config.http2))
         runtime.certificates?.watch()
         const counter = this.counterOf(count)
         for (const bind of config.bind) {
@@ -179,12 +179,13 @@ function push(runtime: ListenerRuntime, listening: Listening | null): void {
   if (listening !== null) runtime.listening.push(listening)
 }
 
-function tlsOptions(tls: NonNullable<ListenerConfig["tls"]>): TlsListenOptions {
-  const { certificates, minVersion, ciphers, alpn, clientCertificates } = tls
+function tlsOptions(tls: NonNullable<ListenerConfig["tls"]>, http2: boolean): TlsListenOptions {
+  const { certificates, minVersion, ciphers, clientCertificates } = tls
+  const alpn = http2 ? tls.alpn : tls.alpn.filter(protocol => protocol !== "h2")
   return { certificates, minVersion, ...(ciphers === null ? {} : { ciphers }), alpn, clientCertificates: clientCertificates ?? "off" }
 }
 
 /** What a listening socket depends on; everything else is swapped in place. */
 function keyOf(config: ListenerConfig): string {
-  return JSON.stringify([config.bind, config.tls, config.proxyProtocol, config.forward === null, config.timeouts.handshake])
+  return JSON.stringify([config.bind, config.tls, config.proxyProtocol, config.forward === null, config.http2, config.timeouts.handshake])
 }

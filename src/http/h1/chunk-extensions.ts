@@ -1,4 +1,4 @@
-import { CLASS, HTAB, SP, TOKEN, VALUE } from "./grammar.ts"
+import { CLASS, HTAB, SP, TOKEN, VALUE } from "../grammar.ts"
 
 const SEMICOLON = 59
 const EQUALS = 61

@@ -1,7 +1,7 @@
 // HOT
 import { assert } from "../../base/index.ts"
 import { areExtensions } from "./chunk-extensions.ts"
-import { CLASS, CR, HEX, LF, VALUE } from "./grammar.ts"
+import { CLASS, CR, HEX, LF, VALUE } from "../grammar.ts"
 
 // states of the decoder
 const SIZE = 0

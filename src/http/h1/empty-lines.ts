@@ -1,5 +1,5 @@
 // HOT
-import { CR, LF } from "./grammar.ts"
+import { CR, LF } from "../grammar.ts"
 
 /** Empty lines before a request line that are forgiven. */
 const LINES_MAX = 4

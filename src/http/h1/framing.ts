@@ -3,29 +3,11 @@ import { type Fault, FAULT } from "../../base/index.ts"
 import type { Fields } from "../fields.ts"
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type BodyKind } from "../message.ts"
 import { NAME } from "../names.ts"
-import { CLASS, DIGIT, isWord } from "./grammar.ts"
+import { contentLength } from "../content-length.ts"
+import { isWord } from "../grammar.ts"
 
 /** Out-parameters of the functions below; read them before the next call. */
 export const framing: { kind: BodyKind; length: number } = { kind: BODY_NONE, length: 0 }
-
-const LENGTH_DIGITS_MAX = 15 // below 2^53, so that a length is an exact number
-
-/** The one Content-Length, or -1 absent, or -2 when it is not one plain number (RFC 9110 section 8.6; lists and repeats are refused). */
-export function contentLength(fields: Fields): number {
-  if (!fields.has(NAME.contentLength)) return -1
-  if (fields.repeated(NAME.contentLength)) return -2
-  const at = fields.indexOf(NAME.contentLength)
-  const start = fields.valueStart(at)
-  const end = fields.valueEnd(at)
-  if (start === end || end - start > LENGTH_DIGITS_MAX) return -2
-  let value = 0
-  for (let i = start; i < end; i++) {
-    const code = fields.raw.charCodeAt(i)
-    if ((CLASS[code]! & DIGIT) === 0) return -2
-    value = value * 10 + (code - 48)
-  }
-  return value
-}
 
 const CODINGS = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*$/
 

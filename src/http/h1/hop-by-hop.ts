@@ -1,7 +1,7 @@
 // HOT
 import type { Fields } from "../fields.ts"
 import { NAME, nameId } from "../names.ts"
-import { HTAB, isWord, SP } from "./grammar.ts"
+import { HTAB, isWord, SP } from "../grammar.ts"
 
 /** What the Connection field said; read before the next call. */
 export const connection = { close: false, keepAlive: false, upgrade: false, te: false }

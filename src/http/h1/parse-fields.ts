@@ -1,8 +1,9 @@
 // HOT
 import { assert } from "../../base/index.ts"
 import type { Fields } from "../fields.ts"
+import { isLookalike } from "../lookalike.ts"
 import { nameId } from "../names.ts"
-import { CLASS, COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from "./grammar.ts"
+import { CLASS, COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from "../grammar.ts"
 
 /** The text ends before the blank line. */
 export const INCOMPLETE = -1
@@ -52,22 +53,4 @@ function parseLine(octets: Uint8Array, base: number, at: number, end: number, fi
   if (id === 0 && isLookalike(fields.raw, at - base, nameEnd - base)) fields.lookalike = true
   fields.push(id, at - base, nameEnd - base, valueStart - base, valueEnd - base)
   return i + 2
-}
-
-/** Is it Content-Length or Transfer-Encoding but for its separators? */
-function isLookalike(text: string, start: number, end: number): boolean {
-  if (end - start < 14) return false
-  const first = text.charCodeAt(start) | 32
-  if (first === 99) return hasLetters(text, start, end, "contentlength")
-  return first === 116 && hasLetters(text, start, end, "transferencoding")
-}
-
-function hasLetters(text: string, start: number, end: number, letters: string): boolean {
-  let at = 0
-  for (let i = start; i < end; i++) {
-    const lower = text.charCodeAt(i) | 32
-    if (lower === letters.charCodeAt(at)) at++
-    else if ((lower >= 97 && lower <= 122) || (lower >= 48 && lower <= 57)) return false
-  }
-  return at === letters.length
 }

@@ -2,19 +2,14 @@
 import { type Fault, FAULT } from "../../base/index.ts"
 import type { Message } from "../message.ts"
 import { NAME } from "../names.ts"
-import { rulePath, rulePathResult } from "../rule-path.ts"
+import { readExpect, readRulePath } from "../request-facts.ts"
 import { frameRequest, framing } from "./framing.ts"
-import { CLASS, CR, isWord, LF, SP, TARGET, TOKEN } from "./grammar.ts"
+import { CLASS, CR, LF, SP, TARGET, TOKEN } from "../grammar.ts"
 import { INCOMPLETE, parseFields, TOO_MANY } from "./parse-fields.ts"
-import { readTarget } from "./target.ts"
+import type { HeadLimits } from "../server-hooks.ts"
+import { readTarget } from "../target.ts"
 
 const METHOD_OCTETS_MAX = 32
-
-export interface HeadLimits {
-  readonly headBytesMax: number
-  readonly fieldsMax: number
-  readonly targetBytesMax: number
-}
 
 /** Why `parseRequestHead` returned REFUSED. */
 export const refusal: { fault: Fault } = { fault: FAULT.malformed }
@@ -106,27 +101,7 @@ function readRequest(m: Message, target: string): Fault | null {
   if (m.method === "CONNECT" && (framing.kind !== 0 || fields.has(NAME.contentLength))) return FAULT.malformed
   m.requestBody = framing.kind
   m.requestLength = framing.length
-  m.expectContinue = false
-  if (fields.has(NAME.expect)) {
-    const expect = fields.joined(NAME.expect)
-    if (!isWord(expect, 0, expect.length, "100-continue")) return FAULT.expectationFailed
-    // An HTTP/1.0 client cannot wait for an interim response (RFC 9110 section 10.1.1).
-    m.expectContinue = m.version === 11
-  }
-  return readRulePath(m)
-}
-
-function readRulePath(m: Message): Fault | null {
-  if (m.path.charCodeAt(0) !== 47) {
-    m.rulePath = m.path
-    m.encodedSlash = false
-    return null
-  }
-  m.rulePath = rulePath(m.path)
-  m.encodedSlash = rulePathResult.encodedSlash
-  if (rulePathResult.refused) return FAULT.ambiguousPath
-  if (rulePathResult.dotSegments) m.path = rulePathResult.forwardPath
-  return null
+  return readExpect(m) ?? readRulePath(m)
 }
 
 /** Exactly one Host in HTTP/1.1, at most one in 1.0 (RFC 9112 section 3.2). Its value is checked when the target is read. */

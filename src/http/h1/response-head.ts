@@ -2,7 +2,7 @@
 import { type Fault, FAULT } from "../../base/index.ts"
 import type { Message } from "../message.ts"
 import { frameResponse, framing } from "./framing.ts"
-import { CLASS, CR, DIGIT, LF, SP, VALUE } from "./grammar.ts"
+import { CLASS, CR, DIGIT, LF, SP, VALUE } from "../grammar.ts"
 import { INCOMPLETE, parseFields, TOO_MANY } from "./parse-fields.ts"
 
 export const RESPONSE_REFUSED = -2

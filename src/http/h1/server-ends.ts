@@ -1,8 +1,10 @@
 // HOT
 import { assert, type Fault, FAULT } from "../../base/index.ts"
-import type { Wire } from "../../net/index.ts"
+import type { ConnectionInfo, Wire } from "../../net/index.ts"
+import { H2ServerConnection } from "../h2/server.ts"
 import { BODY_TUNNEL, type Message } from "../message.ts"
-import type { TunnelEnd } from "../sides.ts"
+import type { ServerHooks } from "../server-hooks.ts"
+import type { DownstreamConnection, TunnelEnd } from "../sides.ts"
 import { ServerWriter } from "./server-writer.ts"
 import { H1Tunnel, type TunnelOwner } from "./tunnel-end.ts"
 
@@ -22,7 +24,8 @@ const KEEP_ALIVE_PROBE_MS = 30_000
 const LAST_REQUEST_MS = 1000
 
 /** How a client connection ends: at once, gently, by the client, as a tunnel, or with the listener. */
-export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
+export abstract class ServerEnds extends ServerWriter implements TunnelOwner, DownstreamConnection {
+  readonly info: ConnectionInfo
   protected state = HEAD
   /** Octets read ahead of what the state takes. */
   protected ahead: Buffer | null = null
@@ -34,6 +37,28 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner {
   /** When the last exchange ended, or the connection came in. */
   protected idleSince = 0
   private tunnel: H1Tunnel | null = null
+
+  /** The client knows, without having asked, that we speak HTTP/2: it begins with its preface (RFC 9113 section 3.3). */
+  protected isOtherVersion(buffer: Buffer): boolean {
+    return this.hooks.http2 && !this.hooks.secure && this.requests === 0 && buffer.length >= 14 && buffer.latin1Slice(0, 14) === "PRI * HTTP/2.0"
+  }
+
+  protected goOnAsH2(m: Message, octets: Buffer): void {
+    this.hooks.recycle(m)
+    this.m = null
+    this.state = CLOSED
+    this.closed = true
+    this.endTimer()
+    const next = new H2ServerConnection(this.wire, this.info, this.hooks)
+    this.wire.data = next
+    this.hooks.replaced(this, next)
+    next.onData(this.wire, octets)
+  }
+
+  constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks) {
+    super(wire, hooks)
+    this.info = info
+  }
 
   /** The connection is gone; called once. */
   protected abstract tellClosed(): void

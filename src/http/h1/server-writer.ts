@@ -1,9 +1,9 @@
 // HOT
-import { assert } from "../../base/index.ts"
+import { assert, type Fault } from "../../base/index.ts"
 import type { Wire } from "../../net/index.ts"
 import { BODY_TUNNEL, type Message } from "../message.ts"
 import { frame, frameLines, statusLine } from "./response-out.ts"
-import type { ServerHooks } from "./server-hooks.ts"
+import type { ServerHooks } from "../server-hooks.ts"
 import { WireBoth } from "./wire-both.ts"
 
 /** The writing half of a client connection: one response at a time, framed for that client. */
@@ -100,7 +100,7 @@ export abstract class ServerWriter extends WireBoth {
   /** The response is complete. */
   protected abstract onAnswered(): void
 
-  closeAfter(): void {
+  closeAfter(_fault: Fault): void {
     this.keepAlive = false
   }
 

@@ -8,7 +8,7 @@ import { skipEmptyLines } from "./empty-lines.ts"
 import { connection as options, stripHopByHop } from "./hop-by-hop.ts"
 import { BODY_BAD, BODY_MORE, RequestBody } from "./request-body.ts"
 import { INCOMPLETE, parseRequestHead, REFUSED, refusal } from "./request-head.ts"
-import type { ServerHooks } from "./server-hooks.ts"
+import type { ServerHooks } from "../server-hooks.ts"
 import { ANSWERING, BODY, CLOSED, HEAD, LINGER, ServerEnds } from "./server-ends.ts"
 
 const SMALL_HEAD = 4096
@@ -21,7 +21,6 @@ const CARRIAGE_RETURN = 13
 
 /** One client connection that speaks HTTP/1.1 or 1.0: bytes to messages and back, one exchange at a time, pipelined heads kept for later. */
 export class ServerConnection extends ServerEnds implements WireHandler, Downstream {
-  readonly info: ConnectionInfo
   private body: RequestBody | null = null
   /** The client itself asked for the close (RFC 9112 section 9.6). */
   private lastByClient = false
@@ -29,8 +28,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
   private parsing = false
 
   constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks) {
-    super(wire, hooks)
-    this.info = info
+    super(wire, info, hooks)
     this.idleSince = this.time.clock.now()
     if (hooks.closing) this.armIdle()
     else this.arm(hooks.timeouts.head)
@@ -124,6 +122,10 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
     if (used >= 0) {
       if (fresh) m.startedAt = this.time.clock.now()
       return this.headRead(m, buffer, start + used)
+    }
+    if (used === REFUSED && this.isOtherVersion(buffer)) {
+      this.goOnAsH2(m, buffer)
+      return null
     }
     if (used === REFUSED || text.length > limit) {
       this.refuse(m, used === REFUSED ? refusal.fault : FAULT.fieldsTooLarge)

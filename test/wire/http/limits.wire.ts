@@ -11,7 +11,7 @@ const upstream = await recorder(request => (request.start.includes("/never") ? "
 const limits = { headBytesMax: 2048, targetBytesMax: 256, fieldsMax: 20, bodyBytesMax: 1000 }
 const proxy = await startBothways({
   listeners: {
-    tight: { bind: `127.0.0.1:${tight}`, limits },
+    tight: { bind: `127.0.0.1:${tight}`, http2: false, limits },
     wide: { bind: `127.0.0.1:${wide}` },
     hasty: { bind: `127.0.0.1:${hasty}`, timeouts: { head: "200ms", body: "200ms", idle: "700ms" } },
   },
@@ -86,7 +86,7 @@ const heads: [name: string, text: string, status: number, fault: string][] = [
   ["431: too many fields", get("/", "X: 1\r\n".repeat(20)), 431, "client.fields-too-large"],
   ["431 while the field still comes", `GET / HTTP/1.1\r\nHost: a.test\r\nX: ${"x".repeat(4000)}`, 431, "client.fields-too-large"],
   ["505: HTTP/2.0", "GET / HTTP/2.0\r\nHost: a.test\r\n\r\n", 505, "client.version-unsupported"],
-  ["505: the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "client.version-unsupported"],
+  ["505: the preface of HTTP/2 where it is off", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "client.version-unsupported"],
   ["505: HTTP/0.9 in words", "GET / HTTP/0.9\r\n\r\n", 505, "client.version-unsupported"],
   ["400: HTTP/0.9", "GET /\r\n", 400, "client.malformed"],
   ["501: a transfer coding that we do not know", post("/", "Transfer-Encoding: gzip"), 501, "client.method-unsupported"],

@@ -1,6 +1,6 @@
 // HOT
-import { type Fault, FAULT, normaliseIp } from "../../base/index.ts"
-import type { Message } from "../message.ts"
+import { type Fault, FAULT, normaliseIp } from "../base/index.ts"
+import type { Message } from "./message.ts"
 import { CLASS, COLON, DIGIT, HEX, HOST } from "./grammar.ts"
 
 const SLASH = 47

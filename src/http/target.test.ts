@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
-import { FAULT } from "../../base/index.ts"
-import type { Message } from "../message.ts"
+import { FAULT } from "../base/index.ts"
+import type { Message } from "./message.ts"
 import { readTarget } from "./target.ts"
 
 /** What the codec makes of a target, with the Host field that came along. */

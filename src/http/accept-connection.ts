@@ -1,0 +1,11 @@
+// HOT
+import type { ConnectionInfo, Wire, WireHandler } from "../net/index.ts"
+import { ServerConnection } from "./h1/server.ts"
+import { H2ServerConnection } from "./h2/server.ts"
+import type { ServerHooks } from "./server-hooks.ts"
+import type { DownstreamConnection } from "./sides.ts"
+
+/** A client connection in the version of HTTP that TLS agreed on; a plain one begins as HTTP/1.1 and goes on as HTTP/2 when its preface says so. */
+export function acceptConnection(wire: Wire, info: ConnectionInfo, hooks: ServerHooks): WireHandler & DownstreamConnection {
+  return info.alpn === "h2" ? new H2ServerConnection(wire, info, hooks) : new ServerConnection(wire, info, hooks)
+}

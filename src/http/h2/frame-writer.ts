@@ -1,0 +1,213 @@
+// HOT
+import { FrameOut } from "./frame-out.ts"
+import {
+  CONTINUATION,
+  DATA,
+  END_HEADERS,
+  END_STREAM,
+  FRAME_BYTES_MAX,
+  FRAME_HEAD,
+  GOAWAY,
+  HEADERS,
+  PING,
+  RST_STREAM,
+  WINDOW_DEFAULT,
+  WINDOW_UPDATE,
+} from "./frames.ts"
+import { HpackEncoder, hpackBytesMax } from "./hpack/encoder.ts"
+import { ResetMemory } from "./reset-memory.ts"
+import type { H2Stream } from "./stream.ts"
+
+let scratch: Buffer = Buffer.allocUnsafeSlow(32 * 1024)
+
+/** What a connection sends: the frames of its streams, and whose turn it is. */
+export abstract class FrameWriter extends FrameOut {
+  /** What the other side lets us send on the connection as a whole. */
+  protected sendWindow = WINDOW_DEFAULT
+  protected readonly encoder = new HpackEncoder()
+  /** Streams that we have given up: what is on its way for them is dropped. */
+  protected readonly resets = new ResetMemory()
+  /** Those that have something to send, the next one first. */
+  private sending: H2Stream[] = []
+  /** Told to wait until the socket takes more. */
+  private waiters: H2Stream[] = []
+
+  /** As many DATA frames as windows and socket allow; returns how many octets that were. */
+  writeData(stream: H2Stream, bytes: Uint8Array, from: number): number {
+    let at = from
+    while (at < bytes.length && !this.blocked) {
+      const sent = this.writeFrame(stream, at === 0 ? bytes : bytes.subarray(at))
+      if (sent === 0) break
+      at += sent
+    }
+    return at - from
+  }
+
+  /** One DATA frame with the first of these octets; 0 = no window is open. */
+  writeFrame(stream: H2Stream, bytes: Uint8Array): number {
+    const count = Math.min(bytes.length, FRAME_BYTES_MAX, stream.sendWindow, this.sendWindow)
+    if (count <= 0 || this.closed) return 0
+    this.room(FRAME_HEAD + count)
+    const at = this.head(count, DATA, 0, stream.id)
+    this.out!.set(count === bytes.length ? bytes : bytes.subarray(0, count), at)
+    stream.sendWindow -= count
+    this.sendWindow -= count
+    return count
+  }
+
+  /** A small body that is text, one character an octet: whole in one frame, or not at all. */
+  writeDataText(stream: H2Stream, text: string): boolean {
+    const count = text.length
+    if (count > FRAME_BYTES_MAX || count > stream.sendWindow || count > this.sendWindow || this.closed || this.blocked) return false
+    this.room(FRAME_HEAD + count)
+    const at = this.head(count, DATA, 0, stream.id)
+    this.out!.latin1Write(text, at, count)
+    stream.sendWindow -= count
+    this.sendWindow -= count
+    return true
+  }
+
+  writeEnd(stream: H2Stream, trailers: string): void {
+    if (this.closed) return
+    if (trailers !== "") {
+      this.writeHeaders(stream.id, "", trailers, true)
+      this.flushSoon()
+      return
+    }
+    if (!this.endLast(stream.id)) {
+      this.room(FRAME_HEAD)
+      this.head(0, DATA, END_STREAM, stream.id)
+      this.seal()
+    }
+    this.flushSoon()
+  }
+
+  /** What the encoder has of a block beyond its lines: a status, or the pseudo fields of a request. */
+  protected encodeLead(_lead: string, _encoder: HpackEncoder, _out: Buffer, at: number): number {
+    return at
+  }
+
+  /** HEADERS, and CONTINUATION where the section is long. `lead` is for `encodeLead`; `lines` are ready-made. */
+  writeHeaders(id: number, lead: string, lines: string, ends: boolean): void {
+    if (this.closed) return
+    const most = hpackBytesMax(lead.length + lines.length) + 64
+    if (most <= FRAME_BYTES_MAX) {
+      const out = this.room(FRAME_HEAD + most)
+      const start = this.at + FRAME_HEAD
+      const end = this.encode(lead, lines, out, start)
+      this.head(end - start, HEADERS, ends ? END_HEADERS | END_STREAM : END_HEADERS, id)
+      if (ends) this.seal()
+      return
+    }
+    if (scratch.length < most) scratch = Buffer.allocUnsafeSlow(most)
+    const end = this.encode(lead, lines, scratch, 0)
+    for (let from = 0; from < end || from === 0; from += FRAME_BYTES_MAX) {
+      const count = Math.min(FRAME_BYTES_MAX, end - from)
+      this.room(FRAME_HEAD + count)
+      const flags = (from + count === end ? END_HEADERS : 0) | (ends && from === 0 ? END_STREAM : 0)
+      const at = this.head(count, from === 0 ? HEADERS : CONTINUATION, flags, id)
+      scratch.copy(this.out!, at, from, from + count)
+    }
+    this.seal()
+  }
+
+  private encode(lead: string, lines: string, out: Buffer, from: number): number {
+    const at = this.encoder.begin(out, from)
+    return this.encoder.lines(lines, out, this.encodeLead(lead, this.encoder, out, at))
+  }
+
+  writeReset(id: number, code: number): void {
+    if (this.closed) return
+    this.resets.add(id)
+    this.word(RST_STREAM, id, code)
+    this.flushSoon()
+  }
+
+  openWindow(id: number, bytes: number): void {
+    if (this.closed) return
+    this.word(WINDOW_UPDATE, id, bytes)
+    this.flushSoon()
+  }
+
+  protected writeSmall(type: number, flags: number, stream: number, payload: Uint8Array | null): void {
+    const length = payload === null ? 0 : payload.length
+    this.room(FRAME_HEAD + length)
+    const at = this.head(length, type, flags, stream)
+    if (payload !== null) this.out!.set(payload, at)
+    this.seal()
+    this.flushSoon()
+  }
+
+  protected ping(): void {
+    this.writeSmall(PING, 0, 0, Buffer.alloc(8))
+  }
+
+  protected writeGoAway(last: number, code: number): void {
+    const payload = Buffer.alloc(8)
+    payload.writeUInt32BE(last, 0)
+    payload.writeUInt32BE(code, 4)
+    this.writeSmall(GOAWAY, 0, 0, payload)
+  }
+
+  // ---- whose turn it is
+
+  enqueue(stream: H2Stream): void {
+    if (stream.queued) return
+    stream.queued = true
+    this.sending.push(stream)
+  }
+
+  /** Told to wait for the socket, or for its own turn. */
+  waits(stream: H2Stream): void {
+    this.waiters.push(stream)
+  }
+
+  protected onWritable(): void {
+    this.serve()
+  }
+
+  /** Sends what waits, the most urgent first, as far as windows and socket allow (RFC 9218 section 10); then tells those who may go on. */
+  protected serve(): void {
+    while (!this.blocked && this.sendWindow > 0 && !this.closed) {
+      const at = this.nextSender()
+      if (at < 0) break
+      const stream = this.sending[at]!
+      stream.sendPending()
+      if (stream.pendingBytes === 0 || stream.closed) this.unqueue(stream)
+      else if (stream.incremental) {
+        this.sending.splice(at, 1)
+        this.sending.push(stream)
+      }
+    }
+    this.tellDrained()
+    this.flushSoon()
+  }
+
+  /** It has nothing to send any more. */
+  protected unqueue(stream: H2Stream): void {
+    if (!stream.queued) return
+    stream.queued = false
+    this.sending.splice(this.sending.indexOf(stream), 1)
+  }
+
+  private nextSender(): number {
+    let best = -1
+    for (let i = 0; i < this.sending.length; i++) {
+      const stream = this.sending[i]!
+      if (stream.sendWindow > 0 && (best < 0 || stream.urgency < this.sending[best]!.urgency)) best = i
+    }
+    return best
+  }
+
+  private tellDrained(): void {
+    if (this.waiters.length === 0 || this.blocked) return
+    const waiters = this.waiters
+    this.waiters = []
+    for (let i = 0; i < waiters.length; i++) {
+      const stream = waiters[i]!
+      if (stream.closed) continue
+      if (stream.pendingBytes > 0 || this.blocked) this.waiters.push(stream)
+      else stream.drained()
+    }
+  }
+}

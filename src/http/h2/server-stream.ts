@@ -1,0 +1,254 @@
+// HOT
+import { assert, type Fault, FAULT } from "../../base/index.ts"
+import type { ConnectionInfo } from "../../net/index.ts"
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_TUNNEL, type Message } from "../message.ts"
+import { NAME } from "../names.ts"
+import type { Downstream, TunnelEnd } from "../sides.ts"
+import { CANCEL, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from "./frames.ts"
+import { priority, readPriority } from "./priority.ts"
+import type { H2ServerConnection } from "./server.ts"
+import { H2Stream } from "./stream.ts"
+import { StreamTunnel, type TunnelStream } from "./stream-tunnel.ts"
+import { acceptWebSocket, askWebSocket } from "./websocket.ts"
+
+/** One request of a client and its answer. */
+export class ServerStream extends H2Stream implements Downstream, TunnelStream {
+  declare readonly connection: H2ServerConnection
+  private m: Message | null = null
+  private headSent = false
+  private continueDue = false
+  private trailersWanted = false
+  /** The request was no message: whatever is answered, the client gets this code (RFC 9113 section 8.1.1); -1 = it was one. */
+  private denial = -1
+  /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
+  private promised = -1
+  private tunnel: StreamTunnel | null = null
+
+  constructor(id: number, connection: H2ServerConnection) {
+    super(id, connection)
+  }
+
+  get info(): ConnectionInfo {
+    return this.connection.info
+  }
+
+  begin(m: Message, ends: boolean, trailers: boolean, fault: Fault | null): void {
+    const { hooks } = this.connection
+    this.m = m
+    this.gotAt = m.startedAt
+    this.remoteEnded = ends
+    this.told = ends
+    this.trailersWanted = trailers
+    if (fault !== null) {
+      if (fault === FAULT.malformed) this.denial = PROTOCOL_ERROR
+      hooks.refuse(m, fault)
+      return
+    }
+    if (trailers) m.request.extra += "TE: trailers\r\nConnection: TE\r\n"
+    if (m.upgrade === "websocket") askWebSocket(m)
+    if (m.requestBody === BODY_LENGTH) this.promised = m.requestLength
+    this.continueDue = m.expectContinue && !ends
+    this.readPriority(m)
+    hooks.start(m)
+    if (!ends) this.watch()
+  }
+
+  private readPriority(m: Message): void {
+    const value = m.request.find("priority")
+    if (value === undefined) return
+    readPriority(value)
+    this.urgency = priority.urgency
+    this.incremental = priority.incremental
+  }
+
+  /** All that was promised has come. */
+  lengthIsRight(): boolean {
+    return this.promised <= 0
+  }
+
+  protected deliver(chunk: Buffer): void {
+    this.continueDue = false
+    if (this.tunnel !== null) {
+      this.tunnel.receive(chunk)
+      return
+    }
+    if (this.promised >= 0) {
+      this.promised -= chunk.length
+      if (this.promised < 0) {
+        this.reset(PROTOCOL_ERROR)
+        this.onReset(PROTOCOL_ERROR)
+        return
+      }
+    }
+    // After the answer the rest of the request has no reader.
+    if (this.m !== null) this.m.onRequestBody(chunk)
+  }
+
+  protected deliverEnd(trailers: string): void {
+    if (this.tunnel !== null) this.tunnel.receiveEnd()
+    else if (this.m !== null) this.m.onRequestEnd(trailers)
+  }
+
+  protected override onClosed(): void {
+    if (this.tunnel !== null) this.tunnel.gone()
+  }
+
+  onReset(_code: number): void {
+    const { m } = this
+    this.m = null
+    if (m !== null) m.onClientGone(this.connection.reason)
+  }
+
+  // ---- Downstream
+
+  sendInterim(status: number, lines: string): void {
+    if (this.m === null || this.headSent || this.denial >= 0) return
+    if (status === 100) this.continueBody()
+    else {
+      this.connection.writeHeaders(this.id, String(status), lines, false)
+      this.connection.flushSoon()
+    }
+  }
+
+  continueBody(): void {
+    if (!this.continueDue || this.headSent) return
+    this.continueDue = false
+    this.connection.writeHeaders(this.id, "100", "", false)
+    this.connection.flushSoon()
+  }
+
+  sendHead(m: Message): void {
+    assert(this.m === m && !this.headSent, "one head an exchange")
+    this.headSent = true
+    if (this.denial >= 0 || this.closed) return
+    const fields = m.response
+    if (m.responseBody === BODY_TUNNEL) {
+      if (m.status === 101) acceptWebSocket(m)
+      fields.remove(NAME.contentLength)
+      this.connection.writeHeaders(this.id, m.status === 101 ? "200" : String(m.status), fields.render(), false)
+      return
+    }
+    this.connection.writeHeaders(this.id, String(m.status), fields.render() + lengthLine(m), false)
+  }
+
+  sendBody(chunk: Uint8Array): boolean {
+    return this.denial >= 0 || this.send(chunk)
+  }
+
+  sendText(text: string): boolean {
+    return this.denial >= 0 || this.sendLatin1(text)
+  }
+
+  sendEnd(trailers: string): void {
+    assert(this.headSent, "the head goes first")
+    this.m = null
+    if (this.denial >= 0) {
+      const code = this.denial
+      this.connection.countReset()
+      this.reset(code)
+      return
+    }
+    this.end(this.trailersWanted || trailers !== "" ? trailers : "")
+  }
+
+  protected onLocalEnd(): void {
+    // The answer is whole and the request is not: the client need not send the rest (RFC 9113 section 8.1).
+    if (!this.remoteEnded && this.tunnel === null) this.reset(NO_ERROR)
+  }
+
+  flush(): boolean {
+    this.connection.flushSoon()
+    return this.roomLeft()
+  }
+
+  protected onSendDrain(): void {
+    if (this.tunnel !== null) this.tunnel.drained()
+    else if (this.m !== null) this.m.onDownDrain()
+  }
+
+  pauseBody(): void {
+    this.pause()
+  }
+
+  resumeBody(): void {
+    this.resume()
+    if (!this.remoteEnded) this.watch()
+  }
+
+  closeAfter(fault: Fault): void {
+    // One bad request says nothing of the others; guessing passwords does.
+    if (fault === FAULT.authRepeated || fault === FAULT.loginRepeated) this.connection.closeIdle()
+  }
+
+  abort(fault: Fault): void {
+    this.m = null
+    this.reset(fault.source === "client" || fault === FAULT.draining ? CANCEL : INTERNAL_ERROR)
+  }
+
+  takeTunnel(): TunnelEnd {
+    assert(this.headSent && this.tunnel === null, "a tunnel begins behind a head")
+    this.m = null
+    this.tunnel = new StreamTunnel(this, this.connection.hooks.time)
+    this.connection.flushSoon()
+    return this.tunnel
+  }
+
+  // ---- the stream under a tunnel
+
+  tunnelWrite(chunk: Uint8Array): boolean {
+    const room = this.send(chunk)
+    this.connection.flushSoon()
+    return room
+  }
+
+  tunnelFinish(): void {
+    this.end("")
+  }
+
+  tunnelPause(): void {
+    this.pause()
+  }
+
+  tunnelResume(): void {
+    this.resume()
+  }
+
+  tunnelAbort(): void {
+    this.reset(CANCEL)
+  }
+
+  // ---- time
+
+  protected dueAt(): number {
+    const { body, write } = this.connection.hooks.timeouts
+    if (this.pendingBytes > 0) return write > 0 ? this.sentAt + write : 0
+    const waits = !this.remoteEnded && !this.paused && this.m !== null && body > 0
+    return waits ? this.gotAt + body : 0
+  }
+
+  protected onOverdue(): void {
+    const { m } = this
+    if (this.pendingBytes > 0) {
+      this.m = null
+      this.reset(CANCEL)
+      if (m !== null) m.onClientGone(FAULT.writeTimeout)
+    } else if (m !== null && !this.headSent) m.onRequestFault(FAULT.bodyTimeout)
+    else if (m !== null) {
+      this.m = null
+      this.reset(CANCEL)
+      m.onClientGone(FAULT.bodyTimeout)
+    }
+  }
+}
+
+/** The body's length where the section does not say it; what it says of a body of unknown length is not true (RFC 9110 section 8.6). */
+function lengthLine(m: Message): string {
+  const fields = m.response
+  if (m.status === 204) fields.remove(NAME.contentLength)
+  if (m.responseBody === BODY_CHUNKED || m.responseBody === BODY_CLOSE) {
+    if (m.method !== "HEAD" && m.status !== 304) fields.remove(NAME.contentLength)
+    return ""
+  }
+  if (fields.has(NAME.contentLength) || m.status === 204 || m.status === 304) return ""
+  return m.responseBody === BODY_LENGTH || m.method !== "HEAD" ? `content-length: ${m.responseLength}\r\n` : ""
+}

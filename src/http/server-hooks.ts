@@ -1,0 +1,63 @@
+import type { Fault } from "../base/index.ts"
+import type { Message } from "./message.ts"
+import type { Downstream, DownstreamConnection } from "./sides.ts"
+import type { Time } from "../net/index.ts"
+
+export interface HeadLimits {
+  readonly headBytesMax: number
+  readonly fieldsMax: number
+  readonly targetBytesMax: number
+}
+
+/** What a connection that carries many exchanges at once may cost. Counts are those of ten seconds. */
+export interface StreamLimits {
+  /** Exchanges at the same time. */
+  readonly streamsMax: number
+  /** Streams that end before their answer does, by the client's word or for its mistakes. */
+  readonly streamResetsMax: number
+  /** Frames that ask for work and bring nothing: SETTINGS, PING, PRIORITY, empty DATA and the like. */
+  readonly controlFramesMax: number
+}
+
+/** Times in milliseconds; 0 = no limit. */
+export interface ServerTimeouts {
+  /** First octet of a head to its end. */
+  readonly head: number
+  /** Between two requests. */
+  readonly idle: number
+  /** Between two reads of a request body. */
+  readonly body: number
+  /** Octets a second that a request body must reach on average after its first ten seconds. */
+  readonly bodyRateMin: number
+  /** Between two octets that the client takes. */
+  readonly write: number
+}
+
+/** What a listener gives to its connections. One object for all of them. */
+export interface ServerHooks {
+  readonly limits: HeadLimits & StreamLimits & { readonly requestsMax: number }
+  readonly timeouts: ServerTimeouts
+  readonly secure: boolean
+  /** Takes forward requests. */
+  readonly forward: boolean
+  /** Speaks HTTP/2 on plain connections that begin with its preface (RFC 9113 section 3.3). */
+  readonly http2: boolean
+  /** No keep-alive any more: the listener is closing. */
+  readonly closing: boolean
+  /** When closing: whoever asked lately may ask once more and is told then. Default true. */
+  readonly lastRequests?: boolean
+  readonly time: Time
+  /** A message to fill; this is its client side. */
+  acquire(down: Downstream): Message
+  /** The message was not used. */
+  recycle(m: Message): void
+  /** The head is complete and sound. May answer before it returns. */
+  start(m: Message): void
+  /** The head is refused: answer with a local reply, log. */
+  refuse(m: Message, fault: Fault): void
+  /** The connection goes on in another version of HTTP: `next` counts in its place. */
+  replaced(former: DownstreamConnection, next: DownstreamConnection): void
+  /** Something went wrong with the connection as a whole. */
+  faulted(fault: Fault): void
+  closed(connection: DownstreamConnection): void
+}
