@@ -28,7 +28,7 @@ const told = { "X-User": "$user", "X-Tls": "$tlsVersion $tlsName", "X-Serial": "
 const proxy = await startBothways({
   listeners: {
     plain: listener(plain),
-    modern: listener(modern, { minVersion: "1.3" }),
+    modern: { ...listener(modern, { minVersion: "1.3" }), http2: false },
     legacy: listener(legacy, { ciphers: "ECDHE-ECDSA-CHACHA20-POLY1305" }),
     optional: listener(optional, asking("optional")),
     required: listener(required, asking("required")),
@@ -87,16 +87,23 @@ describe("versions, ciphers and protocols", () => {
       expect((await handshake(legacy, "-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384", "-servername", name)).ok).toBe(false)
     }
   })
-  test("ALPN: http/1.1 of what is offered; a client that speaks other protocols only is refused (RFC 7301 section 3.2)", async () => {
+  test("ALPN: h2 before http/1.1 of what is offered; a client that speaks other protocols only is refused (RFC 7301 section 3.2)", async () => {
     const offers = ["h2,http/1.1", "http/1.1", "h2", "acme-tls/1"]
     const agreed = await Promise.all(offers.map(offer => handshake(plain, "-alpn", offer)))
     expect(agreed.map(({ ok, alpn }) => [ok, alpn])).toEqual([
+      [true, "h2"],
       [true, "http/1.1"],
-      [true, "http/1.1"],
-      [false, ""],
+      [true, "h2"],
       [false, ""],
     ])
     expect(await handshake(plain)).toMatchObject({ ok: true, alpn: "" })
+  })
+  test("http2: false takes h2 out of the offer", async () => {
+    const agreed = await Promise.all(["h2,http/1.1", "h2"].map(offer => handshake(modern, "-alpn", offer)))
+    expect(agreed.map(({ ok, alpn }) => [ok, alpn])).toEqual([
+      [true, "http/1.1"],
+      [false, ""],
+    ])
   })
   test("a request in the clear on a TLS port, and rubbish, are failed handshakes and nothing else", async () => {
     const before = (await scrape(proxy)).get(failures) ?? 0
