@@ -74,7 +74,7 @@ export function objects({ name, codes, send, types, named = false }: Objection):
   const numbers = codes.map(code => errorCode[code])
   const isIt = (each: Frame): boolean => types.includes(each.type) && numbers.includes(codeOf(each) as 0)
   const run = async (client: RawH2Client, target: Target): Promise<void> => {
-    await send(client, target)
+    await client.together(() => send(client, target))
     const come = (): boolean => client.frames.some(isIt) || (client.ending !== "open" && !target.exact && !named)
     const wanted = `${types.map(type => nameIn(frameType, type)).join(" or ")} with ${codes.join(" or ")}`
     await orEnd(client, target, come, wanted)
@@ -85,7 +85,7 @@ export function objects({ name, codes, send, types, named = false }: Objection):
 /** HEADERS on stream 1. */
 export function answered(name: string, send: Send): Case {
   const run = async (client: RawH2Client, target: Target): Promise<void> => {
-    await send(client, target)
+    await client.together(() => send(client, target))
     await client.frame(each => each.type === frameType.headers && each.streamId === 1, { ms: patience(target) })
     if (!target.exact) return
     const { status } = await client.head(1, patience(target))
@@ -97,7 +97,7 @@ export function answered(name: string, send: Send): Case {
 /** A PING is answered afterwards. */
 export function alive(name: string, send: Send): Case {
   const run = async (client: RawH2Client, target: Target): Promise<void> => {
-    await send(client, target)
+    await client.together(() => send(client, target))
     await client.roundTrip(patience(target))
   }
   return { name, kind: "goes on", run }
@@ -106,7 +106,7 @@ export function alive(name: string, send: Send): Case {
 /** A PING is answered afterwards, or the connection ends. */
 export function aliveOrEnded(name: string, send: Send): Case {
   const run = async (client: RawH2Client, target: Target): Promise<void> => {
-    await send(client, target)
+    await client.together(() => send(client, target))
     client.ping("alive? !")
     const isAnswer = (each: Frame): boolean => each.type === frameType.ping && each.flags === flag.ack && each.payload.toString() === "alive? !"
     await orEnd(client, target, () => client.ending !== "open" || client.frames.some(isAnswer), "an answer to PING, or the end,")

@@ -29,6 +29,7 @@ export class H2Connection extends FrameIntake {
   ending: Ending = "open"
   private readonly waiting = new Set<() => void>()
   private pings = 0
+  private held: Buffer[] | null = null
 
   constructor(socket: Socket, options: H2ConnectionOptions = {}) {
     super(options)
@@ -47,7 +48,20 @@ export class H2Connection extends FrameIntake {
     return (this.socket as TLSSocket).alpnProtocol || ""
   }
 
+  /** Runs `work`, and sends in one piece what it sends before its first wait: the other side cannot answer in between. */
+  together<T>(work: () => T): T {
+    const held: Buffer[] = []
+    this.held = held
+    try {
+      return work()
+    } finally {
+      this.held = null
+      if (held.length > 0) this.send(Buffer.concat(held))
+    }
+  }
+
   override send(bytes: frames.Octets): void {
+    if (this.held) return void this.held.push(frames.octets(bytes))
     if (!this.socket.destroyed && this.socket.writable) this.socket.write(frames.octets(bytes))
   }
 
