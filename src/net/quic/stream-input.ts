@@ -1,0 +1,170 @@
+import type { NativeStream } from "./quic-runtime.ts"
+import type { UnreadBudget } from "./quic-limits.ts"
+import { afterEvents } from "./after-events.ts"
+
+/** Whom the reading half of a stream reports to. */
+export interface InputOwner {
+  onChunk(chunk: Uint8Array): void
+  onTrailers(pairs: readonly string[]): void
+  onInputEnd(): void
+  /** More lies unread than may. Nothing more is delivered. */
+  onUnreadMax(): void
+  /** Reading met an error. */
+  onInputFailed(): void
+  /** There is nothing more to come; the last call. */
+  onInputFinished(): void
+  /** Whether the end that the runtime tells is the peer's: it tells the same when the connection is gone. `silentMs` = how long ago the last data came. */
+  judgeEnd(silentMs: number): EndVerdict
+}
+
+/** `doubtful`: ask again, DOUBT_MS later. */
+export type EndVerdict = "real" | "cut" | "doubtful"
+
+/** The runtime tells the end of a connection one turn of its own timer, a millisecond, after the ends of its streams. */
+const DOUBT_MS = 3
+
+/**
+ * The reading half of a stream. The runtime takes whatever comes and grants the peer more, read or not, and nothing makes it stop. So all is taken from it at once,
+ * kept here while the reader pauses, and counted: too much of it ends the stream.
+ */
+export class StreamInput {
+  private readonly owner: InputOwner
+  private readonly budget: UnreadBudget
+  private batches: AsyncIterator<Uint8Array[]> | null
+  private queue: Uint8Array[]
+  private head: number
+  private unread: number
+  private trailers: readonly string[] | null
+  private paused: boolean
+  private ended: boolean
+  private finished: boolean
+  private heardAt: number
+  private readonly onBatch: (result: IteratorResult<Uint8Array[]>) => void
+  private readonly onFailed: () => void
+
+  constructor(owner: InputOwner, budget: UnreadBudget) {
+    this.owner = owner
+    this.budget = budget
+    this.batches = null
+    this.queue = []
+    this.head = 0
+    this.unread = 0
+    this.trailers = null
+    this.paused = false
+    this.ended = false
+    this.finished = false
+    this.heardAt = 0
+    this.onBatch = result => this.batch(result)
+    this.onFailed = () => this.failed()
+  }
+
+  get isFinished(): boolean {
+    return this.finished
+  }
+
+  get isStarted(): boolean {
+    return this.batches !== null
+  }
+
+  /** Begins to read; once. */
+  start(native: NativeStream): void {
+    if (this.batches !== null || this.finished) return
+    this.batches = native[Symbol.asyncIterator]()
+    this.heardAt = performance.now()
+    this.pull()
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    if (!this.paused) return
+    this.paused = false
+    if (this.unread > 0 || this.ended) this.deliver()
+  }
+
+  /** They are delivered behind the data, which the runtime hands over later. */
+  keepTrailers(pairs: readonly string[]): void {
+    this.trailers = pairs
+  }
+
+  /** Nothing more is wanted; what waits is dropped. */
+  finish(): void {
+    if (this.finished) return
+    this.finished = true
+    this.budget.release(this.unread)
+    this.unread = 0
+    this.queue = []
+    this.head = 0
+    this.owner.onInputFinished()
+  }
+
+  private pull(): void {
+    this.batches!.next().then(this.onBatch, this.onFailed)
+  }
+
+  private failed(): void {
+    this.owner.onInputFailed()
+    this.finish()
+  }
+
+  private batch({ done, value }: IteratorResult<Uint8Array[]>): void {
+    if (this.finished) return
+    // Trailers, or the end of the stream, may lie behind this in the runtime's list of things to tell.
+    if (done === true) return afterEvents(this)
+    this.heardAt = performance.now()
+    this.pull()
+    for (const chunk of value) {
+      this.unread += chunk.length
+      this.queue.push(chunk)
+      const fits = this.budget.take(chunk.length, this.unread)
+      if (!this.paused) this.deliver()
+      if (this.finished) return
+      if (!fits && this.unread > 0) return this.overflow()
+    }
+  }
+
+  private overflow(): void {
+    this.owner.onUnreadMax()
+    this.finish()
+  }
+
+  /** The runtime has told everything that came with the end. */
+  run(): void {
+    if (this.finished) return
+    const verdict = this.owner.judgeEnd(performance.now() - this.heardAt)
+    if (verdict === "doubtful") setTimeout(() => this.run(), DOUBT_MS)
+    else if (verdict === "cut") this.finish()
+    else this.endNow()
+  }
+
+  private endNow(): void {
+    this.ended = true
+    if (!this.paused) this.deliver()
+  }
+
+  private deliver(): void {
+    while (this.head < this.queue.length && !this.paused) {
+      const chunk = this.queue[this.head++]!
+      this.unread -= chunk.length
+      this.budget.release(chunk.length)
+      this.owner.onChunk(chunk)
+      if (this.finished) return
+    }
+    if (this.head < this.queue.length) return
+    this.queue.length = 0
+    this.head = 0
+    if (this.ended && !this.paused) this.deliverEnd()
+  }
+
+  private deliverEnd(): void {
+    const { trailers, owner } = this
+    this.trailers = null
+    if (trailers !== null) owner.onTrailers(trailers)
+    if (this.finished) return
+    if (this.paused) return
+    owner.onInputEnd()
+    this.finish()
+  }
+}
