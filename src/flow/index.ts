@@ -1,7 +1,7 @@
 export { deliver } from "./deliver.ts"
 export { begin, fail, resume } from "./engine.ts"
 export { acquireExchange, Exchange, type ListenerInfo, type Plan, type RouteInfo, type Step, type Waiter } from "./exchange.ts"
-export { httpDate, localReply, reasonOf, setLocalResponse } from "./local-reply.ts"
+export { httpDate, localReply, setLocalResponse } from "./local-reply.ts"
 export { feedUp, setFlowClock } from "./pump.ts"
 export { tunnelCount } from "./tunnel.ts"
 export { ANSWER, DONE, FAULT_VERDICT, NEXT, type Verdict, WAIT } from "./verdict.ts"

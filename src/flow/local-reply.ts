@@ -1,49 +1,6 @@
 import type { Fault } from "../base/index.ts"
-import { BODY_LENGTH, BODY_NONE, NAME } from "../http/index.ts"
+import { BODY_LENGTH, BODY_NONE, NAME, reasonOf } from "../http/index.ts"
 import type { Exchange } from "./exchange.ts"
-
-const REASONS: Readonly<Record<number, string>> = {
-  200: "OK",
-  201: "Created",
-  202: "Accepted",
-  204: "No Content",
-  301: "Moved Permanently",
-  302: "Found",
-  303: "See Other",
-  304: "Not Modified",
-  307: "Temporary Redirect",
-  308: "Permanent Redirect",
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  407: "Proxy Authentication Required",
-  408: "Request Timeout",
-  410: "Gone",
-  413: "Content Too Large",
-  414: "URI Too Long",
-  416: "Range Not Satisfiable",
-  417: "Expectation Failed",
-  421: "Misdirected Request",
-  426: "Upgrade Required",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  451: "Unavailable For Legal Reasons",
-  499: "Client Closed Request",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  505: "HTTP Version Not Supported",
-  508: "Loop Detected",
-}
-
-/** The standard reason phrase, or "Status". */
-export function reasonOf(status: number): string {
-  return REASONS[status] ?? "Status"
-}
 
 /** Date of local replies, made once a second (RFC 9110 section 6.6.1). */
 let dateText = ""

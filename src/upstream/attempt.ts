@@ -1,7 +1,7 @@
 // HOT
 import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index.ts"
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
-import { ClientConnection } from "../http/index.ts"
+import type { UpstreamConnection } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
 import { type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
 import type { Cluster } from "./cluster.ts"
@@ -159,7 +159,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     this.disarm()
   }
 
-  onTurn(connection: ClientConnection | null): void {
+  onTurn(connection: UpstreamConnection | null): void {
     this.queued = false
     this.disarm()
     this.x.waiter = null
@@ -167,31 +167,45 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     else this.dial()
   }
 
-  onOpen(wire: Wire, _alpn: string): WireHandler | null {
+  onSharedFailed(kind: DialFailure, detail: string): void {
+    this.queued = false
+    this.disarm()
+    this.dialFailed(kind, detail)
+  }
+
+  onOpen(wire: Wire, alpn: string): WireHandler | null {
     this.dialing = null
     this.x.waiter = null
     const pool = this.pool!
     pool.time.clock.tick()
-    const connection = new ClientConnection(wire, pool, pool)
-    wire.data = connection
+    const connection = pool.connected(wire, alpn)
+    if (connection === null) {
+      fail(this.x, FAULT.protocolUnavailable)
+      return null
+    }
     const now = pool.time.clock.now()
     this.x.connectedAt = now
     const { meter } = this.cluster!
     if (meter !== null) meter.connected(this.peer!, now - this.dialedAt)
     this.send(connection)
+    pool.welcome(connection)
     return connection
   }
 
   onFailed(kind: DialFailure, detail: string): void {
     this.dialing = null
-    this.pool!.dialFailed()
+    this.pool!.dialFailed(kind, detail)
+    this.dialFailed(kind, detail)
+  }
+
+  private dialFailed(kind: DialFailure, detail: string): void {
     if (kind === "tls") tellTlsFailure(this.cluster!.name, this.x.peerName, detail)
     const fault = dialFault(kind)
     this.cluster!.refreshSoon(fault)
     fail(this.x, fault)
   }
 
-  private send(connection: ClientConnection): void {
+  private send(connection: UpstreamConnection): void {
     const x = this.x
     const rules = this.rules!
     x.reused = connection.served > 0
@@ -206,7 +220,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     if (this.dialing !== null) {
       this.dialing.cancel()
       this.dialing = null
-      this.pool!.dialFailed()
+      this.pool!.dialFailed(null, "")
     }
     this.leaveQueue()
     if (this.cluster!.forget(this)) this.disarm()
@@ -280,7 +294,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const index = this.peer === null ? -1 : cluster.indexOf(this.peer)
     if (index >= 0) this.tried.add(index)
     if (!cluster.hasAnother(this.tried)) {
-      if (fault.retry === "if-idempotent" && cluster.size === 1) this.tried.reset()
+      if ((fault.retry === "if-idempotent" || fault === FAULT.streamRefused) && cluster.size === 1) this.tried.reset()
       else if (!cluster.refreshUnderWay) return false
     }
     if (!cluster.budget.tryRetry()) return false

@@ -1,7 +1,7 @@
 // HOT
 import { assert, type Fault, FAULT } from "../base/index.ts"
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Step, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
-import { BODY_TUNNEL, ClientConnection, type Time, WireTunnel } from "../http/index.ts"
+import { BODY_TUNNEL, type Time, type UpstreamConnection, WireTunnel } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
 import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
 import type { ClusterSteps } from "./steps.ts"
@@ -109,7 +109,7 @@ export class OriginAttempt implements DialHandler, Waiter {
   private dialing: DialHandle | null = null
   private fresh = false
   /** A kept-alive connection that `resolve` found. */
-  private ready: ClientConnection | null = null
+  private ready: UpstreamConnection | null = null
   private lastFault: Fault = FAULT.resolveFailed
 
   constructor(x: Exchange) {
@@ -215,12 +215,12 @@ export class OriginAttempt implements DialHandler, Waiter {
       this.dialing = parts.dialer(address, x.port, tlsName, this.rules!.connectMs, this)
       return WAIT
     }
-    if (this.pool !== null) this.pool.dialFailed()
+    if (this.pool !== null) this.pool.dialFailed(null, "")
     x.fault = refused ?? this.lastFault
     return FAULT_VERDICT
   }
 
-  onOpen(wire: Wire, _alpn: string): WireHandler | null {
+  onOpen(wire: Wire, alpn: string): WireHandler | null {
     const x = this.x
     this.dialing = null
     x.waiter = null
@@ -228,8 +228,11 @@ export class OriginAttempt implements DialHandler, Waiter {
     clock.tick()
     x.connectedAt = clock.now()
     if (x.method === "CONNECT") return this.openTunnel(wire)
-    const connection = new ClientConnection(wire, this.pool!, this.pool)
-    wire.data = connection
+    const connection = this.pool!.connected(wire, alpn)
+    if (connection === null) {
+      fail(x, FAULT.protocolUnavailable)
+      return null
+    }
     this.send(connection)
     return connection
   }
@@ -256,7 +259,7 @@ export class OriginAttempt implements DialHandler, Waiter {
     if (verdict === FAULT_VERDICT) fail(x, x.fault!)
   }
 
-  private send(connection: ClientConnection): void {
+  private send(connection: UpstreamConnection): void {
     const x = this.x
     const rules = this.rules!
     x.reused = connection.served > 0
@@ -272,7 +275,7 @@ export class OriginAttempt implements DialHandler, Waiter {
     if (this.dialing === null) return
     this.dialing.cancel()
     this.dialing = null
-    if (this.pool !== null) this.pool.dialFailed()
+    if (this.pool !== null) this.pool.dialFailed(null, "")
   }
 
   retry(): boolean {

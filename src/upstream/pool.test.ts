@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import type { ClientConnection, Time } from "../http/index.ts"
+import type { ClientConnection, Time, UpstreamConnection } from "../http/index.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
 
 const settings: PoolSettings = {
@@ -11,6 +11,9 @@ const settings: PoolSettings = {
   waitersMax: 2,
   headBytesMax: 1024,
   fieldsMax: 16,
+  streamsMax: 100,
+  protocol: "http1",
+  secure: false,
 }
 
 /** A connection as far as a pool looks at it. Tells the pool of its end, as the real one does. */
@@ -104,7 +107,8 @@ describe("a full pool", () => {
     expect(pool.mayDial()).toBe(true)
     const turns: string[] = []
     const waiter = (name: string) => ({
-      onTurn: (connection: ClientConnection | null) => void turns.push(connection === null ? `${name} dials` : name),
+      onSharedFailed: () => {},
+      onTurn: (connection: UpstreamConnection | null) => void turns.push(connection === null ? `${name} dials` : name),
     })
     const [a, b, c] = [waiter("a"), waiter("b"), waiter("c")]
     expect([pool.mayDial(), pool.wait(a), owner.saturated, pool.wait(b), owner.saturated, pool.wait(c)]).toEqual([
@@ -120,7 +124,7 @@ describe("a full pool", () => {
     expect([turns, owner.saturated]).toEqual([["a"], false])
     connection.close()
     expect(turns).toEqual(["a", "b dials"])
-    pool.dialFailed()
+    pool.dialFailed("refused", "")
     expect([pool.busyCount, pool.idleCount]).toEqual([0, 0])
   })
 
@@ -128,7 +132,7 @@ describe("a full pool", () => {
     const owner = { saturated: false }
     const pool = poolOf({ connectionsMax: 1, waitersMax: 1 }, owner)
     pool.mayDial()
-    const waiter = { onTurn: () => expect.unreachable() }
+    const waiter = { onTurn: () => expect.unreachable(), onSharedFailed: () => {} }
     pool.wait(waiter)
     expect(owner.saturated).toBe(true)
     pool.forget(waiter)

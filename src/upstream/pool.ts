@@ -1,6 +1,15 @@
 // HOT
 import { assert } from "../base/index.ts"
-import type { ClientConnection, ClientHooks, Time } from "../http/index.ts"
+import {
+  ClientConnection,
+  type ClientHooks,
+  H2ClientConnection,
+  type KeptConnection,
+  type SharedConnection,
+  type Time,
+  type UpstreamConnection,
+} from "../http/index.ts"
+import type { DialFailure, Wire } from "../net/index.ts"
 
 export interface PoolSettings {
   /** Idle connections kept; 0 = none. */
@@ -14,14 +23,22 @@ export interface PoolSettings {
   readonly waitersMax: number
   readonly headBytesMax: number
   readonly fieldsMax: number
+  /** Requests at the same time on one HTTP/2 connection. */
+  readonly streamsMax: number
+  /** What is spoken: `auto` leaves it to TLS (ALPN), and is HTTP/1.1 without. */
+  readonly protocol: "auto" | "http1" | "http2"
+  /** Connections are TLS. */
+  readonly secure: boolean
 }
 
 /** Somebody who wants a connection of a full pool. */
 export interface PoolWaiter {
   /** Only a new connection will do. Default: any. */
   readonly fresh?: boolean
-  /** A kept-alive connection became free, or null: there is room to dial. Counts as taken. */
-  onTurn(connection: ClientConnection | null): void
+  /** A connection became free, or null: there is room to dial. Counts as taken. */
+  onTurn(connection: UpstreamConnection | null): void
+  /** The connection that this one and others waited for to share has failed. */
+  onSharedFailed(kind: DialFailure, detail: string): void
 }
 
 /** Whose connections these are, as far as the pool tells it something. */
@@ -39,11 +56,16 @@ const EARLIER_MS = 1000
  */
 export class Pool implements ClientHooks {
   readonly time: Time
-  readonly limits: { readonly headBytesMax: number; readonly fieldsMax: number }
+  readonly limits: ClientHooks["limits"]
   readonly settings: PoolSettings
   /** Changes when a reload hands the connections on. */
   owner: PoolOwner | null
   private readonly idleStack: ClientConnection[] = []
+  /** Connections that carry many exchanges each; every one of them is taken as long as it lives. */
+  private readonly shared: SharedConnection[] = []
+  /** The next connection will be shared, as far as one knows. */
+  private sharing: boolean
+  private dialing = 0
   private readonly waiters: PoolWaiter[] = []
   private taken = 0
   private closed = false
@@ -53,18 +75,27 @@ export class Pool implements ClientHooks {
     this.time = time
     this.owner = owner
     this.limits = settings
+    this.sharing = settings.protocol === "http2" || (settings.protocol === "auto" && settings.secure)
   }
 
   get idleCount(): number {
-    return this.idleStack.length
+    let count = this.idleStack.length
+    for (let i = 0; i < this.shared.length; i++) if (this.shared[i]!.streamCount === 0) count++
+    return count
   }
 
   get busyCount(): number {
-    return this.taken
+    let count = this.taken
+    for (let i = 0; i < this.shared.length; i++) if (this.shared[i]!.streamCount === 0) count--
+    return count
   }
 
   /** A connection that is ready, or null. Counts as taken. */
-  reuse(): ClientConnection | null {
+  reuse(): UpstreamConnection | null {
+    if (this.shared.length > 0) {
+      const shared = this.freestShared()
+      if (shared !== null) return shared
+    }
     for (;;) {
       const connection = this.idleStack.pop()
       if (connection === undefined) return null
@@ -74,14 +105,69 @@ export class Pool implements ClientHooks {
     }
   }
 
+  private freestShared(): SharedConnection | null {
+    let best: SharedConnection | null = null
+    for (let i = 0; i < this.shared.length; i++) {
+      const connection = this.shared[i]!
+      if (connection.usable && (best === null || connection.streamCount < best.streamCount)) best = connection
+    }
+    return best
+  }
+
   /** True and counted as taken when another connection may be opened. */
   mayDial(): boolean {
+    // One that is on its way will do for all who come now.
+    if (this.sharing && this.dialing > 0 && this.waiters.length < this.settings.waitersMax) return false
+    return this.takePlace()
+  }
+
+  private takePlace(): boolean {
     const max = this.settings.connectionsMax
     if (max > 0 && this.taken >= max) return false
     // An idle one gives its place up.
     if (max > 0 && this.taken + this.idleStack.length >= max) this.closeNewestIdle()
     this.taken++
+    this.dialing++
     return true
+  }
+
+  /** A dialled connection stands: who speaks on it. `alpn` is what TLS agreed on. Null = not the version that is wanted; the caller closes it. */
+  connected(wire: Wire, alpn: string): UpstreamConnection | null {
+    this.dialing--
+    const { protocol, secure } = this.settings
+    const http2 = alpn === "h2" || (protocol === "http2" && !secure)
+    if (protocol === "http2" && !http2) {
+      this.release()
+      return null
+    }
+    this.sharing = http2
+    if (!http2) {
+      const kept = new ClientConnection(wire, this, this)
+      wire.data = kept
+      this.inviteDials()
+      return kept
+    }
+    const connection = new H2ClientConnection(wire, this, secure)
+    wire.data = connection
+    this.shared.push(connection)
+    return connection
+  }
+
+  /** Those who waited for a connection to share must each have their own. */
+  private inviteDials(): void {
+    while (this.waiters.length > 0 && this.takePlace()) this.nextWaiter().onTurn(null)
+  }
+
+  /** Whoever dialled it has sent its request: the others may, too. */
+  welcome(connection: UpstreamConnection): void {
+    if (this.waiters.length > 0 && this.shared.includes(connection as SharedConnection)) this.room(connection as SharedConnection)
+  }
+
+  room(connection: SharedConnection): void {
+    while (this.waiters.length > 0 && connection.usable) {
+      const waiter = this.nextWaiter()
+      waiter.onTurn(connection)
+    }
   }
 
   private closeNewestIdle(): void {
@@ -91,9 +177,15 @@ export class Pool implements ClientHooks {
     connection.close()
   }
 
-  /** A dial that `mayDial` allowed has failed. */
-  dialFailed(): void {
-    this.release()
+  /** A dial that `mayDial` allowed has failed, or was given up (`kind` null). */
+  dialFailed(kind: DialFailure | null, detail: string): void {
+    this.dialing--
+    if (kind === null || !this.sharing || this.dialing > 0) {
+      this.release()
+      return
+    }
+    this.taken--
+    for (let left = this.waiters.length; left > 0 && this.waiters.length > 0; left--) this.nextWaiter().onSharedFailed(kind, detail)
   }
 
   /** Joins the queue; false when it is full. */
@@ -126,7 +218,7 @@ export class Pool implements ClientHooks {
     if (this.waiters.length > 0 && this.mayDial()) this.nextWaiter().onTurn(null)
   }
 
-  idle(connection: ClientConnection, limitMs: number): void {
+  idle(connection: KeptConnection, limitMs: number): void {
     const { idleMax, requestsMax, idleTimeoutMs } = this.settings
     if (this.waiters.length > 0 && (requestsMax === 0 || connection.served < requestsMax)) {
       this.passOn(connection)
@@ -137,12 +229,12 @@ export class Pool implements ClientHooks {
       return
     }
     this.taken--
-    this.idleStack.push(connection)
+    this.idleStack.push(connection as ClientConnection)
     connection.keepFor(limitMs === 0 ? idleTimeoutMs : Math.min(idleTimeoutMs, limitMs > EARLIER_MS * 2 ? limitMs - EARLIER_MS : limitMs / 2))
   }
 
   /** To the next in the queue: the connection, or its place when that one wants a new connection. */
-  private passOn(connection: ClientConnection): void {
+  private passOn(connection: UpstreamConnection): void {
     const waiter = this.nextWaiter()
     if (waiter.fresh !== true) {
       waiter.onTurn(connection)
@@ -151,11 +243,14 @@ export class Pool implements ClientHooks {
     // `gone` takes off one, which is not to be anybody else's.
     this.taken++
     connection.close()
+    this.dialing++
     waiter.onTurn(null)
   }
 
-  gone(connection: ClientConnection): void {
-    const at = this.idleStack.lastIndexOf(connection)
+  gone(connection: UpstreamConnection): void {
+    const shared = this.shared.indexOf(connection as SharedConnection)
+    if (shared >= 0) this.shared.splice(shared, 1)
+    const at = this.idleStack.lastIndexOf(connection as ClientConnection)
     if (at >= 0) this.idleStack.splice(at, 1)
     else this.release()
   }
@@ -164,5 +259,6 @@ export class Pool implements ClientHooks {
   close(): void {
     this.closed = true
     while (this.idleStack.length > 0) this.closeNewestIdle()
+    for (let i = this.shared.length - 1; i >= 0; i--) this.shared[i]!.retire()
   }
 }

@@ -27,6 +27,7 @@ const LIMITS = {
   streamsMax: 128,
   streamResetsMax: 200,
   controlFramesMax: 2000,
+  idleTimeoutMs: 55_000,
 }
 
 function newTime(): Time {
@@ -176,7 +177,7 @@ export function hearResponse(bytes: string, method: string, cuts: Cuts, upgrade 
   const heard: Heard[] = []
   const x = new Listener(heard)
   const wire = new FakeWire()
-  const connection = new ClientConnection(wire, { time: newTime(), limits: LIMITS, idle() {}, gone() {} }, null)
+  const connection = new ClientConnection(wire, { time: newTime(), limits: LIMITS, idle() {}, room() {}, gone() {} }, null)
   wire.data = connection
   x.method = method
   x.upgrade = upgrade

@@ -151,6 +151,9 @@ const POOL: PoolSettings = {
   waitersMax: 64,
   headBytesMax: 65_536,
   fieldsMax: 256,
+  streamsMax: 100,
+  protocol: "http1",
+  secure: false,
 }
 const RULES: AttemptRules = {
   times: { head: 60_000, idle: 60_000 },

@@ -18,7 +18,16 @@ export function compileClusters(config: Config, deps: CompileDeps, registry: Met
     const cluster = buildCluster(name, settings, deps, meter)
     cluster.setPeers((deps.peers[name] ?? []).map(peer => new Peer(peer, peer.slot, deps.states, peer.metrics)))
     clusters.set(name, cluster)
-    keys.set(name, JSON.stringify({ tls: settings.tls, pool: settings.pool, limits: settings.limits, proxyProtocol: settings.proxyProtocol }))
+    keys.set(
+      name,
+      JSON.stringify({
+        protocol: settings.protocol,
+        tls: settings.tls,
+        pool: settings.pool,
+        limits: settings.limits,
+        proxyProtocol: settings.proxyProtocol,
+      }),
+    )
   }
   return { clusters, keys }
 }
@@ -59,6 +68,10 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
       waitersMax: pool.waitersMax,
       headBytesMax: settings.limits.headBytesMax,
       fieldsMax: settings.limits.fieldsMax,
+      streamsMax: settings.pool.streamsMax,
+      // A PROXY header speaks for one client, and so does its connection.
+      protocol: settings.proxyProtocol === null ? settings.protocol : "http1",
+      secure: settings.tls !== null,
     },
     time: deps.time,
     dialer: compileDialer(settings, deps),
@@ -78,10 +91,14 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
   })
 }
 
+/** What TLS offers to peers (RFC 7301), by what the cluster is set to. */
+const offers = { auto: ["h2", "http/1.1"], http1: [], http2: ["h2"] } as const
+
 function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
   const { tls, proxyProtocol } = settings
   const open = deps.dial ?? dial
-  const client = tls === null ? null : new ClientTls({ ...readClientTlsFiles(tls), verify: tls.verify, minVersion: tls.minVersion })
+  const alpn = settings.proxyProtocol === null ? offers[settings.protocol] : []
+  const client = tls === null ? null : new ClientTls({ ...readClientTlsFiles(tls), verify: tls.verify, minVersion: tls.minVersion, alpn })
   return (peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange): DialHandle => {
     const target = peer.path === "" ? { host: peer.address, port: peer.port } : { path: peer.path }
     const serverName = tls === null ? "" : (tls.serverName ?? peer.host)

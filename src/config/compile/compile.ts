@@ -2,7 +2,7 @@ import type { Plan } from "../../flow/index.ts"
 import { dial, ClientTls } from "../../net/index.ts"
 import { MetricsRegistry } from "../../observe/index.ts"
 import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type OriginRules, type RouteInput } from "../../route/index.ts"
-import { type OriginChecks, Origins } from "../../upstream/index.ts"
+import { type PoolSettings, type OriginChecks, Origins } from "../../upstream/index.ts"
 import { matchers } from "../features.gen.ts"
 import type { Config, ForwardConfig } from "../schema.ts"
 import { compileClusters } from "./compile-clusters.ts"
@@ -12,7 +12,7 @@ import { compileRoute, type RouteParts } from "./compile-route.ts"
 import type { Snapshot } from "./snapshot.ts"
 
 /** Connections to origins of a forward listener. */
-const ORIGIN_POOL = {
+const ORIGIN_POOL: PoolSettings = {
   idleMax: 256,
   idleTimeoutMs: 30_000,
   connectionsMax: 0,
@@ -21,6 +21,9 @@ const ORIGIN_POOL = {
   waitersMax: 1024,
   headBytesMax: 256 * 1024,
   fieldsMax: 512,
+  streamsMax: 100,
+  protocol: "http1",
+  secure: false,
 }
 
 /** Turns a valid config into what the data path runs. Throws when a file that it needs cannot be used; then nothing has changed. */

@@ -1,6 +1,7 @@
 import type { Fault } from "../../base/index.ts"
 import { formatHostPort } from "../../base/index.ts"
-import { type Exchange, reasonOf } from "../../flow/index.ts"
+import type { Exchange } from "../../flow/index.ts"
+import { reasonOf } from "../../http/index.ts"
 import type { End } from "./dry-run.ts"
 import type { Answer, ClusterFacts, Destination, OriginFacts } from "./explanation.ts"
 import type { Stop } from "./journey.ts"

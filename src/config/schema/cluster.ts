@@ -49,6 +49,7 @@ const poolSchema = z.strictObject({
   idleTimeout: field(duration({ min: 1 }), "55s", "An idle connection is closed after this; keep it below the peer's own."),
   connectionsMax: field(count(0, 1_000_000), 0, "Open connections for each peer and worker; 0 = no limit."),
   requestsMax: field(count(0, 1_000_000_000), 0, "Requests on one connection; 0 = no limit."),
+  streamsMax: field(count(1, 10_000), 100, "HTTP/2: requests on one connection at the same time, where the peer allows as many."),
   waitTimeout: field(duration(), "5s", "Longest wait for a connection when connectionsMax is reached."),
   waitersMax: field(count(0, 1_000_000), 1024, "Requests that may wait at the same time."),
 })
@@ -91,6 +92,11 @@ export const clusterSchema = z.strictObject({
   balance: field(choice("balancer", featureShape(balancers), true), "round-robin", "How requests are spread over the peers."),
   health: field(healthSchema, {}, "Health checks: at most one active kind, and the passive one."),
   allDown: field(z.enum(["try", "fail"]), "try", "When no peer is available: try them all the same, or answer 503."),
+  protocol: field(
+    z.enum(["auto", "http1", "http2"]),
+    "auto",
+    "HTTP version towards the peers. auto takes HTTP/2 where TLS agrees on it (ALPN) and HTTP/1.1 elsewhere; http2 without tls is spoken by prior knowledge (h2c).",
+  ),
   tls: field(clusterTlsSchema, false, "TLS towards the peers. true = all defaults."),
   pool: field(poolSchema, {}, "Connections to the peers."),
   limits: field(limitsSchema, {}, "Limits of the peers' answers."),

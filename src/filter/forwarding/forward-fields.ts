@@ -42,7 +42,8 @@ export function forwardRequestStep(options: ForwardFieldsOptions): Step {
       fields.remove(NAME.from)
       if (privacy === "high") fields.remove(NAME.referer)
     }
-    if (sends) fields.append("Via", x.version === 10 ? `1.0 ${via}` : `1.1 ${via}`)
+    // The version that the request came by (RFC 9110 section 7.6.3).
+    if (sends) fields.append("Via", `${(x.version / 10).toFixed(1)} ${via}`)
     return NEXT
   }
 }

@@ -31,6 +31,8 @@ export function reverseRequestStep(options: ReverseFieldsOptions): Step {
   const proto = `\r\nX-Forwarded-Proto: ${options.scheme}\r\n`
   const via11 = via === "" ? "" : `Via: 1.1 ${via}\r\n`
   const via10 = via === "" ? "" : `Via: 1.0 ${via}\r\n`
+  const via20 = via === "" ? "" : `Via: 2.0 ${via}\r\n`
+  const via30 = via === "" ? "" : `Via: 3.0 ${via}\r\n`
   // allow(closure): once a route
   return function reverseRequest(x: Exchange): Verdict {
     const fields = x.request
@@ -38,7 +40,7 @@ export function reverseRequestStep(options: ReverseFieldsOptions): Step {
       x.fault = FAULT.loop
       return FAULT_VERDICT
     }
-    const viaLine = x.version === 10 ? via10 : via11
+    const viaLine = x.version === 11 ? via11 : x.version === 20 ? via20 : x.version === 30 ? via30 : via10
     if ((fields.presentLow & SUSPECT_LOW) !== 0 || fields.has(NAME.xForwardedPort) || fields.has(NAME.xForwardedPrefix)) {
       fields.remove(NAME.proxyAuthorization)
       if (trusted?.has(x.peerAddress)) {

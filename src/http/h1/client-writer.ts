@@ -2,7 +2,7 @@
 import { assert } from "../../base/index.ts"
 import { BODY_CHUNKED, type Message } from "../message.ts"
 import { NAME } from "../names.ts"
-import type { AttemptTimes } from "./client-hooks.ts"
+import type { AttemptTimes } from "../client-hooks.ts"
 import { WireBoth } from "./wire-both.ts"
 
 // what the connection does

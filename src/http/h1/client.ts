@@ -5,7 +5,7 @@ import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Bod
 import { NAME } from "../names.ts"
 import type { TunnelEnd, Upstream } from "../sides.ts"
 import { CHUNKS_BAD, CHUNKS_DONE, ChunkDecoder } from "./chunked.ts"
-import type { ClientHooks } from "./client-hooks.ts"
+import type { ClientHooks } from "../client-hooks.ts"
 import { AGREED, BODY, ClientWriter, CLOSED, HEAD, IDLE } from "./client-writer.ts"
 import { listHas } from "../grammar.ts"
 import { connection as options, stripHopByHop } from "./hop-by-hop.ts"

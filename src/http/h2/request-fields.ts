@@ -201,13 +201,21 @@ class RequestFields implements HeaderSink {
   private readBody(m: Message, ends: boolean): Fault | null {
     const length = contentLength(m.request)
     if (length === -2 || (ends && length > 0)) return FAULT.malformed
-    if (ends) return null
+    if (ends) {
+      if (length < 0 && meansContent(m.method)) m.request.append("Content-Length", "0")
+      return null
+    }
     // An octet behind CONNECT is the tunnel's.
     if (m.upgrade !== "" || m.method === "CONNECT") return length >= 0 ? FAULT.malformed : null
     m.requestBody = length >= 0 ? BODY_LENGTH : BODY_CHUNKED
     m.requestLength = length >= 0 ? length : 0
     return null
   }
+}
+
+/** Says an HTTP/1.1 request of this method that it has no content, where END_STREAM said so here (RFC 9110 section 8.6)? Some origins answer 411 otherwise. */
+function meansContent(method: string): boolean {
+  return method === "POST" || method === "PUT" || method === "PATCH"
 }
 
 export const requestFields: RequestFields = new RequestFields()

@@ -15,7 +15,8 @@ const URGENCY_DEFAULT = 3
  *   receiveData ──> deliver, or `stash` while the receiver is paused; only what was delivered opens the window again
  */
 export abstract class H2Stream implements TimerOwner {
-  readonly id: number
+  /** 0 = it has none yet. */
+  id: number
   readonly connection: H2Connection
   sendWindow: number
   private receiveLeft = STREAM_WINDOW
@@ -77,6 +78,8 @@ export abstract class H2Stream implements TimerOwner {
     }
     this.pendingBytes += chunk.length - from
     this.connection.enqueue(this)
+    // What could be sent of it goes out now: the rest may wait for ever, and nobody flushes behind a body that has ended.
+    this.connection.flushSoon()
   }
 
   protected roomLeft(): boolean {

@@ -104,7 +104,7 @@ describe("O-37: the name towards a TLS upstream", () => {
       const name = i % 2 === 0 ? "app" : "two"
       client.send(`GET /${name} HTTP/1.1\r\nHost: ${name}.test\r\n\r\n`)
       const [sni, version, alpn, , host, connection] = (await client.response()).body.split("|")
-      expect([sni, version, alpn, host]).toEqual([`${name}.test`, "TLSv1.3", "", `${name}.test`])
+      expect([sni, version, alpn, host]).toEqual([`${name}.test`, "TLSv1.3", "http/1.1", `${name}.test`])
       connections[name]!.add(connection!)
     }
     expect([connections.app!.size, connections.two!.size]).toEqual([1, 1])
@@ -130,8 +130,8 @@ describe("O-37: the name towards a TLS upstream", () => {
       listeners: { web: { bind: `127.0.0.1:${listener}` } },
       clusters: {
         address: { peers: [address], tls: true, retry: { attempts: 1 } },
-        named: { peers: [`localhost:${at}`], tls: true, retry: { attempts: 1 } },
-        configured: { peers: [address], tls: { serverName: "app.test.", minVersion: "1.3" }, retry: { attempts: 1 } },
+        named: { peers: [`localhost:${at}`], protocol: "http1", tls: true, retry: { attempts: 1 } },
+        configured: { peers: [address], protocol: "http2", tls: { serverName: "app.test.", minVersion: "1.3" }, retry: { attempts: 1 } },
       },
       routes: ["address", "named", "configured"].map(cluster => ({ match: { path: `/${cluster}` }, to: { cluster } })),
     })
@@ -143,9 +143,9 @@ describe("O-37: the name towards a TLS upstream", () => {
       offered.push(readClientHello(hellos.pop()!))
     }
     expect(offered).toEqual([
-      { serverName: null, alpn: "", version: "1.3" },
+      { serverName: null, alpn: "h2,http/1.1", version: "1.3" },
       { serverName: "localhost", alpn: "", version: "1.3" },
-      { serverName: "app.test", alpn: "", version: "1.3" },
+      { serverName: "app.test", alpn: "h2", version: "1.3" },
     ])
     expect(second.log().every(line => line.fault === "upstream.tls-failed")).toBe(true)
   })

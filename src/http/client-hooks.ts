@@ -1,0 +1,60 @@
+import type { Time, WireHandler } from "../net/index.ts"
+import type { Message } from "./message.ts"
+
+/** One connection to a peer, whatever the HTTP version. */
+export interface UpstreamConnection extends WireHandler {
+  /** It can take another exchange now. */
+  readonly usable: boolean
+  /** Exchanges that it has finished. */
+  readonly served: number
+  /**
+   * Sends the head of `m`, which gets its upstream side; the body follows by `sendBody` and `sendEnd`. `target` is what the request names.
+   * Nothing need leave before `flush` or `sendEnd`.
+   */
+  send(m: Message, target: string, times: AttemptTimes): void
+  /** Closes at once. */
+  close(): void
+}
+
+/** One that carries many exchanges at the same time. */
+export interface SharedConnection extends UpstreamConnection {
+  /** Exchanges under way. */
+  readonly streamCount: number
+  /** Takes no further exchange, and closes after those that it has. */
+  retire(): void
+}
+
+/** One that carries an exchange after the other, and is kept in between. */
+export interface KeptConnection extends UpstreamConnection {
+  /** While idle the pool owns the deadline; it closes the connection before the peer would. */
+  keepFor(ms: number): void
+}
+
+/** What a pool gives to its connections. One object for all of them. */
+export interface ClientHooks {
+  readonly time: Time
+  readonly limits: {
+    readonly headBytesMax: number
+    readonly fieldsMax: number
+    /** Exchanges at the same time on one connection, where the peer allows as many. */
+    readonly streamsMax: number
+    /** Requests on one connection; 0 = no limit. */
+    readonly requestsMax: number
+    /** A shared connection without an exchange closes after so long. */
+    readonly idleTimeoutMs: number
+  }
+  /** The exchange is over and the connection may serve another one. `limitMs`: what the peer said it keeps it (Keep-Alive: timeout), 0 = nothing said. */
+  idle(connection: KeptConnection, limitMs: number): void
+  /** A shared connection can take one more. */
+  room(connection: SharedConnection): void
+  /** The connection takes no more exchanges. Called once. */
+  gone(connection: UpstreamConnection): void
+}
+
+/** How one attempt uses a connection. */
+export interface AttemptTimes {
+  /** Request sent to response head, milliseconds; 0 = no limit. */
+  readonly head: number
+  /** Between two reads of the response, or two writes of the request. */
+  readonly idle: number
+}

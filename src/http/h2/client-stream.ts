@@ -1,0 +1,313 @@
+// HOT
+import { assert, type Fault, FAULT } from "../../base/index.ts"
+import type { AttemptTimes } from "../client-hooks.ts"
+import type { Fields } from "../fields.ts"
+import { BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
+import { NAME } from "../names.ts"
+import { reasonOf } from "../reason.ts"
+import type { TunnelEnd, Upstream } from "../sides.ts"
+import type { H2ClientConnection } from "./client.ts"
+import { CANCEL, PROTOCOL_ERROR, REFUSED_STREAM } from "./frames.ts"
+import { H2Stream } from "./stream.ts"
+import { StreamTunnel, type TunnelStream } from "./stream-tunnel.ts"
+import { webSocketAccept } from "./websocket.ts"
+
+const INTERIM_MAX = 16
+const SLASH = 47
+
+/** One exchange with a peer. */
+export class ClientStream extends H2Stream implements Upstream, TunnelStream {
+  declare readonly connection: H2ClientConnection
+  private m: Message | null = null
+  private readonly times: AttemptTimes
+  private target = ""
+  /** The final head has come. */
+  headCame = false
+  private requestDone = false
+  private interims = 0
+  /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
+  private promised = -1
+  private tunnel: StreamTunnel | null = null
+  private touched = false
+  /** Its head has been written. */
+  private gone = false
+  /** Key of a WebSocket that the client asked for in HTTP/1.1. */
+  private key = ""
+
+  constructor(connection: H2ClientConnection, times: AttemptTimes) {
+    super(0, connection)
+    this.times = times
+  }
+
+  /** The exchange that it serves; null when nobody waits for the answer any more. */
+  get message(): Message | null {
+    return this.m
+  }
+
+  begin(m: Message, target: string): void {
+    this.m = m
+    this.target = target
+    m.up = this
+    if (m.upgrade === "" || this.connection.settledFor(this)) this.go()
+  }
+
+  /** Sends the head. */
+  go(): void {
+    const m = this.m
+    if (m === null || this.closed) return
+    if (m.upgrade !== "" && !this.connection.connects) {
+      this.refuse(FAULT.protocolUnavailable)
+      return
+    }
+    this.gone = true
+    this.connection.open(this)
+    this.connection.writeHeaders(this.id, this.lead(m), this.fields(m), false)
+    this.connection.flushSoon()
+  }
+
+  private fields(m: Message): string {
+    if (m.upgrade === "websocket") {
+      this.key = m.request.find("sec-websocket-key") ?? ""
+      m.request.removeName("sec-websocket-key")
+    }
+    return m.request.render()
+  }
+
+  /** The pseudo fields (RFC 9113 section 8.3.1, RFC 8441 section 4), as the connection's `encodeLead` reads them. */
+  private lead(m: Message): string {
+    const authority = hostOf(m.request)
+    if (m.method === "CONNECT") return `:method\nCONNECT\n:authority\n${this.target}\n`
+    let { target } = this
+    let scheme = this.connection.secure ? "https" : "http"
+    if (target.charCodeAt(0) !== SLASH && target !== "*") {
+      // Towards a parent proxy: its URL's parts each have a field.
+      scheme = m.scheme
+      const at = target.indexOf("/", scheme.length + 3)
+      const query = target.indexOf("?", scheme.length + 3)
+      target = at >= 0 && (query < 0 || at < query) ? target.substring(at) : query >= 0 ? `/${target.substring(query)}` : m.path
+    }
+    const asked = m.upgrade === "" ? `:method\n${m.method}\n` : `:method\nCONNECT\n:protocol\n${m.upgrade}\n`
+    const host = authority === "" ? "" : `:authority\n${authority}\n`
+    return `${asked}:scheme\n${scheme}\n${host}:path\n${target}\n`
+  }
+
+  // ---- Upstream
+
+  sendBody(chunk: Uint8Array): boolean {
+    return this.m === null || this.send(chunk)
+  }
+
+  sendEnd(trailers: string): void {
+    const m = this.m
+    if (m === null || this.closed) return
+    this.requestDone = true
+    this.sentAt = this.connection.now()
+    // What opens a tunnel does not end (RFC 8441 section 5).
+    if (m.upgrade === "" && m.method !== "CONNECT") this.end(trailers)
+    this.connection.flushSoon()
+    this.watch()
+  }
+
+  protected onLocalEnd(): void {}
+
+  flush(): boolean {
+    this.connection.flushSoon()
+    return this.roomLeft()
+  }
+
+  protected onSendDrain(): void {
+    if (this.tunnel !== null) this.tunnel.drained()
+    else if (this.m !== null && !this.requestDone) this.m.onUpDrain()
+  }
+
+  pauseBody(): void {
+    this.pause()
+  }
+
+  resumeBody(): void {
+    this.resume()
+    if (!this.closed) this.watch()
+  }
+
+  abort(): void {
+    this.m = null
+    this.reset(CANCEL)
+  }
+
+  takeTunnel(): TunnelEnd {
+    assert(this.tunnel === null, "a tunnel is taken once")
+    this.m = null
+    this.tunnel = new StreamTunnel(this, this.connection.hooks.time)
+    return this.tunnel
+  }
+
+  // ---- receiving
+
+  receiveHead(fault: Fault | null, ends: boolean): void {
+    const m = this.m!
+    if (fault !== null) {
+      this.refuse(fault)
+      return
+    }
+    this.gotAt = this.connection.now()
+    if (m.status < 200) {
+      if (++this.interims > INTERIM_MAX) this.refuse(FAULT.malformedResponse)
+      else m.onInterim(m.status, m.response.render())
+      return
+    }
+    this.headCame = true
+    if (m.upgrade !== "" && m.status < 300) this.agree(m)
+    if (m.responseBody === BODY_LENGTH) this.promised = m.responseLength
+    if (ends) this.remoteEnded = true
+    this.push()
+    m.onResponseHead()
+    if (ends) this.receiveEnd("")
+    else if (!this.closed) this.watch()
+  }
+
+  /** A 2xx to extended CONNECT is what HTTP/1.1 says with 101. */
+  private agree(m: Message): void {
+    m.status = 101
+    m.reason = reasonOf(101)
+    m.responseBody = BODY_TUNNEL
+    m.response.remove(NAME.contentLength)
+    if (this.key !== "") m.response.append("Sec-WebSocket-Accept", webSocketAccept(this.key))
+  }
+
+  lengthIsRight(): boolean {
+    return this.promised <= 0
+  }
+
+  protected deliver(chunk: Buffer): void {
+    if (this.tunnel !== null) {
+      this.tunnel.receive(chunk)
+      return
+    }
+    const m = this.m
+    if (m === null) return
+    if (!this.headCame || m.responseBody === BODY_NONE) {
+      this.refuse(FAULT.malformedResponse)
+      return
+    }
+    if (this.promised >= 0) {
+      this.promised -= chunk.length
+      if (this.promised < 0) {
+        this.refuse(FAULT.malformedResponse)
+        return
+      }
+    }
+    this.push()
+    m.onResponseBody(chunk)
+  }
+
+  /** At the end of the turn the client gets what has come. */
+  private push(): void {
+    if (this.touched) return
+    this.touched = true
+    this.connection.touch(this)
+  }
+
+  flushDown(): void {
+    this.touched = false
+    const m = this.m
+    if (m !== null && m.up === this && m.down !== null && !m.down.flush()) this.pause()
+  }
+
+  protected deliverEnd(trailers: string): void {
+    if (this.tunnel !== null) {
+      this.tunnel.receiveEnd()
+      return
+    }
+    const m = this.m
+    if (m === null) return
+    if (!this.headCame) {
+      this.refuse(FAULT.malformedResponse)
+      return
+    }
+    this.m = null
+    m.up = null
+    // An early answer: the rest of the request has no reader.
+    if (!this.localEnded) this.reset(CANCEL)
+    m.onResponseEnd(trailers)
+  }
+
+  // ---- ends
+
+  /** The answer is none, or nothing can be asked here: the stream ends, and the exchange learns why. */
+  refuse(fault: Fault): void {
+    if (this.gone) this.reset(fault === FAULT.malformedResponse ? PROTOCOL_ERROR : CANCEL)
+    else this.close()
+    this.tell(fault)
+  }
+
+  /** The peer has not looked at it. */
+  unprocessed(): void {
+    this.close()
+    this.tell(FAULT.streamRefused)
+  }
+
+  private tell(fault: Fault): void {
+    const m = this.m
+    this.m = null
+    if (m === null) return
+    m.up = null
+    m.onUpFault(fault)
+  }
+
+  onReset(code: number): void {
+    if (this.headCame) this.tell(FAULT.truncated)
+    else this.tell(this.connection.failure ?? (code === REFUSED_STREAM ? FAULT.streamRefused : FAULT.closedEarly))
+  }
+
+  protected override onClosed(): void {
+    if (this.tunnel !== null) this.tunnel.gone()
+  }
+
+  // ---- the stream under a tunnel
+
+  tunnelWrite(chunk: Uint8Array): boolean {
+    const room = this.send(chunk)
+    this.connection.flushSoon()
+    return room
+  }
+
+  tunnelFinish(): void {
+    this.end("")
+  }
+
+  tunnelPause(): void {
+    this.pause()
+  }
+
+  tunnelResume(): void {
+    this.resume()
+  }
+
+  tunnelAbort(): void {
+    this.reset(CANCEL)
+  }
+
+  // ---- time
+
+  protected dueAt(): number {
+    const { head, idle } = this.times
+    if (this.m === null) return 0
+    if (this.pendingBytes > 0) return idle > 0 ? this.sentAt + idle : 0
+    if (!this.headCame) return this.requestDone && head > 0 ? this.sentAt + head : 0
+    return !this.paused && idle > 0 ? this.gotAt + idle : 0
+  }
+
+  protected onOverdue(): void {
+    const late = this.headCame || this.pendingBytes > 0 ? FAULT.idleTimeout : FAULT.headTimeoutUpstream
+    this.reset(CANCEL)
+    this.tell(late)
+  }
+}
+
+/** What Host says now, filters included; "" = nothing. */
+function hostOf(fields: Fields): string {
+  const came = fields.get(NAME.host)
+  if (came !== "" || fields.extra === "") return came
+  const match = /(?:^|\n)host:[ \t]*([^\r\n]*)/i.exec(fields.extra)
+  return match === null ? "" : match[1]!.trim()
+}

@@ -1,0 +1,290 @@
+// HOT
+import { assert, type Fault, FAULT } from "../../base/index.ts"
+import type { Wire } from "../../net/index.ts"
+import type { AttemptTimes, ClientHooks, SharedConnection } from "../client-hooks.ts"
+import type { Message } from "../message.ts"
+import { ClientStream } from "./client-stream.ts"
+import { CONNECTION_WINDOW, H2Connection } from "./connection.ts"
+import { FrameBudget } from "./frame-budget.ts"
+import {
+  COMPRESSION_ERROR,
+  NO_ERROR,
+  PREFACE,
+  PROTOCOL_ERROR,
+  SET_HEADER_LIST,
+  SET_PUSH,
+  SET_WINDOW,
+  SETTINGS,
+  STREAM_CLOSED,
+  WINDOW_DEFAULT,
+  WINDOW_UPDATE,
+} from "./frames.ts"
+import type { HpackEncoder } from "./hpack/encoder.ts"
+import { responseFields } from "./response-fields.ts"
+import { type H2Stream, STREAM_WINDOW } from "./stream.ts"
+import { noFields, trailerFields } from "./trailer-fields.ts"
+
+const LAST_ID = 0x7fffffff
+/** Streams at the same time until the peer has said how many it takes. */
+const STREAMS_UNTOLD = 100
+/** Frames of a peer that bring nothing, in ten seconds. */
+const CONTROL_FRAMES_MAX = 10_000
+/** A peer with requests under way that is silent for so long is asked whether it is still there, and has half as long to answer. */
+const SILENCE_MS = 30_000
+
+/** One connection to a peer that speaks HTTP/2: many exchanges at the same time (RFC 9113). */
+export class H2ClientConnection extends H2Connection implements SharedConnection {
+  readonly hooks: ClientHooks
+  readonly secure: boolean
+  served = 0
+  private nextId = 1
+  private begun = 0
+  /** No further exchange: the peer said so, or we do. */
+  private leaving = false
+  private known = false
+  /** Wait for the peer's settings: what they want is not in every server. */
+  private unsettled: ClientStream[] = []
+  /** Got something in this turn that has not been pushed on. */
+  private touched: ClientStream[] = []
+  private idleSince: number
+  private pingedAt = 0
+  private readonly controlBudget = new FrameBudget()
+  /** Why the streams end that the connection takes with it; null = it was cut. */
+  failure: Fault | null = null
+
+  /** `secure`: over TLS. */
+  constructor(wire: Wire, hooks: ClientHooks, secure: boolean) {
+    super(wire, hooks.time)
+    this.hooks = hooks
+    this.secure = secure
+    this.idleSince = this.now()
+    this.room(PREFACE.length)
+    this.out!.set(PREFACE, this.at)
+    this.at += PREFACE.length
+    this.writeSettings()
+    this.arm()
+  }
+
+  private writeSettings(): void {
+    const pairs = [SET_PUSH, 0, SET_WINDOW, STREAM_WINDOW, SET_HEADER_LIST, this.hooks.limits.headBytesMax]
+    const payload = Buffer.alloc(pairs.length * 3)
+    for (let i = 0; i < pairs.length; i += 2) {
+      payload.writeUInt16BE(pairs[i]!, i * 3)
+      payload.writeUInt32BE(pairs[i + 1]!, i * 3 + 2)
+    }
+    this.writeSmall(SETTINGS, 0, 0, payload)
+    this.word(WINDOW_UPDATE, 0, CONNECTION_WINDOW - WINDOW_DEFAULT)
+    this.flushSoon()
+  }
+
+  protected get headBytesMax(): number {
+    return this.hooks.limits.headBytesMax
+  }
+
+  get usable(): boolean {
+    return !this.closed && !this.broken && !this.leaving && this.streamCount < this.streamsMax
+  }
+
+  private get streamsMax(): number {
+    const max = this.hooks.limits.streamsMax
+    return Math.min(max, this.known ? this.peer.streamsMax : STREAMS_UNTOLD)
+  }
+
+  /** The peer takes extended CONNECT (RFC 8441); false as long as it has not said so. */
+  get connects(): boolean {
+    return this.peer.connects
+  }
+
+  send(m: Message, target: string, times: AttemptTimes): void {
+    assert(this.usable, "the connection has room")
+    const { requestsMax } = this.hooks.limits
+    if ((requestsMax > 0 && ++this.begun >= requestsMax) || this.nextId >= LAST_ID - 2) this.leaving = true
+    new ClientStream(this, times).begin(m, target)
+  }
+
+  /** The stream's head must wait for what the peer says of itself; true = it need not. */
+  settledFor(stream: ClientStream): boolean {
+    if (!this.known) this.unsettled.push(stream)
+    return this.known
+  }
+
+  /** The stream begins: ids are given in the order in which heads leave (RFC 9113 section 5.1.1). */
+  open(stream: ClientStream): void {
+    stream.id = this.nextId
+    this.nextId += 2
+    this.streams.set(stream.id, stream)
+  }
+
+  protected override onSettings(): void {
+    this.known = true
+    const waiting = this.unsettled
+    this.unsettled = []
+    for (let i = 0; i < waiting.length; i++) waiting[i]!.go()
+    if (this.usable) this.hooks.room(this)
+  }
+
+  protected override encodeLead(lead: string, encoder: HpackEncoder, out: Buffer, at: number): number {
+    let next = at
+    // "name\nvalue\n…", as `ClientStream` writes it.
+    for (let from = 0; from < lead.length; ) {
+      const middle = lead.indexOf("\n", from)
+      const end = lead.indexOf("\n", middle + 1)
+      next = encoder.pseudo(lead.substring(from, middle), lead.substring(middle + 1, end), out, next)
+      from = end + 1
+    }
+    return next
+  }
+
+  // ---- reading
+
+  override onData(wire: Wire, chunk: Buffer): void {
+    super.onData(wire, chunk)
+    const touched = this.touched
+    if (touched.length === 0) return
+    this.touched = []
+    for (let i = 0; i < touched.length; i++) touched[i]!.flushDown()
+  }
+
+  /** Something for its client has come. */
+  touch(stream: ClientStream): void {
+    this.touched.push(stream)
+  }
+
+  protected onHeaders(id: number, block: Buffer, ends: boolean): void {
+    const stream = this.streams.get(id) as ClientStream | undefined
+    if (stream === undefined || stream.remoteEnded) {
+      if (!this.decode(block, noFields)) this.fail(COMPRESSION_ERROR)
+      else if (this.isIdle(id)) this.fail(PROTOCOL_ERROR)
+      else if (!this.resets.has(id)) this.fail(STREAM_CLOSED)
+      return
+    }
+    if (stream.headCame) this.trailersCame(stream, block, ends)
+    else this.headCame(stream, block, ends)
+  }
+
+  private headCame(stream: ClientStream, block: Buffer, ends: boolean): void {
+    const m = stream.message
+    if (m !== null) responseFields.begin(m, this.hooks.limits)
+    if (!this.decode(block, m === null ? noFields : responseFields)) this.fail(COMPRESSION_ERROR)
+    else if (m !== null) stream.receiveHead(responseFields.finish(ends), ends)
+  }
+
+  private trailersCame(stream: ClientStream, block: Buffer, ends: boolean): void {
+    trailerFields.begin()
+    if (!this.decode(block, trailerFields)) {
+      this.fail(COMPRESSION_ERROR)
+      return
+    }
+    const lines = trailerFields.finish()
+    if (!ends || lines === null || !stream.lengthIsRight()) stream.refuse(FAULT.malformedResponse)
+    else stream.receiveEnd(lines)
+  }
+
+  protected override onDataEnd(stream: H2Stream): void {
+    if ((stream as ClientStream).lengthIsRight()) stream.receiveEnd("")
+    else (stream as ClientStream).refuse(FAULT.malformedResponse)
+  }
+
+  protected isIdle(id: number): boolean {
+    return id >= this.nextId || (id & 1) === 0
+  }
+
+  protected onPriority(_id: number, _value: string): void {
+    // A server does not say this (RFC 9218 section 7.1).
+    this.fail(PROTOCOL_ERROR)
+  }
+
+  protected spend(): boolean {
+    if (this.controlBudget.spend(this.now(), CONTROL_FRAMES_MAX)) return true
+    this.flooded()
+    return false
+  }
+
+  /** A peer that gives up every stream harms nobody but itself. */
+  countReset(): boolean {
+    return true
+  }
+
+  /** Streams above `last` have not been looked at: they may be sent again, elsewhere (RFC 9113 section 6.8). */
+  protected onGoAway(last: number, _code: number): void {
+    this.leaving = true
+    const streams = [...this.streams.values()] as ClientStream[] // allow(spread): once or twice for a connection
+    for (let i = 0; i < streams.length; i++) if (streams[i]!.id > last) streams[i]!.unprocessed()
+    this.endWhenIdle()
+  }
+
+  protected onPong(): void {
+    this.pingedAt = 0
+  }
+
+  protected onStreamGone(): void {
+    this.served++
+    if (this.closed) return
+    if (this.streamCount === 0) this.idleSince = this.now()
+    this.endWhenIdle()
+    if (this.usable) this.hooks.room(this)
+  }
+
+  // ---- ends
+
+  retire(): void {
+    this.leaving = true
+    this.endWhenIdle()
+  }
+
+  private endWhenIdle(): void {
+    if (!this.leaving || this.streamCount > 0 || this.closed) return
+    this.writeGoAway(0, NO_ERROR)
+    this.flushNow()
+    this.shut(false)
+  }
+
+  close(): void {
+    this.leaving = true
+    this.shut(false)
+  }
+
+  protected lastTaken(): number {
+    return 0
+  }
+
+  protected onFailing(_code: number): void {
+    this.failure = FAULT.malformedResponse
+  }
+
+  protected onShut(): void {
+    const waiting = this.unsettled
+    this.unsettled = []
+    for (let i = 0; i < waiting.length; i++) waiting[i]!.onReset(NO_ERROR)
+    this.hooks.gone(this)
+  }
+
+  // ---- time
+
+  private arm(): void {
+    if (!this.closed) this.time.wheel.schedule(this.timer, this.now() + Math.min(this.hooks.limits.idleTimeoutMs, SILENCE_MS / 2))
+  }
+
+  protected onTime(): void {
+    const now = this.now()
+    if (this.streamCount === 0 && now - this.idleSince >= this.hooks.limits.idleTimeoutMs) this.leaving = true
+    this.endWhenIdle()
+    if (this.closed) return
+    if (this.streamCount > 0 && !this.stillThere(now)) {
+      this.shut(false)
+      return
+    }
+    this.arm()
+  }
+
+  private stillThere(now: number): boolean {
+    if (now - this.readAt < SILENCE_MS) {
+      this.pingedAt = 0
+      return true
+    }
+    if (this.pingedAt > 0) return now - this.pingedAt < SILENCE_MS / 2
+    this.pingedAt = now
+    this.ping()
+    return true
+  }
+}
