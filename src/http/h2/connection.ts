@@ -29,6 +29,9 @@ import type { H2Stream } from "./stream.ts"
 /** Octets of all streams together that the other side may send ahead. Opened again when they arrive: a paused stream holds its own window and no other's. */
 export const CONNECTION_WINDOW = 1024 * 1024
 const TABLE_BYTES = 4096
+const SMALL_BYTES = 1024
+/** Octets of settings that cost as much as a frame. */
+const SETTINGS_BYTES = 10 * 6
 const LINGER_MS = 1000
 
 /** One HTTP/2 connection, either side of it: frames in and out, settings, flow control, and whose turn it is to send (RFC 9113). */
@@ -45,6 +48,11 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
   constructor(wire: Wire, time: Time) {
     super(wire, time)
     this.readAt = time.clock.now()
+  }
+
+  /** Monotonic ms when a part of this stream's DATA last came; 0 when none is on its way. */
+  arrivingAt(id: number): number {
+    return this.isArriving(id) ? this.readAt : 0
   }
 
   now(): number {
@@ -117,7 +125,7 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
     if (!this.accountAll(bytes)) return
     const stream = this.streams.get(id)
     if (stream === undefined || stream.remoteEnded) {
-      this.onStray(id, stream !== undefined)
+      this.onStray(id, stream !== undefined, bytes)
       return
     }
     if (!stream.account(bytes)) {
@@ -223,7 +231,7 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
       this.fail(FRAME_SIZE_ERROR)
       return
     }
-    if (!this.spend()) return
+    for (let at = 0; at < payload.length || at === 0; at += SETTINGS_BYTES) if (!this.spend()) return
     for (let at = 0; at < payload.length; at += 6) {
       const error = this.set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2))
       if (error !== NO_ERROR) {
@@ -253,10 +261,12 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
   }
 
   /** DATA for a stream that is over. `known`: it still sends. */
-  protected onStray(id: number, known: boolean): void {
+  protected onStray(id: number, known: boolean, bytes: number): void {
     if (this.isIdle(id)) this.fail(PROTOCOL_ERROR)
-    else if (this.resets.has(id)) this.spend()
-    else if (known) this.streamError(id, STREAM_CLOSED)
+    else if (this.resets.has(id)) {
+      // An upload that was answered early has a window of these on its way; who sends them for their number sends small ones.
+      if (bytes < SMALL_BYTES) this.spend()
+    } else if (known) this.streamError(id, STREAM_CLOSED)
     else this.fail(STREAM_CLOSED)
   }
 
@@ -268,7 +278,7 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
       return
     }
     if (stream === undefined) {
-      this.writeReset(id, code)
+      if (this.spend()) this.writeReset(id, code)
       return
     }
     stream.reset(code)

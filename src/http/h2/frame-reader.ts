@@ -72,7 +72,8 @@ export abstract class FrameReader extends FrameWriter {
     chunk.copy(partial, 0, at)
     this.partial = partial
     this.partialAt = left
-    if (this.unfinishedSince === 0) this.unfinishedSince = this.time.clock.now()
+    // Of DATA each part is as good as the whole: its stream has the patience that it has.
+    if (this.unfinishedSince === 0 && (left < FRAME_HEAD || partial[3] !== DATA)) this.unfinishedSince = this.time.clock.now()
   }
 
   /** Adds what the chunk has of a frame that was cut. Returns where the next frame begins, or -1 when there is none. */
@@ -98,6 +99,7 @@ export abstract class FrameReader extends FrameWriter {
       }
       this.partial = Buffer.allocUnsafeSlow(FRAME_HEAD + length)
       partial.copy(this.partial, 0)
+      if (partial[3] === DATA && this.blockStream === 0 && this.settled) this.unfinishedSince = 0
     }
   }
 
@@ -191,6 +193,12 @@ export abstract class FrameReader extends FrameWriter {
     this.block = []
     this.unfinishedSince = 0
     this.onHeaders(id, whole, this.blockEnds)
+  }
+
+  /** DATA of this stream has come in part. */
+  isArriving(id: number): boolean {
+    const { partial } = this
+    return partial !== null && partial.length > FRAME_HEAD && partial[3] === DATA && (partial.readUInt32BE(5) & 0x7fffffff) === id
   }
 
   protected dropPartial(): void {

@@ -20,11 +20,17 @@ import type { H2Stream } from "./stream.ts"
 
 let scratch: Buffer = Buffer.allocUnsafeSlow(32 * 1024)
 
+/** Fewer octets in the time of a write timeout are as good as none. */
+export const PROGRESS_BYTES = 4096
+
 /** What a connection sends: the frames of its streams, and whose turn it is. */
 export abstract class FrameWriter extends FrameOut {
   /** What the other side lets us send on the connection as a whole. */
   protected sendWindow = WINDOW_DEFAULT
   protected readonly encoder = new HpackEncoder()
+  /** Monotonic ms when DATA last went on, and octets of it since. */
+  private progressAt = 0
+  private progressBytes = 0
   /** Streams that we have given up: what is on its way for them is dropped. */
   protected readonly resets = new ResetMemory()
   /** Those that have something to send, the next one first. */
@@ -52,6 +58,11 @@ export abstract class FrameWriter extends FrameOut {
     this.out!.set(count === bytes.length ? bytes : bytes.subarray(0, count), at)
     stream.sendWindow -= count
     this.sendWindow -= count
+    this.progressBytes += count
+    if (this.progressBytes >= PROGRESS_BYTES) {
+      this.progressBytes = 0
+      this.progressAt = this.time.clock.now()
+    }
     return count
   }
 
@@ -150,6 +161,11 @@ export abstract class FrameWriter extends FrameOut {
   }
 
   // ---- whose turn it is
+
+  /** Monotonic ms when DATA last went on, for a stream that has only the others in front of it; 0 for one whose own window is closed. */
+  turnsTaken(stream: H2Stream): number {
+    return stream.sendWindow > 0 ? this.progressAt : 0
+  }
 
   enqueue(stream: H2Stream): void {
     if (stream.queued) return

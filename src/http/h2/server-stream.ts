@@ -9,6 +9,7 @@ import { priority, readPriority } from "./priority.ts"
 import type { H2ServerConnection } from "./server.ts"
 import { H2Stream } from "./stream.ts"
 import { StreamTunnel, type TunnelStream } from "./stream-tunnel.ts"
+import { UploadRate } from "./upload-rate.ts"
 import { acceptWebSocket, askWebSocket } from "./websocket.ts"
 
 /** One request of a client and its answer. */
@@ -17,11 +18,13 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
   private m: Message | null = null
   private headSent = false
   private continueDue = false
-  private trailersWanted = false
   /** The request was no message: whatever is answered, the client gets this code (RFC 9113 section 8.1.1); -1 = it was one. */
   private denial = -1
   /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
   private promised = -1
+  /** It asks for a tunnel: what comes before that is agreed belongs to nobody yet. */
+  private wantsTunnel = false
+  private rate: UploadRate | null = null
   private tunnel: StreamTunnel | null = null
 
   constructor(id: number, connection: H2ServerConnection) {
@@ -32,13 +35,13 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
     return this.connection.info
   }
 
+  /** `trailers`: the client takes them, and says so. */
   begin(m: Message, ends: boolean, trailers: boolean, fault: Fault | null): void {
     const { hooks } = this.connection
     this.m = m
     this.gotAt = m.startedAt
     this.remoteEnded = ends
     this.told = ends
-    this.trailersWanted = trailers
     if (fault !== null) {
       if (fault === FAULT.malformed) this.denial = PROTOCOL_ERROR
       hooks.refuse(m, fault)
@@ -46,6 +49,10 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
     }
     if (trailers) m.request.extra += "TE: trailers\r\nConnection: TE\r\n"
     if (m.upgrade === "websocket") askWebSocket(m)
+    if (m.upgrade !== "" || m.method === "CONNECT") {
+      this.wantsTunnel = true
+      this.pause()
+    } else if (!ends && hooks.timeouts.bodyRateMin > 0) this.rate = new UploadRate(m.startedAt)
     if (m.requestBody === BODY_LENGTH) this.promised = m.requestLength
     this.continueDue = m.expectContinue && !ends
     this.readPriority(m)
@@ -76,12 +83,15 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
       this.promised -= chunk.length
       if (this.promised < 0) {
         this.reset(PROTOCOL_ERROR)
+        this.connection.countReset()
         this.onReset(PROTOCOL_ERROR)
         return
       }
     }
     // After the answer the rest of the request has no reader.
-    if (this.m !== null) this.m.onRequestBody(chunk)
+    if (this.m === null) return
+    if (this.rate?.tooSlow(chunk.length, this.connection.hooks.timeouts.bodyRateMin, this.gotAt)) this.bodyTooSlow(this.m)
+    else this.m.onRequestBody(chunk)
   }
 
   protected deliverEnd(trailers: string): void {
@@ -128,7 +138,9 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
       this.connection.writeHeaders(this.id, m.status === 101 ? "200" : String(m.status), fields.render(), false)
       return
     }
-    this.connection.writeHeaders(this.id, String(m.status), fields.render() + lengthLine(m), false)
+    // Success would mean a tunnel, and whoever answered has not agreed to one (RFC 8441 section 4, RFC 9220 section 3).
+    const status = this.wantsTunnel && m.status >= 200 && m.status < 300 ? "501" : String(m.status)
+    this.connection.writeHeaders(this.id, status, fields.render() + lengthLine(m), false)
   }
 
   sendBody(chunk: Uint8Array): boolean {
@@ -148,12 +160,14 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
       this.reset(code)
       return
     }
-    this.end(this.trailersWanted || trailers !== "" ? trailers : "")
+    this.end(trailers)
   }
 
   protected onLocalEnd(): void {
+    if (this.tunnel !== null) return
     // The answer is whole and the request is not: the client need not send the rest (RFC 9113 section 8.1).
-    if (!this.remoteEnded && this.tunnel === null) this.reset(NO_ERROR)
+    if (!this.remoteEnded) this.reset(NO_ERROR)
+    else this.dropRest()
   }
 
   flush(): boolean {
@@ -167,10 +181,12 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
   }
 
   pauseBody(): void {
+    this.rate?.pause(this.connection.now())
     this.pause()
   }
 
   resumeBody(): void {
+    this.rate?.resume(this.connection.now())
     this.resume()
     if (!this.remoteEnded) this.watch()
   }
@@ -221,9 +237,9 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
 
   protected dueAt(): number {
     const { body, write } = this.connection.hooks.timeouts
-    if (this.pendingBytes > 0) return write > 0 ? this.sentAt + write : 0
+    if (this.pendingBytes > 0) return write > 0 ? Math.max(this.sentAt, this.connection.turnsTaken(this)) + write : 0
     const waits = !this.remoteEnded && !this.paused && this.m !== null && body > 0
-    return waits ? this.gotAt + body : 0
+    return waits ? Math.max(this.gotAt, this.connection.arrivingAt(this.id)) + body : 0
   }
 
   protected onOverdue(): void {
@@ -232,12 +248,18 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
       this.m = null
       this.reset(CANCEL)
       if (m !== null) m.onClientGone(FAULT.writeTimeout)
-    } else if (m !== null && !this.headSent) m.onRequestFault(FAULT.bodyTimeout)
-    else if (m !== null) {
-      this.m = null
-      this.reset(CANCEL)
-      m.onClientGone(FAULT.bodyTimeout)
+    } else if (m !== null) this.bodyTooSlow(m)
+  }
+
+  private bodyTooSlow(m: Message): void {
+    this.rate = null
+    if (!this.headSent) {
+      m.onRequestFault(FAULT.bodyTimeout)
+      return
     }
+    this.m = null
+    this.reset(CANCEL)
+    m.onClientGone(FAULT.bodyTimeout)
   }
 }
 

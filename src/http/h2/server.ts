@@ -111,6 +111,7 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
     if (id <= this.lastId) {
       if (!this.decode(block, noFields)) this.fail(COMPRESSION_ERROR)
       else if (!this.resets.has(id)) this.fail(STREAM_CLOSED)
+      else this.spend()
       return
     }
     this.lastId = id
@@ -284,10 +285,17 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
 
   // ---- time
 
+  /** To the next deadline; what begins meanwhile has none before the time that is looked at again. */
   private arm(): void {
-    const { head, idle } = this.hooks.timeouts
-    const next = this.unfinishedSince > 0 ? head : idle
-    if (!this.closed && next > 0) this.time.wheel.schedule(this.timer, this.now() + Math.min(next, SILENCE_MS))
+    if (this.closed) return
+    const now = this.now()
+    const { head, idle, write } = this.hooks.timeouts
+    let due = now + SILENCE_MS
+    due = sooner(due, head, this.unfinishedSince > 0 ? this.unfinishedSince : now)
+    due = sooner(due, write, this.blocked ? this.tookAt : now)
+    due = sooner(due, idle, this.streamCount === 0 ? this.idleSince : now)
+    if (this.leavingSince > 0 && this.servedTo === LAST_STREAM) due = sooner(due, LAST_REQUESTS_MS, this.leavingSince)
+    this.time.wheel.schedule(this.timer, due)
   }
 
   protected onTime(): void {
@@ -332,4 +340,8 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
     this.ping()
     return true
   }
+}
+
+function sooner(due: number, ms: number, since: number): number {
+  return ms > 0 ? Math.min(due, since + ms) : due
 }

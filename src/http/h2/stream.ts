@@ -2,6 +2,8 @@
 import { assert, Timer, type TimerOwner } from "../../base/index.ts"
 import { Backlog } from "../h1/backlog.ts"
 import type { H2Connection } from "./connection.ts"
+import { PROGRESS_BYTES } from "./frame-writer.ts"
+import { Stash } from "./stash.ts"
 
 /** Octets of a stream that we let the other side send before we have taken them: what a paused stream may cost. */
 export const STREAM_WINDOW = 128 * 1024
@@ -34,7 +36,7 @@ export abstract class H2Stream implements TimerOwner {
   /** The end has been delivered, too. */
   protected told = false
   protected paused = false
-  private stash: Buffer[] | null = null
+  private stash: Stash | null = null
   closed = false
   urgency = URGENCY_DEFAULT
   /** Shares its turn with others of the same urgency; also whoever has said nothing. */
@@ -42,7 +44,9 @@ export abstract class H2Stream implements TimerOwner {
   /** It stands in the connection's list of those that wait to send. */
   queued = false
   private timer: Timer | null = null
-  /** Monotonic ms of the last octets sent, and received. */
+  /** Octets sent since `sentAt`. */
+  private sentBytes = 0
+  /** Monotonic ms of the last octets sent, as far as they were worth waiting for, and received. */
   protected sentAt = 0
   protected gotAt = 0
 
@@ -74,6 +78,7 @@ export abstract class H2Stream implements TimerOwner {
     this.pending.add(chunk, from)
     if (this.pendingBytes === 0) {
       this.sentAt = this.connection.now()
+      this.sentBytes = 0
       this.watch()
     }
     this.pendingBytes += chunk.length - from
@@ -98,7 +103,11 @@ export abstract class H2Stream implements TimerOwner {
     if (sent === 0) return false
     this.pending!.take(sent)
     this.pendingBytes -= sent
-    this.sentAt = this.connection.now()
+    this.sentBytes += sent
+    if (this.sentBytes >= PROGRESS_BYTES) {
+      this.sentBytes = 0
+      this.sentAt = this.connection.now()
+    }
     if (this.pendingBytes === 0 && this.endPending) this.finish()
     return true
   }
@@ -147,9 +156,8 @@ export abstract class H2Stream implements TimerOwner {
       return
     }
     if (this.paused || this.stash !== null) {
-      if (this.stash === null) this.stash = []
-      // A copy: a small piece would hold the whole of what was read with it.
-      this.stash.push(Buffer.from(chunk))
+      if (this.stash === null) this.stash = new Stash()
+      this.stash.add(chunk)
       this.consumed(padding)
       return
     }
@@ -194,16 +202,22 @@ export abstract class H2Stream implements TimerOwner {
     this.gotAt = this.connection.now()
     const stash = this.stash
     if (stash !== null) {
-      while (stash.length > 0 && !this.paused && !this.closed) {
-        const chunk = stash.shift()!
+      while (!stash.empty && !this.paused && !this.closed) {
+        const chunk = stash.take()
         this.deliver(chunk)
         this.consumed(chunk.length)
       }
-      if (stash.length > 0) return
+      if (!stash.empty) return
       this.stash = null
     }
     if (this.remoteEnded && !this.paused && !this.closed) this.tellEnd()
     this.connection.flushSoon()
+  }
+
+  /** Nobody takes the rest of what comes any more. */
+  protected dropRest(): void {
+    this.stash = null
+    this.told = this.remoteEnded
   }
 
   // ---- ends
@@ -245,9 +259,9 @@ export abstract class H2Stream implements TimerOwner {
   /** Something is waited for: the timer looks after it. */
   protected watch(): void {
     if (this.timer === null) this.timer = new Timer(this)
-    if (this.timer.scheduled || this.closed) return
+    if (this.closed) return
     const due = this.dueAt()
-    if (due > 0) this.connection.wheel.schedule(this.timer, due)
+    if (due > 0 && !(this.timer.scheduled && this.timer.deadline <= due)) this.connection.wheel.schedule(this.timer, due)
   }
 
   onTimer(): void {
