@@ -1,5 +1,5 @@
 export type { Wire, WireHandler } from "./wire.ts"
-export { type ClientCertificate, ConnectionInfo } from "./connection-info.ts"
+export { type ClientCertificate, type ConnectionInfo, WireInfo } from "./connection-info.ts"
 export { dial, type DialFailure, type DialHandle, type DialHandler, type DialTarget } from "./dial.ts"
 export type { Acceptor } from "./accept-point.ts"
 export { listen, type Listening } from "./listen.ts"

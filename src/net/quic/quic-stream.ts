@@ -162,6 +162,8 @@ export class QuicStream implements InputOwner, OutputOwner {
   /** For the connection: it could not be made, or the connection is gone. */
   failed(): void {
     this.ended("connection")
+    // A request that waits to be read has nobody to be answered to; an answer that waits is whole or not, and is read on.
+    if (!this.connection.isClient) this.cutOff()
   }
 
   private attach(native: NativeStream): void {
@@ -189,7 +191,7 @@ export class QuicStream implements InputOwner, OutputOwner {
     this.output.close()
     if (cutShort) this.onOutputStopped()
     // Before the first header section nobody reads. After it the reader is told the end by the runtime.
-    if (this.native === null || !this.input.isStarted) this.input.finish()
+    if (this.native === null || !this.input.isStarted) this.cutOff()
     this.native = null
     this.tell()
   }
@@ -232,6 +234,11 @@ export class QuicStream implements InputOwner, OutputOwner {
 
   onInputFailed(): void {
     if (this.cause === "done") this.cause = "connection"
+  }
+
+  private cutOff(): void {
+    if (!this.input.isFinished) this.onInputFailed()
+    this.input.finish()
   }
 
   onInputFinished(): void {

@@ -53,11 +53,11 @@ export class StreamOutput {
   write(chunk: Uint8Array): boolean {
     if (this.isEnded) return true
     if (this.native === null || this.pending.length > 0 || this.waitsForDrain) {
-      this.pending.push(chunk.slice())
+      this.pending.push(new Uint8Array(chunk))
       return this.owed()
     }
     const taken = this.pass(chunk)
-    if (taken < chunk.length) this.pending.push(chunk.slice(taken))
+    if (taken < chunk.length) this.pending.push(new Uint8Array(chunk.subarray(taken)))
     if (this.closed) return true
     const full = this.pending.length > 0 || this.writer!.desiredSize === 0
     if (!full) return true
