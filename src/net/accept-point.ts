@@ -1,6 +1,6 @@
 // HOT
 import { type ConnectionLimits, REFUSED, UNTRACKED } from "./connection-limits.ts"
-import { ConnectionInfo, plainAddress } from "./connection-info.ts"
+import { type ConnectionInfo, WireInfo, plainAddress } from "./connection-info.ts"
 import { dispatchClose, handOver, type NativeWire, silence } from "./dispatch.ts"
 import { notePlain } from "./lent-read.ts"
 import { PrefaceWait } from "./preface-wait.ts"
@@ -72,7 +72,7 @@ export class AcceptPoint {
     if (limits?.limitsClients && !this.admit(wire, plainAddress(wire.remoteAddress), limits)) {
       return this.refuse(wire, null, null, "connectionsPerClientMax")
     }
-    if (tls === null) this.ready(wire, new ConnectionInfo(wire, false, null, null))
+    if (tls === null) this.ready(wire, new WireInfo(wire, false, null, null))
     else this.secure(wire, null, null, null)
   }
 
@@ -83,7 +83,7 @@ export class AcceptPoint {
     const address = source === null ? plainAddress(wire.remoteAddress) : source.address
     if (limits?.limitsClients && !this.admit(wire, address, limits)) return this.refuse(wire, source, destination, "connectionsPerClientMax")
     if (tls !== null) return this.secure(wire, source, destination, rest)
-    this.ready(wire, new ConnectionInfo(wire, false, source, destination))
+    this.ready(wire, new WireInfo(wire, false, source, destination))
     if (rest.length > 0 && wire.readyState > 0) wire.data.onData(wire, rest)
   }
 
@@ -95,7 +95,7 @@ export class AcceptPoint {
 
   /** TLS begins on `wire`. */
   handshake(wire: NativeWire, source: Endpoint | null, destination: Endpoint | null): void {
-    wire.data = new HandshakeWait(this, wire, new ConnectionInfo(wire, true, source, destination).remember())
+    wire.data = new HandshakeWait(this, wire, new WireInfo(wire, true, source, destination).remember())
   }
 
   /** From now on the client's place belongs to another socket. */
@@ -124,7 +124,7 @@ export class AcceptPoint {
     wire.data = silence
     const secure = this.rules.tls !== null
     const { acceptor } = this
-    const last = acceptor.onRefused === undefined ? null : acceptor.onRefused(wire, new ConnectionInfo(wire, false, source, destination), refusal)
+    const last = acceptor.onRefused === undefined ? null : acceptor.onRefused(wire, new WireInfo(wire, false, source, destination), refusal)
     handOver(wire, secure ? null : last)
   }
 

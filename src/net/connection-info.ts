@@ -24,11 +24,33 @@ export interface ClientCertificate {
   fingerprint256: string
 }
 
+/** What is known of an accepted connection, whatever carries it. */
+export interface ConnectionInfo {
+  /** The connection is TLS, or QUIC. */
+  readonly secure: boolean
+  /** The client's address, IPv4 never in mapped form; the PROXY protocol's word when there is one; "" on a Unix socket. */
+  readonly remoteAddress: string
+  readonly remotePort: number
+  /** Where the client came in; the PROXY protocol's word when there is one. */
+  readonly localAddress: string
+  readonly localPort: number
+  /** Who is at the other end of the transport, whatever a PROXY protocol header says. */
+  readonly peerAddress: string
+  /** TLS name that the client asked for, in lower case without a final dot; "" when none. */
+  readonly serverName: string
+  /** Protocol agreed by ALPN; "" when none. */
+  readonly alpn: string
+  /** `TLSv1.2`, `TLSv1.3`; "" without TLS. */
+  readonly tlsVersion: string
+  /** null = the client was not asked for a certificate or showed none. */
+  readonly clientCertificate: ClientCertificate | null
+}
+
 /**
- * What is known of an accepted connection before its first octet. One small object per connection; what costs a call is asked for once, when it is read.
+ * The same of a TCP or Unix socket, before its first octet. One small object per connection; what costs a call is asked for once, when it is read.
  * Read what you need while the connection is open: afterwards the system does not tell any more.
  */
-export class ConnectionInfo {
+export class WireInfo implements ConnectionInfo {
   /** The connection is TLS. */
   readonly secure: boolean
   private readonly wire: NativeWire

@@ -1,7 +1,7 @@
 // HOT
 import { Timer, type TimerOwner } from "../base/index.ts"
 import type { AcceptFailure, AcceptPoint } from "./accept-point.ts"
-import { ConnectionInfo } from "./connection-info.ts"
+import { type ConnectionInfo, WireInfo } from "./connection-info.ts"
 import { type NativeWire, silence } from "./dispatch.ts"
 import { parsePreface } from "./proxy-protocol/parse-preface.ts"
 import type { WireHandler } from "./wire.ts"
@@ -17,7 +17,7 @@ export class PrefaceWait implements WireHandler, TimerOwner {
   constructor(point: AcceptPoint, wire: NativeWire) {
     this.point = point
     this.wire = wire
-    this.info = new ConnectionInfo(wire, false, null, null).remember()
+    this.info = new WireInfo(wire, false, null, null).remember()
     this.timer = new Timer(this)
     this.arrived = null
     const { time, handshakeMs } = point.rules

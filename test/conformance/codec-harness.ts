@@ -1,7 +1,7 @@
 import { FakeClock, FAULT, type Fault, TimerWheel } from "../../src/base/index.ts"
 import { Exchange } from "../../src/flow/index.ts"
 import { BODY_NONE, ClientConnection, type Message, ServerConnection, type ServerHooks, type Time } from "../../src/http/index.ts"
-import { ConnectionInfo } from "../../src/net/index.ts"
+import { WireInfo } from "../../src/net/index.ts"
 import { FakeWire } from "../sim/fake-wire.ts"
 
 /** A message as the codec understood it. */
@@ -167,7 +167,7 @@ export function hearRequests(bytes: string, cuts: Cuts): Verdict {
   }
   const listeners: Listener[] = []
   const wire = new FakeWire()
-  wire.data = new ServerConnection(wire, new ConnectionInfo(wire as never, false, null, null), hooks)
+  wire.data = new ServerConnection(wire, new WireInfo(wire as never, false, null, null), hooks)
   feed(wire, bytes, cuts)
   return { heard, fault: fault || (listeners.find(x => x.faultCode !== "")?.faultCode ?? "") }
 }

@@ -17,7 +17,7 @@ import {
   type Waiter,
 } from "../../src/flow/index.ts"
 import { type Downstream, type DownstreamConnection, type Message, ServerConnection, type ServerHooks, type Time } from "../../src/http/index.ts"
-import { ConnectionInfo, type DialFailure, type DialHandler } from "../../src/net/index.ts"
+import { WireInfo, type DialFailure, type DialHandler } from "../../src/net/index.ts"
 import balancer from "../../src/upstream/balance/round-robin/round-robin.ts"
 import {
   type AttemptRules,
@@ -332,7 +332,7 @@ export class World implements ServerHooks {
 
   connect(room = Number.POSITIVE_INFINITY): FakeWire {
     const wire = new FakeWire(room)
-    const connection = new ServerConnection(wire, new ConnectionInfo(wire as never, false, null, null), this)
+    const connection = new ServerConnection(wire, new WireInfo(wire as never, false, null, null), this)
     wire.data = connection
     this.connections.add(connection)
     this.clients.push(wire)

@@ -1,4 +1,4 @@
-import { ConnectionInfo, type Wire, type WireHandler } from "../../net/index.ts"
+import { type ConnectionInfo, WireInfo, type Wire, type WireHandler } from "../../net/index.ts"
 
 const nobody: WireHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} }
 
@@ -44,6 +44,6 @@ export class DryWire implements Wire {
   /** What the rest of the proxy knows of this connection. */
   info(secure: boolean): ConnectionInfo {
     // The part of a native socket that ConnectionInfo reads.
-    return new ConnectionInfo(this as unknown as ConstructorParameters<typeof ConnectionInfo>[0], secure, null, null)
+    return new WireInfo(this as unknown as ConstructorParameters<typeof WireInfo>[0], secure, null, null)
   }
 }
