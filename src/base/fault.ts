@@ -70,6 +70,7 @@ export const FAULT = {
     "The PROXY protocol header is missing, malformed or from an address that is not trusted.",
   ),
   handshakeFailed: fault("client.handshake-failed", 0, "never", true, "The TLS handshake failed or did not finish in time."),
+  tooEarly: fault("client.too-early", 425, "never", false, "The request came in 0-RTT data, which may be a replay, and would change something (RFC 8470)."),
   h2Protocol: fault("client.h2-protocol", 0, "never", true, "The client broke the rules of HTTP/2 for a whole connection (RFC 9113 section 5.4.1)."),
   flood: fault("client.flood", 0, "never", true, "The connection went over streamResetsMax or controlFramesMax, or its header section had no end."),
   certificateRequired: fault(

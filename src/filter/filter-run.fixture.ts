@@ -91,6 +91,7 @@ export class FilterRun {
       secure: false,
       forward: false,
       http2: false,
+      altSvc: "",
       closing: false,
       time: { clock, wheel: new TimerWheel(clock.now()) },
       acquire: down => {

@@ -26,6 +26,7 @@ const REASONS: Readonly<Record<number, string>> = {
   416: "Range Not Satisfiable",
   417: "Expectation Failed",
   421: "Misdirected Request",
+  425: "Too Early",
   426: "Upgrade Required",
   429: "Too Many Requests",
   431: "Request Header Fields Too Large",

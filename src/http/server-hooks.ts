@@ -40,6 +40,8 @@ export interface ServerHooks {
   readonly secure: boolean
   /** Takes forward requests. */
   readonly forward: boolean
+  /** What Alt-Svc says on answers by TCP, "" = nothing (RFC 7838). */
+  readonly altSvc: string
   /** Speaks HTTP/2 on plain connections that begin with its preface (RFC 9113 section 3.3). */
   readonly http2: boolean
   /** No keep-alive any more: the listener is closing. */

@@ -139,6 +139,7 @@ export function hearRequests(bytes: string, cuts: Cuts): Verdict {
     secure: false,
     forward: false,
     http2: false,
+    altSvc: "",
     closing: false,
     time: newTime(),
     acquire(down) {

@@ -190,6 +190,7 @@ export class World implements ServerHooks {
   readonly secure = false
   readonly forward = false
   readonly http2 = false
+  readonly altSvc = ""
   closing = false
   readonly errors: string[] = []
   private readonly info: ListenerInfo = { name: "sim", index: 0, secure: false, forward: false }

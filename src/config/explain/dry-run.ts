@@ -57,6 +57,7 @@ export class DryRun implements ServerHooks {
   readonly secure: boolean
   readonly forward: boolean
   readonly http2 = false
+  readonly altSvc = ""
   readonly closing = false
   readonly time: Time
   private readonly parts: DryRunParts

@@ -67,6 +67,31 @@ const forwardSchema = z.union([
   forwardLongSchema,
 ])
 
+const http3LongSchema = z.strictObject({
+  earlyData: field(
+    z.boolean(),
+    false,
+    "Takes requests that come in 0-RTT data and change nothing (GET, HEAD, OPTIONS), marked with Early-Data; others get 425 (RFC 8470).",
+  ),
+  advertise: field(
+    z.union([
+      off,
+      z.strictObject({
+        port: count(1, 65_535).optional().describe("Port that clients see. Default: the one that is bound."),
+        maxAge: field(duration({ min: 1000 }), "24h", "How long clients may remember it."),
+      }),
+    ]),
+    {},
+    "Alt-Svc on the answers of HTTP/1.1 and HTTP/2 (RFC 7838).",
+  ),
+})
+
+const http3Schema = z.union([
+  z.literal(false).transform((): null => null),
+  z.literal(true).transform((): z.output<typeof http3LongSchema> => http3LongSchema.parse({})),
+  http3LongSchema,
+])
+
 const listenerLimitsSchema = z.strictObject({
   connectionsMax: field(count(1, 1_000_000), 65_536, "Open client connections, over all workers."),
   connectionsPerClientMax: field(count(0, 1_000_000), 0, "Open connections of one client address; 0 = no limit."),
@@ -102,6 +127,7 @@ export const listenerSchema = z.strictObject({
   bind: listOf(bindSchema).describe('Address or list of addresses: "host:port", "[::1]:80", "unix:/path"; ":8080" is every address, IPv4 and IPv6.'),
   tls: maybe(listenerTlsSchema, "Ends TLS here."),
   http2: field(z.boolean(), true, "Speaks HTTP/2: over TLS where ALPN agrees on it, on plain connections that begin with its preface."),
+  http3: field(http3Schema, false, "Speaks HTTP/3 on the same port numbers over UDP, and says so in Alt-Svc. Needs tls. true = all defaults."),
   forward: field(forwardSchema, false, "Takes forward requests: absolute-form and CONNECT. true = all defaults."),
   proxyProtocol: maybe(
     z.strictObject({ from: listOf(cidrSchema).describe("Senders that must put the header in front of the connection.") }),

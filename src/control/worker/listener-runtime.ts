@@ -6,12 +6,26 @@ import {
   acceptConnection,
   type Downstream,
   type DownstreamConnection,
+  H3ServerConnection,
   type Message,
   type ServerHooks,
   type ServerTimeouts,
   type Time,
 } from "../../http/index.ts"
-import type { AcceptFailure, Acceptor, CertificateStore, ConnectionInfo, Listening, Refusal, Wire, WireHandler } from "../../net/index.ts"
+import type {
+  AcceptFailure,
+  Acceptor,
+  CertificateStore,
+  ConnectionInfo,
+  Listening,
+  QuicCertificates,
+  QuicConnection,
+  QuicConnectionHandler,
+  QuicListening,
+  Refusal,
+  Wire,
+  WireHandler,
+} from "../../net/index.ts"
 import { LISTENER, type WorkerMetrics } from "../../observe/index.ts"
 
 const REFUSED_TEXT = `HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 39\r\nConnection: close\r\n\r\nToo many connections; try again later.\n`
@@ -35,6 +49,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   readonly secure: boolean
   readonly forward: boolean
   http2: boolean
+  altSvc = ""
   readonly time: Time
   closing = false
   lastRequests = true
@@ -43,6 +58,9 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   readonly connections = new Set<DownstreamConnection>()
   /** Sockets that accept for it. */
   listening: Listening[] = []
+  /** Its UDP sockets, where it speaks HTTP/3. */
+  quic: QuicListening[] = []
+  quicCertificates: QuicCertificates | null = null
   certificates: CertificateStore | null = null
   /** Number of the memory where connections are counted over all workers. */
   limitsId = 0
@@ -81,17 +99,29 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.limits = config.limits
     this.timeouts = config.timeouts
     this.http2 = config.http2
+    this.altSvc = altSvcOf(config)
     const steps: Step[] = [refuseStep, ...entry.steps.slice(entry.respondAt)] // allow(spread): at reload only
     this.refusal = { ...entry, steps, respondAt: 1, logAt: 1 + entry.logAt - entry.respondAt } // allow(spread): at reload only
   }
 
   onOpen(wire: Wire, info: ConnectionInfo): WireHandler | null {
     const connection = acceptConnection(wire, info, this)
+    this.opened(connection)
+    return connection
+  }
+
+  /** A client that came by QUIC. */
+  onQuic(connection: QuicConnection): QuicConnectionHandler {
+    const client = new H3ServerConnection(connection, this)
+    this.opened(client)
+    return client
+  }
+
+  private opened(connection: DownstreamConnection): void {
     this.connections.add(connection)
     this.counts.connections++
     this.metrics.add(this.metricsAt + LISTENER.accepted, 1)
     this.metrics.add(this.metricsAt + LISTENER.open, 1)
-    return connection
   }
 
   /** One connection too many: a word on plain listeners, then the end. */
@@ -159,18 +189,21 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   retire(lastRequests = true): void {
     this.lastRequests = lastRequests
     for (const listening of this.listening) listening.stop()
+    for (const listening of this.quic) listening.drain()
     this.end()
   }
 
   /** The same when nothing takes its place: whoever waits to be accepted is served as well. */
   drain(): void {
     for (const listening of this.listening) listening.drain()
+    for (const listening of this.quic) listening.drain()
     this.end()
   }
 
   private end(): void {
     this.closing = true
     this.listening = []
+    this.quicCertificates?.close()
     this.certificates?.close()
     for (const connection of this.connections) connection.closeIdle()
   }
@@ -182,6 +215,14 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
       connection.closeNow()
       count++
     }
+    for (const listening of this.quic) listening.close()
     return count
   }
+}
+
+/** The first address's port stands for all of them. */
+function altSvcOf({ http3, bind }: ListenerConfig): string {
+  const first = bind[0]
+  if (http3 === null || http3.advertise === null || first === undefined || "path" in first) return ""
+  return `h3=":${http3.advertise.port ?? first.port}"; ma=${Math.round(http3.advertise.maxAge / 1000)}`
 }

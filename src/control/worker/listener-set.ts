@@ -1,6 +1,15 @@
 import { type Address, CidrSet, formatAddress } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
-import { type CertificateStanding, CertificateStore, ConnectionLimits, listen, type Listening, type TlsListenOptions } from "../../net/index.ts"
+import {
+  type CertificateStanding,
+  CertificateStore,
+  ConnectionLimits,
+  listen,
+  type Listening,
+  listenQuic,
+  QuicCertificates,
+  type TlsListenOptions,
+} from "../../net/index.ts"
 import type { LimitsByListener } from "../connection-memory.ts"
 import type { ListenerRuntime } from "./listener-runtime.ts"
 
@@ -58,6 +67,7 @@ export class ListenerSet {
         runtime.limitsId = count?.id ?? 0
         runtime.certificates = config.tls === null ? null : new CertificateStore(tlsOptions(config.tls, config.http2))
         runtime.certificates?.watch()
+        if (config.http3 !== null && config.tls !== null) this.openQuic(runtime, config)
         const counter = this.counterOf(count)
         for (const bind of config.bind) {
           const take = (fd?: number): Listening | null => this.bind(bind, config, runtime, { counter, fd })
@@ -90,6 +100,18 @@ export class ListenerSet {
     const { time, certificates } = runtime
     const settings = { bind, time, handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits: counter }
     return listen({ ...settings, reusePort: !("path" in bind), ...(fd === undefined ? {} : { fd }) }, runtime)
+  }
+
+  /** UDP sockets are bound with the snapshot: two may share a port for the moment that a reload takes. */
+  private openQuic(runtime: ListenerRuntime, config: ListenerConfig): void {
+    const { tls, http3, http2, bind, limits, timeouts } = config
+    runtime.quicCertificates = new QuicCertificates(runtime.certificates!, tlsOptions(tls!, http2))
+    for (const at of bind) {
+      if ("path" in at) continue
+      const options = { bind: at, tls: runtime.quicCertificates, reusePort: true, earlyData: http3!.earlyData }
+      const quicLimits = { streamsMax: limits.streamsMax, idleMs: timeouts.idle, connectionsMax: Math.min(limits.connectionsMax, 65_535) }
+      runtime.quic.push(listenQuic({ ...options, limits: quicLimits }, { onOpen: connection => runtime.onQuic(connection) }))
+    }
   }
 
   commit(prepared: PreparedListeners, snapshot: Snapshot): void {
@@ -187,5 +209,13 @@ function tlsOptions(tls: NonNullable<ListenerConfig["tls"]>, http2: boolean): Tl
 
 /** What a listening socket depends on; everything else is swapped in place. */
 function keyOf(config: ListenerConfig): string {
-  return JSON.stringify([config.bind, config.tls, config.proxyProtocol, config.forward === null, config.http2, config.timeouts.handshake])
+  return JSON.stringify([
+    config.bind,
+    config.tls,
+    config.proxyProtocol,
+    config.forward === null,
+    config.http2,
+    config.http3,
+    config.timeouts.handshake,
+  ])
 }

@@ -3,6 +3,7 @@ import { assert, type Fault } from "../../base/index.ts"
 import type { Wire } from "../../net/index.ts"
 import { BODY_TUNNEL, type Message } from "../message.ts"
 import { frame, frameLines, statusLine } from "./response-out.ts"
+import { NAME } from "../names.ts"
 import type { ServerHooks } from "../server-hooks.ts"
 import { WireBoth } from "./wire-both.ts"
 
@@ -53,6 +54,7 @@ export abstract class ServerWriter extends WireBoth {
   sendHead(m: Message): void {
     assert(this.m === m && !this.headSent, "one head an exchange")
     this.headSent = true
+    if (this.hooks.altSvc !== "") m.response.set(NAME.altSvc, "Alt-Svc", this.hooks.altSvc)
     const extra = frameLines(m)
     this.chunkedOut = frame.chunked
     // A client that still waits for 100 may or may not send its body now: the connection cannot be read on.

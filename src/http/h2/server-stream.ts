@@ -1,7 +1,8 @@
 // HOT
 import { assert, type Fault, FAULT } from "../../base/index.ts"
 import type { ConnectionInfo } from "../../net/index.ts"
-import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_TUNNEL, type Message } from "../message.ts"
+import { bodyLengthLine } from "../body-length-line.ts"
+import { BODY_LENGTH, BODY_TUNNEL, type Message } from "../message.ts"
 import { NAME } from "../names.ts"
 import type { Downstream, TunnelEnd } from "../sides.ts"
 import { CANCEL, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from "./frames.ts"
@@ -132,6 +133,8 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
     this.headSent = true
     if (this.denial >= 0 || this.closed) return
     const fields = m.response
+    const { altSvc } = this.connection.hooks
+    if (altSvc !== "") fields.set(NAME.altSvc, "alt-svc", altSvc)
     if (m.responseBody === BODY_TUNNEL) {
       if (m.status === 101) acceptWebSocket(m)
       fields.remove(NAME.contentLength)
@@ -140,7 +143,7 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
     }
     // Success would mean a tunnel, and whoever answered has not agreed to one (RFC 8441 section 4, RFC 9220 section 3).
     const status = this.wantsTunnel && m.status >= 200 && m.status < 300 ? "501" : String(m.status)
-    this.connection.writeHeaders(this.id, status, fields.render() + lengthLine(m), false)
+    this.connection.writeHeaders(this.id, status, fields.render() + bodyLengthLine(m), false)
   }
 
   sendBody(chunk: Uint8Array): boolean {
@@ -261,16 +264,4 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
     this.reset(CANCEL)
     m.onClientGone(FAULT.bodyTimeout)
   }
-}
-
-/** The body's length where the section does not say it; what it says of a body of unknown length is not true (RFC 9110 section 8.6). */
-function lengthLine(m: Message): string {
-  const fields = m.response
-  if (m.status === 204) fields.remove(NAME.contentLength)
-  if (m.responseBody === BODY_CHUNKED || m.responseBody === BODY_CLOSE) {
-    if (m.method !== "HEAD" && m.status !== 304) fields.remove(NAME.contentLength)
-    return ""
-  }
-  if (fields.has(NAME.contentLength) || m.status === 204 || m.status === 304) return ""
-  return m.responseBody === BODY_LENGTH || m.method !== "HEAD" ? `content-length: ${m.responseLength}\r\n` : ""
 }

@@ -76,13 +76,14 @@ export abstract class H2Stream implements TimerOwner {
   private queue(chunk: Uint8Array, from: number): void {
     if (this.pending === null) this.pending = new Backlog()
     this.pending.add(chunk, from)
-    if (this.pendingBytes === 0) {
+    const waits = this.pendingBytes > 0
+    this.pendingBytes += chunk.length - from
+    this.connection.enqueue(this)
+    if (!waits) {
       this.sentAt = this.connection.now()
       this.sentBytes = 0
       this.watch()
     }
-    this.pendingBytes += chunk.length - from
-    this.connection.enqueue(this)
     // What could be sent of it goes out now: the rest may wait for ever, and nobody flushes behind a body that has ended.
     this.connection.flushSoon()
   }

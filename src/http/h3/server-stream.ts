@@ -1,0 +1,376 @@
+// HOT
+import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../../base/index.ts"
+import type { ConnectionInfo, HeadersKind, QuicStream, QuicStreamHandler, StreamEnd } from "../../net/index.ts"
+import { bodyLengthLine } from "../body-length-line.ts"
+import { requestFields } from "../h2/request-fields.ts"
+import { StreamTunnel, type TunnelStream } from "../h2/stream-tunnel.ts"
+import { trailerFields } from "../h2/trailer-fields.ts"
+import { acceptWebSocket, askWebSocket } from "../h2/websocket.ts"
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
+import { NAME } from "../names.ts"
+import type { Downstream, TunnelEnd } from "../sides.ts"
+import { H3_INTERNAL_ERROR, H3_MESSAGE_ERROR, H3_NO_ERROR, H3_REQUEST_CANCELLED } from "./codes.ts"
+import { addLines, readPairs } from "./lines.ts"
+import type { H3ServerConnection } from "./server.ts"
+
+/** The head does not say whether a body follows; a request that has none, as a rule, is held so long for its end. */
+const END_MS = 100
+
+/** One request of a client that came by HTTP/3, and its answer. */
+export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStream, TimerOwner {
+  private readonly connection: H3ServerConnection
+  private readonly stream: QuicStream
+  private m: Message | null = null
+  /** The head has been read and the exchange has not begun: it may have no body. */
+  private held = false
+  private ended = false
+  private trailers = ""
+  private trailersWanted = false
+  private headSent = false
+  /** The head waits for the first octets of its body. */
+  private head: string[] | null = null
+  private continueDue = false
+  private answered = false
+  /** The request was no message: whatever is answered, the client gets a reset. */
+  private denied = false
+  /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
+  private promised = -1
+  private full = false
+  private paused = false
+  private tunnel: StreamTunnel | null = null
+  private readonly timer = new Timer(this)
+  private gotAt = 0
+  private sentAt = 0
+  closed = false
+
+  constructor(connection: H3ServerConnection, stream: QuicStream) {
+    this.connection = connection
+    this.stream = stream
+  }
+
+  get info(): ConnectionInfo {
+    return this.connection.info
+  }
+
+  private now(): number {
+    return this.connection.hooks.time.clock.now()
+  }
+
+  private watch(): void {
+    const due = this.dueAt()
+    if (due > 0 && !this.timer.scheduled && !this.closed) this.connection.hooks.time.wheel.schedule(this.timer, due)
+  }
+
+  // ---- receiving
+
+  onHeaders(_stream: QuicStream, pairs: readonly string[], kind: HeadersKind): void {
+    this.connection.hooks.time.clock.tick()
+    if (kind === "trailing") this.trailersCame(pairs)
+    else if (this.m === null && !this.headSent) this.requestCame(pairs)
+  }
+
+  private requestCame(pairs: readonly string[]): void {
+    const { hooks } = this.connection
+    const m = hooks.acquire(this)
+    requestFields.begin(m, hooks.limits, hooks.forward)
+    readPairs(pairs, requestFields)
+    this.trailersWanted = requestFields.trailers
+    const fault = requestFields.finish(false)
+    m.version = 30
+    m.startedAt = this.now()
+    this.m = m
+    this.gotAt = m.startedAt
+    if (fault !== null) {
+      this.denied = fault === FAULT.malformed
+      hooks.refuse(m, fault)
+      return
+    }
+    if (this.stream.early && !this.maySendEarly(m)) return
+    if (this.trailersWanted) m.request.extra += "TE: trailers\r\nConnection: TE\r\n"
+    if (m.upgrade === "websocket") askWebSocket(m)
+    if (m.requestBody === BODY_LENGTH) this.promised = m.requestLength
+    this.continueDue = m.expectContinue
+    if (m.requestBody === BODY_CHUNKED && bodyIsRare(m.method)) {
+      this.held = true
+      hooks.time.wheel.schedule(this.timer, this.gotAt + END_MS)
+    } else this.start()
+  }
+
+  /** What came in 0-RTT data may be a replay: only what changes nothing is let through, and marked (RFC 8470). */
+  private maySendEarly(m: Message): boolean {
+    if (m.method === "GET" || m.method === "HEAD" || m.method === "OPTIONS") {
+      m.request.removeName("early-data")
+      m.request.append("Early-Data", "1")
+      return true
+    }
+    this.connection.hooks.refuse(m, FAULT.tooEarly)
+    return false
+  }
+
+  private start(): void {
+    const m = this.m!
+    this.held = false
+    this.connection.hooks.start(m)
+    if (this.m === m && !this.ended) this.watch()
+  }
+
+  onData(_stream: QuicStream, chunk: Uint8Array): void {
+    this.connection.hooks.time.clock.tick()
+    this.gotAt = this.now()
+    this.continueDue = false
+    if (this.held) this.start()
+    if (this.tunnel !== null) {
+      this.tunnel.receive(chunk as Buffer)
+      return
+    }
+    if (this.m === null) return
+    if (this.promised >= 0) {
+      this.promised -= chunk.length
+      if (this.promised < 0) {
+        this.giveUp(H3_MESSAGE_ERROR, FAULT.aborted)
+        return
+      }
+    }
+    this.m.onRequestBody(chunk)
+  }
+
+  private trailersCame(pairs: readonly string[]): void {
+    trailerFields.begin()
+    readPairs(pairs, trailerFields)
+    const lines = trailerFields.finish()
+    if (lines === null) this.giveUp(H3_MESSAGE_ERROR, FAULT.aborted)
+    else this.trailers = lines
+  }
+
+  onEnd(_stream: QuicStream): void {
+    this.connection.hooks.time.clock.tick()
+    this.ended = true
+    const m = this.m
+    if (this.promised > 0 && m !== null) {
+      this.giveUp(H3_MESSAGE_ERROR, FAULT.aborted)
+      return
+    }
+    if (this.held && m !== null) {
+      m.requestBody = BODY_NONE
+      this.start()
+      return
+    }
+    if (this.tunnel !== null) this.tunnel.receiveEnd()
+    else if (m !== null && m.requestBody !== BODY_NONE) m.onRequestEnd(this.trailers)
+  }
+
+  onReset(_stream: QuicStream, _code: number): void {
+    this.clientGone()
+  }
+
+  onStopped(_stream: QuicStream): void {
+    this.clientGone()
+  }
+
+  private clientGone(): void {
+    if (!this.answered && !this.closed) this.connection.countReset()
+    this.giveUp(H3_REQUEST_CANCELLED, this.connection.reason)
+  }
+
+  onClose(_stream: QuicStream, end: StreamEnd): void {
+    this.finish()
+    const { m, tunnel } = this
+    this.m = null
+    if (tunnel !== null) tunnel.gone()
+    else if (m !== null) this.tellGone(m, end === "unread" ? FAULT.bodyTooLarge : this.connection.reason)
+  }
+
+  /** The exchange, whether or not it has begun, has nobody to answer any more. */
+  private tellGone(m: Message, fault: Fault): void {
+    if (this.held) {
+      this.held = false
+      this.connection.hooks.recycle(m)
+    } else m.onClientGone(fault)
+  }
+
+  private giveUp(code: number, fault: Fault): void {
+    const { m, tunnel } = this
+    this.m = null
+    this.stream.abort(code)
+    this.finish()
+    if (tunnel !== null) tunnel.gone()
+    else if (m !== null) this.tellGone(m, fault)
+  }
+
+  private finish(): void {
+    if (this.closed) return
+    this.closed = true
+    this.connection.hooks.time.wheel.cancel(this.timer)
+    this.connection.forget(this)
+  }
+
+  onDrain(_stream: QuicStream): void {
+    this.sentAt = this.now()
+    if (!this.full) return
+    this.full = false
+    if (this.tunnel !== null) this.tunnel.drained()
+    else if (this.m !== null) this.m.onDownDrain()
+  }
+
+  // ---- Downstream
+
+  sendInterim(status: number, lines: string): void {
+    if (this.m === null || this.headSent || this.denied) return
+    if (status === 100) {
+      this.continueBody()
+      return
+    }
+    const pairs = [":status", String(status)]
+    addLines(pairs, lines)
+    this.stream.sendHeaders(pairs, "informational")
+  }
+
+  continueBody(): void {
+    if (!this.continueDue || this.headSent) return
+    this.continueDue = false
+    this.stream.sendHeaders([":status", "100"], "informational")
+  }
+
+  sendHead(m: Message): void {
+    assert(this.m === m && !this.headSent, "one head an exchange")
+    this.headSent = true
+    if (this.denied) return
+    const fields = m.response
+    const isTunnel = m.responseBody === BODY_TUNNEL
+    if (isTunnel && m.status === 101) acceptWebSocket(m)
+    if (isTunnel) fields.remove(NAME.contentLength)
+    const line = isTunnel ? "" : bodyLengthLine(m)
+    this.head = [":status", m.status === 101 ? "200" : String(m.status)]
+    addLines(this.head, fields.render() + line)
+  }
+
+  /** The head leaves, unless it has. */
+  private sendHeadNow(fin: boolean): void {
+    const head = this.head
+    if (head === null) return
+    this.head = null
+    this.stream.sendHeaders(head, "initial", fin)
+  }
+
+  sendBody(chunk: Uint8Array): boolean {
+    if (this.denied || this.closed || chunk.length === 0) return true
+    this.sendHeadNow(false)
+    if (this.stream.write(chunk)) return true
+    this.full = true
+    this.sentAt = this.now()
+    this.watch()
+    return false
+  }
+
+  sendText(text: string): boolean {
+    return this.sendBody(Buffer.from(text, "latin1"))
+  }
+
+  sendEnd(trailers: string): void {
+    assert(this.headSent, "the head goes first")
+    this.m = null
+    this.answered = true
+    if (this.denied) {
+      this.connection.countReset()
+      this.giveUp(H3_MESSAGE_ERROR, FAULT.malformed)
+      return
+    }
+    if (trailers !== "") {
+      const pairs: string[] = []
+      addLines(pairs, trailers)
+      this.sendHeadNow(false)
+      this.stream.sendHeaders(pairs, "trailing")
+    } else if (this.head !== null) this.sendHeadNow(true)
+    else this.stream.end()
+    // The answer is whole and the request is not: the client need not send the rest (RFC 9114 section 4.1).
+    if (!this.ended) this.stream.stopSending(H3_NO_ERROR)
+  }
+
+  flush(): boolean {
+    this.sendHeadNow(false)
+    return !this.full
+  }
+
+  pauseBody(): void {
+    this.paused = true
+    this.stream.pause()
+  }
+
+  resumeBody(): void {
+    if (!this.paused) return
+    this.paused = false
+    this.gotAt = this.now()
+    this.stream.resume()
+    this.watch()
+  }
+
+  closeAfter(fault: Fault): void {
+    if (fault === FAULT.authRepeated || fault === FAULT.loginRepeated) this.connection.closeIdle()
+  }
+
+  abort(fault: Fault): void {
+    this.m = null
+    this.answered = true
+    this.giveUp(fault.source === "client" || fault === FAULT.draining ? H3_REQUEST_CANCELLED : H3_INTERNAL_ERROR, fault)
+  }
+
+  takeTunnel(): TunnelEnd {
+    assert(this.headSent && this.tunnel === null, "a tunnel begins behind a head")
+    this.m = null
+    this.answered = true
+    this.sendHeadNow(false)
+    this.tunnel = new StreamTunnel(this, this.connection.hooks.time)
+    if (this.closed) this.tunnel.gone()
+    else if (this.ended) this.tunnel.receiveEnd()
+    return this.tunnel
+  }
+
+  // ---- the stream under a tunnel
+
+  tunnelWrite(chunk: Uint8Array): boolean {
+    return this.sendBody(chunk)
+  }
+
+  tunnelFinish(): void {
+    this.stream.end()
+  }
+
+  tunnelPause(): void {
+    this.stream.pause()
+  }
+
+  tunnelResume(): void {
+    this.stream.resume()
+  }
+
+  tunnelAbort(): void {
+    this.stream.abort(H3_REQUEST_CANCELLED)
+    this.finish()
+  }
+
+  // ---- time
+
+  private dueAt(): number {
+    const { body, write } = this.connection.hooks.timeouts
+    if (this.full) return write > 0 && this.tunnel === null ? this.sentAt + write : 0
+    return !this.ended && !this.paused && this.m !== null && body > 0 ? this.gotAt + body : 0
+  }
+
+  onTimer(): void {
+    if (this.held) {
+      this.start()
+      return
+    }
+    const due = this.dueAt()
+    if (due === 0 || this.closed) return
+    if (due > this.now()) this.connection.hooks.time.wheel.schedule(this.timer, due)
+    else if (this.full) this.giveUp(H3_REQUEST_CANCELLED, FAULT.writeTimeout)
+    else if (this.headSent) this.giveUp(H3_REQUEST_CANCELLED, FAULT.bodyTimeout)
+    else this.m!.onRequestFault(FAULT.bodyTimeout)
+  }
+}
+
+/** A body would be out of place. */
+function bodyIsRare(method: string): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS" || method === "DELETE"
+}

@@ -1,0 +1,74 @@
+// HOT
+import { type Fault, FAULT } from "../../base/index.ts"
+import type { ConnectionInfo, QuicConnection, QuicConnectionHandler, QuicStream, QuicStreamHandler } from "../../net/index.ts"
+import { FrameBudget } from "../h2/frame-budget.ts"
+import type { ServerHooks } from "../server-hooks.ts"
+import type { DownstreamConnection } from "../sides.ts"
+import { H3_EXCESSIVE_LOAD, H3_NO_ERROR } from "./codes.ts"
+import { QuicInfo } from "./quic-info.ts"
+import { H3ServerStream } from "./server-stream.ts"
+
+/** One client connection that speaks HTTP/3 (RFC 9114): each stream is an exchange. */
+export class H3ServerConnection implements QuicConnectionHandler, DownstreamConnection {
+  readonly info: ConnectionInfo
+  readonly hooks: ServerHooks
+  private readonly connection: QuicConnection
+  private readonly streams = new Set<H3ServerStream>()
+  private requests = 0
+  private leaving = false
+  private over = false
+  private readonly resetBudget = new FrameBudget()
+  /** Why streams end that nobody has reset. */
+  reason: Fault = FAULT.aborted
+
+  constructor(connection: QuicConnection, hooks: ServerHooks) {
+    this.connection = connection
+    this.info = new QuicInfo(connection)
+    this.hooks = hooks
+    if (hooks.closing) this.closeIdle()
+  }
+
+  onStream(_connection: QuicConnection, stream: QuicStream): QuicStreamHandler | null {
+    if (this.leaving || this.streams.size >= this.hooks.limits.streamsMax) return null
+    const request = new H3ServerStream(this, stream)
+    this.streams.add(request)
+    this.requests++
+    const max = this.hooks.limits.requestsMax
+    if (max > 0 && this.requests >= max) this.closeIdle()
+    return request
+  }
+
+  onDatagram(_connection: QuicConnection, _data: Uint8Array): void {}
+
+  onGoAway(_connection: QuicConnection): void {}
+
+  onClose(_connection: QuicConnection, _error: string): void {
+    if (this.over) return
+    this.over = true
+    this.hooks.closed(this)
+  }
+
+  /** The stream has ended. */
+  forget(stream: H3ServerStream): void {
+    this.streams.delete(stream)
+  }
+
+  /** A stream ended before its answer did. Too often, and the connection ends. */
+  countReset(): void {
+    if (this.resetBudget.spend(this.hooks.time.clock.now(), this.hooks.limits.streamResetsMax)) return
+    this.reason = FAULT.flood
+    this.hooks.faulted(FAULT.flood)
+    this.connection.close(H3_EXCESSIVE_LOAD)
+  }
+
+  closeIdle(): void {
+    if (this.leaving) return
+    this.leaving = true
+    this.connection.goAway()
+  }
+
+  closeNow(): void {
+    this.reason = FAULT.draining
+    this.connection.close(H3_NO_ERROR)
+  }
+}
