@@ -56,6 +56,7 @@ const upstream = await scriptedServer(async connection => {
     }
   }
 })
+const silent = await scriptedServer(connection => connection.pause())
 const proxy = await startBothways({
   listeners: {
     web: { bind: `127.0.0.1:${port}` },
@@ -65,10 +66,15 @@ const proxy = await startBothways({
       timeouts: { body: "300ms" },
     },
   },
-  clusters: { a: { peers: [upstream.address] }, gone: { peers: ["127.0.0.1:1"] } },
+  clusters: {
+    a: { peers: [upstream.address] },
+    gone: { peers: ["127.0.0.1:1"] },
+    silent: { peers: [silent.address], tls: { verify: false }, timeouts: { connect: "300ms" } },
+  },
   routes: [
     { match: { path: "/missing" }, to: { respond: { status: 404 } } },
     { match: { path: "/gone" }, to: { cluster: "gone" } },
+    { match: { path: "/silent" }, to: { cluster: "silent" } },
     { match: { path: "/local" }, to: { respond: { body: "local" } } },
     { match: {}, to: { cluster: "a" } },
   ],
@@ -76,6 +82,7 @@ const proxy = await startBothways({
 afterAll(async () => {
   await proxy.stop()
   await upstream.close().catch(() => {})
+  await silent.close().catch(() => {})
 })
 
 const get = (client: RawH2Client, path: string, more: Record<string, string> = {}) => client.response(client.request({ ":path": path, ...more }))
@@ -205,10 +212,10 @@ describe("an answer before the request is whole", () => {
   })
   test("an upload that stands still here and is whole at the client: its stream is over with the answer", async () => {
     using client = await rawH2Client(port)
-    // More than streamsMax of them, one after the other: none may be left behind.
-    for (let i = 0; i < 140; i++) {
-      const id = client.request({ ":method": "POST", ":path": "/early" }, { body: Buffer.alloc(i < 3 ? 100_000 : 10) })
-      expect((await client.response(id)).status).toBe(403)
+    // Together more than streamsMax: none may be left behind.
+    for (let round = 0; round < 2; round++) {
+      const ids = Array.from({ length: 100 }, () => client.request({ ":method": "POST", ":path": "/silent" }, { body: Buffer.alloc(100_000) }))
+      for (const id of ids) expect((await client.response(id)).status).toBe(504)
     }
   })
   test("two hundred refused uploads in a row harm nobody", async () => {
