@@ -84,6 +84,8 @@ export interface NativeStream extends AsyncIterable<Uint8Array[]> {
   ontrailers: (fields: FieldBlock) => void
   onwanttrailers: () => void
   sendHeaders(fields: FieldBlock, options?: { terminal: boolean }): boolean
+  /** The whole body, copied, and the end. */
+  setBody(body: Uint8Array): void
   sendInformationalHeaders(fields: FieldBlock): boolean
   resetStream(code: bigint): void
   stopSending(code: bigint): void

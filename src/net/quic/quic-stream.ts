@@ -50,6 +50,10 @@ export class QuicStream implements InputOwner, OutputOwner {
     if (native !== null) this.attach(native)
   }
 
+  get mayHaveTrailers(): boolean {
+    return this.connection.isClient
+  }
+
   judgeEnd(silentMs: number): EndVerdict {
     // While our half is open the runtime keeps the stream for it, unless the connection goes.
     if (!this.nativeClosed) return "real"

@@ -9,6 +9,8 @@ export interface InputOwner {
   onInputEnd(): void
   /** More lies unread than may. Nothing more is delivered. */
   onUnreadMax(): void
+  /** Trailers can come even where there is no data. */
+  readonly mayHaveTrailers: boolean
   /** Reading met an error. */
   onInputFailed(): void
   /** There is nothing more to come; the last call. */
@@ -22,6 +24,7 @@ export type EndVerdict = "real" | "cut" | "doubtful"
 
 /** The runtime tells the end of a connection one turn of its own timer, a millisecond, after the ends of its streams. */
 const DOUBT_MS = 3
+const HOPS = 4
 
 /**
  * The reading half of a stream. The runtime takes whatever comes and grants the peer more, read or not, and nothing makes it stop. So all is taken from it at once,
@@ -39,8 +42,10 @@ export class StreamInput {
   private ended: boolean
   private finished: boolean
   private heardAt: number
+  private hops: number
   private readonly onBatch: (result: IteratorResult<Uint8Array[]>) => void
   private readonly onFailed: () => void
+  private readonly onHop: () => void
 
   constructor(owner: InputOwner, budget: UnreadBudget) {
     this.owner = owner
@@ -54,8 +59,10 @@ export class StreamInput {
     this.ended = false
     this.finished = false
     this.heardAt = 0
+    this.hops = HOPS
     this.onBatch = result => this.batch(result)
     this.onFailed = () => this.failed()
+    this.onHop = () => this.hop()
   }
 
   get isFinished(): boolean {
@@ -72,6 +79,12 @@ export class StreamInput {
     this.batches = native[Symbol.asyncIterator]()
     this.heardAt = performance.now()
     this.pull()
+    queueMicrotask(this.onHop)
+  }
+
+  /** An end that was there at the first look is told within two of these; the next thing that the runtime tells comes after all of them. */
+  private hop(): void {
+    if (this.hops > 0 && --this.hops > 0) queueMicrotask(this.onHop)
   }
 
   pause(): void {
@@ -111,8 +124,9 @@ export class StreamInput {
 
   private batch({ done, value }: IteratorResult<Uint8Array[]>): void {
     if (this.finished) return
-    // Trailers, or the end of the stream, may lie behind this in the runtime's list of things to tell.
-    if (done === true) return afterEvents(this)
+    // Trailers, or the end of the connection, may lie behind this in the runtime's list of things to tell.
+    if (done === true) return this.hops > 0 ? this.endedAtOnce() : afterEvents(this)
+    this.hops = 0
     this.heardAt = performance.now()
     this.pull()
     for (const chunk of value) {
@@ -130,6 +144,12 @@ export class StreamInput {
     this.finish()
   }
 
+  /** The end was there together with the head, so it is the peer's. A request of that kind has no trailers, an answer may. */
+  private endedAtOnce(): void {
+    if (this.owner.mayHaveTrailers) afterEvents({ run: () => this.endNow() })
+    else this.endNow()
+  }
+
   /** The runtime has told everything that came with the end. */
   run(): void {
     if (this.finished) return
@@ -140,6 +160,7 @@ export class StreamInput {
   }
 
   private endNow(): void {
+    if (this.finished) return
     this.ended = true
     if (!this.paused) this.deliver()
   }

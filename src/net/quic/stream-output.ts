@@ -10,6 +10,7 @@ export interface OutputOwner {
 
 /** The runtime copies a chunk as often as it cannot send it whole. */
 const PIECE_BYTES = 64 * 1024
+const FIRST_BYTES = 16 * 1024
 const DRAINABLE = Symbol.for("Stream.drainableProtocol")
 
 /** The writing half of a stream: what the runtime does not take waits here, in the caller's order. */
@@ -23,6 +24,9 @@ export class StreamOutput {
   private endWanted: boolean
   private trailers: FieldBlock | null
   private closed: boolean
+  /** The first chunk, kept for a moment: a body that is one chunk goes to the runtime in one call with its end, which saves a packet. */
+  private first: Uint8Array | null
+  private readonly onFirst: () => void
   private readonly onRoom: () => void
 
   constructor(owner: OutputOwner) {
@@ -35,6 +39,8 @@ export class StreamOutput {
     this.endWanted = false
     this.trailers = null
     this.closed = false
+    this.first = null
+    this.onFirst = () => this.passFirst()
     this.onRoom = () => this.room()
   }
 
@@ -56,6 +62,24 @@ export class StreamOutput {
       this.pending.push(new Uint8Array(chunk))
       return this.owed()
     }
+    if (this.writer === null && this.first === null && chunk.length <= FIRST_BYTES) return this.keepFirst(chunk)
+    this.passFirst()
+    return this.writeNow(chunk)
+  }
+
+  private keepFirst(chunk: Uint8Array): boolean {
+    this.first = new Uint8Array(chunk)
+    queueMicrotask(this.onFirst)
+    return true
+  }
+
+  private passFirst(): void {
+    const { first } = this
+    this.first = null
+    if (first !== null && !this.closed) this.writeNow(first)
+  }
+
+  private writeNow(chunk: Uint8Array): boolean {
     const taken = this.pass(chunk)
     if (taken < chunk.length) this.pending.push(new Uint8Array(chunk.subarray(taken)))
     if (this.closed) return true
@@ -75,12 +99,14 @@ export class StreamOutput {
     if (this.isEnded) return
     this.endWanted = true
     this.trailers = trailers
+    if (trailers !== null) this.passFirst()
     if (this.native !== null && this.pending.length === 0 && !this.waitsForDrain) this.finish()
   }
 
   /** Nothing can be written any more: the half was closed by its last header section, reset, or is gone. */
   close(): void {
     this.closed = true
+    this.first = null
     this.pending = []
     this.native = null
     this.writer = null
@@ -142,8 +168,12 @@ export class StreamOutput {
   }
 
   private finish(): void {
-    const { native, trailers } = this
+    const { native, trailers, first } = this
     if (native === null || this.closed) return
+    if (first !== null) {
+      this.first = null
+      return native.setBody(first)
+    }
     this.writer ??= native.writer
     if (trailers !== null) {
       // The runtime asks for them when the data is through, if somebody listens to its asking before the end is written.
