@@ -1,6 +1,7 @@
 import type { Fault } from "../base/index.ts"
 import { BODY_LENGTH, BODY_NONE, NAME, reasonOf } from "../http/index.ts"
 import type { Exchange } from "./exchange.ts"
+import { grpcReplyLines, grpcReplyType } from "./grpc-reply.ts"
 
 /** Date of local replies, made once a second (RFC 9110 section 6.6.1). */
 let dateText = ""
@@ -33,15 +34,22 @@ export function setLocalResponse(x: Exchange, status: number, lines: string, bod
 
 /**
  * Answers a fault by itself: status, code and description as text, JSON or HTML, by what Accept prefers (RFC 9110 section 12.5.1).
+ * A gRPC call gets a status of gRPC and HTTP's 200, since its client reads nothing else.
  * Says nothing of peers, addresses or the rules behind the decision.
  */
 export function localReply(x: Exchange, fault: Fault): void {
+  const grpc = grpcReplyType(x)
+  if (grpc !== "") setLocalResponse(x, 200, `${grpcReplyLines(grpc, fault)}${x.replyFields}`, null)
+  else replyInHttp(x, fault)
+  if (fault.close && x.down !== null) x.down.closeAfter(fault)
+}
+
+function replyInHttp(x: Exchange, fault: Fault): void {
   const accept = x.request.joined(NAME.accept)
   const kind = preferred(accept)
   const body = Buffer.from(render(kind, fault), "latin1")
   const type = kind === "json" ? "application/json" : kind === "html" ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"
   setLocalResponse(x, fault.status, `Content-Type: ${type}\r\nCache-Control: no-store\r\n${x.replyFields}`, body)
-  if (fault.close && x.down !== null) x.down.closeAfter(fault)
 }
 
 type Kind = "text" | "json" | "html"

@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/index.ts"
-import type { Exchange } from "../../flow/index.ts"
+import { type Exchange, grpcStatusOf } from "../../flow/index.ts"
 import { NAME } from "../../http/index.ts"
 import type { Redactor } from "./redact.ts"
 import { WallTime } from "./wall-time.ts"
@@ -43,6 +43,7 @@ export function compileFacts(redact: Redactor, clock: Clock) {
     target: octets(x => targetOf(x, redact)),
     version: plain(x => versionOf(x.version)),
     status: number(statusOf),
+    grpcStatus: number(grpcStatusOf),
     fault: plain(x => x.fault?.code ?? ""),
     route: text(x => x.plan?.route.name ?? ""),
     cluster: text(x => x.plan?.route.cluster ?? ""),

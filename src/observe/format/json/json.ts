@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { type Clock, systemClock } from "../../../base/index.ts"
-import type { Exchange, ListenerInfo, RouteInfo } from "../../../flow/index.ts"
+import { type Exchange, grpcStatusOf, type ListenerInfo, type RouteInfo } from "../../../flow/index.ts"
 import { NAME } from "../../../http/index.ts"
 import { defineLogFormat, type LogFormatter } from "../../../plugin/index.ts"
 import { escapeJson } from "../escape.ts"
@@ -32,7 +32,7 @@ export function jsonFormatter(settings: JsonOptions, clock: Clock = systemClock)
     const user = named(',"user":"', x.user)
     const front = `{"time":"${time.iso()}"${listener},"client":"${escapeJson(x.clientAddress)}"${user}${requestPart(x, redact)}`
     const back = `,"requestBytes":${x.requestBytes},"responseBytes":${x.responseBytes}${fieldsPart(x, redact)}}\n`
-    return `${front},"status":${statusOf(x)}${fault}${route}${upstreamPart(x)}${back}`
+    return `${front},"status":${statusOf(x)}${grpcPart(x)}${fault}${route}${upstreamPart(x)}${back}`
   }
 }
 
@@ -40,6 +40,11 @@ function requestPart(x: Exchange, redact: Redactor): string {
   if (x.method === "") return ""
   const front = `,"method":"${escapeJson(x.method)}","scheme":"${x.scheme}","host":"${escapeJson(x.host)}"${portPart(x)}`
   return `${front},"target":"${escapeJson(targetOf(x, redact))}","version":"${versionOf(x.version)}"`
+}
+
+function grpcPart(x: Exchange): string {
+  const status = grpcStatusOf(x)
+  return status < 0 ? "" : `,"grpcStatus":${status}`
 }
 
 /** The port when it is not the scheme's own. */
