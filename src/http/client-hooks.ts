@@ -1,8 +1,9 @@
-import type { Time, WireHandler } from "../net/index.ts"
+import type { Fault } from "../base/index.ts"
+import type { Time } from "../net/index.ts"
 import type { Message } from "./message.ts"
 
 /** One connection to a peer, whatever the HTTP version. */
-export interface UpstreamConnection extends WireHandler {
+export interface UpstreamConnection {
   /** It can take another exchange now. */
   readonly usable: boolean
   /** Exchanges that it has finished. */
@@ -20,6 +21,14 @@ export interface UpstreamConnection extends WireHandler {
 export interface SharedConnection extends UpstreamConnection {
   /** Exchanges under way. */
   readonly streamCount: number
+  /** Exchanges at the same time that it takes, by the limits of both sides. */
+  readonly streamsMax: number
+  /** The peer takes none for the time being, and has not said that it leaves. */
+  readonly onHold: boolean
+  /** The peer has said what it takes. Until then the connection serves whoever dialled it, and nobody else. */
+  readonly known: boolean
+  /** Why it ended; null = it was cut, or still stands. */
+  readonly failure: Fault | null
   /** Takes no further exchange, and closes after those that it has. */
   retire(): void
 }
@@ -47,6 +56,8 @@ export interface ClientHooks {
   idle(connection: KeptConnection, limitMs: number): void
   /** A shared connection can take one more. */
   room(connection: SharedConnection): void
+  /** The peer of a shared connection has said how many it takes, or takes no more (GOAWAY). */
+  changed(connection: SharedConnection): void
   /** The connection takes no more exchanges. Called once. */
   gone(connection: UpstreamConnection): void
 }

@@ -1,19 +1,16 @@
 // HOT
 import { assert, type Fault, FAULT } from "../../base/index.ts"
 import type { AttemptTimes } from "../client-hooks.ts"
-import type { Fields } from "../fields.ts"
-import { BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
-import { NAME } from "../names.ts"
-import { reasonOf } from "../reason.ts"
+import { BODY_LENGTH, BODY_NONE, type Message } from "../message.ts"
+import { requestLead } from "../request-lead.ts"
 import type { TunnelEnd, Upstream } from "../sides.ts"
 import type { H2ClientConnection } from "./client.ts"
 import { CANCEL, PROTOCOL_ERROR, REFUSED_STREAM } from "./frames.ts"
 import { H2Stream } from "./stream.ts"
 import { StreamTunnel, type TunnelStream } from "./stream-tunnel.ts"
-import { webSocketAccept } from "./websocket.ts"
+import { agreeWebSocket, keyOf, linesWithoutKey } from "./websocket.ts"
 
 const INTERIM_MAX = 16
-const SLASH = 47
 
 /** One exchange with a peer. */
 export class ClientStream extends H2Stream implements Upstream, TunnelStream {
@@ -31,12 +28,15 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
   private touched = false
   /** Its head has been written. */
   private gone = false
+  /** The connection had served others when this one began. */
+  private readonly late: boolean
   /** Key of a WebSocket that the client asked for in HTTP/1.1. */
   private key = ""
 
   constructor(connection: H2ClientConnection, times: AttemptTimes) {
     super(0, connection)
     this.times = times
+    this.late = connection.served > 0
   }
 
   /** The exchange that it serves; null when nobody waits for the answer any more. */
@@ -61,34 +61,10 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
     }
     this.gone = true
     this.connection.open(this)
-    this.connection.writeHeaders(this.id, this.lead(m), this.fields(m), false)
+    this.key = keyOf(m)
+    const lead = requestLead(m, this.target, this.connection.secure)
+    this.connection.writeHeaders(this.id, `${lead.join("\n")}\n`, linesWithoutKey(m), false)
     this.connection.flushSoon()
-  }
-
-  private fields(m: Message): string {
-    if (m.upgrade === "websocket") {
-      this.key = m.request.find("sec-websocket-key") ?? ""
-      m.request.removeName("sec-websocket-key")
-    }
-    return m.request.render()
-  }
-
-  /** The pseudo fields (RFC 9113 section 8.3.1, RFC 8441 section 4), as the connection's `encodeLead` reads them. */
-  private lead(m: Message): string {
-    const authority = hostOf(m.request)
-    if (m.method === "CONNECT") return `:method\nCONNECT\n:authority\n${this.target}\n`
-    let { target } = this
-    let scheme = this.connection.secure ? "https" : "http"
-    if (target.charCodeAt(0) !== SLASH && target !== "*") {
-      // Towards a parent proxy: its URL's parts each have a field.
-      scheme = m.scheme
-      const at = target.indexOf("/", scheme.length + 3)
-      const query = target.indexOf("?", scheme.length + 3)
-      target = at >= 0 && (query < 0 || at < query) ? target.substring(at) : query >= 0 ? `/${target.substring(query)}` : m.path
-    }
-    const asked = m.upgrade === "" ? `:method\n${m.method}\n` : `:method\nCONNECT\n:protocol\n${m.upgrade}\n`
-    const host = authority === "" ? "" : `:authority\n${authority}\n`
-    return `${asked}:scheme\n${scheme}\n${host}:path\n${target}\n`
   }
 
   // ---- Upstream
@@ -126,12 +102,14 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
 
   resumeBody(): void {
     this.resume()
+    // What was kept back leaves now: the connection's next octets may be long in coming.
+    if (this.touched) this.flushDown()
     if (!this.closed) this.watch()
   }
 
   abort(): void {
     this.m = null
-    this.reset(CANCEL)
+    this.giveUp(CANCEL)
   }
 
   takeTunnel(): TunnelEnd {
@@ -156,22 +134,14 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
       return
     }
     this.headCame = true
-    if (m.upgrade !== "" && m.status < 300) this.agree(m)
+    this.connection.served++
+    if (m.upgrade !== "" && m.status < 300) agreeWebSocket(m, this.key)
     if (m.responseBody === BODY_LENGTH) this.promised = m.responseLength
     if (ends) this.remoteEnded = true
     this.push()
     m.onResponseHead()
     if (ends) this.receiveEnd("")
     else if (!this.closed) this.watch()
-  }
-
-  /** A 2xx to extended CONNECT is what HTTP/1.1 says with 101. */
-  private agree(m: Message): void {
-    m.status = 101
-    m.reason = reasonOf(101)
-    m.responseBody = BODY_TUNNEL
-    m.response.remove(NAME.contentLength)
-    if (this.key !== "") m.response.append("Sec-WebSocket-Accept", webSocketAccept(this.key))
   }
 
   lengthIsRight(): boolean {
@@ -235,9 +205,14 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
 
   /** The answer is none, or nothing can be asked here: the stream ends, and the exchange learns why. */
   refuse(fault: Fault): void {
-    if (this.gone) this.reset(fault === FAULT.malformedResponse ? PROTOCOL_ERROR : CANCEL)
-    else this.close()
+    this.giveUp(fault === FAULT.malformedResponse ? PROTOCOL_ERROR : CANCEL)
     this.tell(fault)
+  }
+
+  /** The peer is told where it knows of the stream. */
+  private giveUp(code: number): void {
+    if (this.gone) this.reset(code)
+    else this.close()
   }
 
   /** The peer has not looked at it. */
@@ -255,8 +230,16 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
   }
 
   onReset(code: number): void {
-    if (this.headCame) this.tell(FAULT.truncated)
-    else this.tell(this.connection.failure ?? (code === REFUSED_STREAM ? FAULT.streamRefused : FAULT.closedEarly))
+    if (this.connection.culprit === this) this.tell(FAULT.malformedResponse)
+    else if (this.headCame) this.tell(FAULT.truncated)
+    else this.tell(this.connection.over ? this.cut() : code === REFUSED_STREAM ? FAULT.streamRefused : FAULT.closedEarly)
+  }
+
+  /** The connection went with all that was on it. One that a peer closes after it has served is like one that was kept alive. */
+  private cut(): Fault {
+    const { failure } = this.connection
+    if (failure !== null) return failure
+    return this.late ? FAULT.reusedClosed : FAULT.closedEarly
   }
 
   protected override onClosed(): void {
@@ -299,15 +282,8 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
 
   protected onOverdue(): void {
     const late = this.headCame || this.pendingBytes > 0 ? FAULT.idleTimeout : FAULT.headTimeoutUpstream
-    this.reset(CANCEL)
+    if (!this.headCame) this.connection.doubt(this.sentAt)
+    this.giveUp(CANCEL)
     this.tell(late)
   }
-}
-
-/** What Host says now, filters included; "" = nothing. */
-function hostOf(fields: Fields): string {
-  const came = fields.get(NAME.host)
-  if (came !== "" || fields.extra === "") return came
-  const match = /(?:^|\n)host:[ \t]*([^\r\n]*)/i.exec(fields.extra)
-  return match === null ? "" : match[1]!.trim()
 }

@@ -25,12 +25,14 @@ import { type H2Stream, STREAM_WINDOW } from "./stream.ts"
 import { noFields, trailerFields } from "./trailer-fields.ts"
 
 const LAST_ID = 0x7fffffff
-/** Streams at the same time until the peer has said how many it takes. */
-const STREAMS_UNTOLD = 100
+/** Streams at the same time until the peer has said how many it takes: more would be given back, or lost, where it takes fewer or speaks no HTTP/2. */
+const STREAMS_UNTOLD = 1
 /** Frames of a peer that bring nothing, in ten seconds. */
 const CONTROL_FRAMES_MAX = 10_000
 /** A peer with requests under way that is silent for so long is asked whether it is still there, and has half as long to answer. */
 const SILENCE_MS = 30_000
+/** The same for one that has been silent for the whole of a head timeout. */
+const DOUBT_MS = 5000
 
 /** One connection to a peer that speaks HTTP/2: many exchanges at the same time (RFC 9113). */
 export class H2ClientConnection extends H2Connection implements SharedConnection {
@@ -41,16 +43,19 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   private begun = 0
   /** No further exchange: the peer said so, or we do. */
   private leaving = false
-  private known = false
+  known = false
   /** Wait for the peer's settings: what they want is not in every server. */
   private unsettled: ClientStream[] = []
   /** Got something in this turn that has not been pushed on. */
   private touched: ClientStream[] = []
   private idleSince: number
   private pingedAt = 0
+  /** How long the answer to that may take. */
+  private pongMs = SILENCE_MS / 2
   private readonly controlBudget = new FrameBudget()
-  /** Why the streams end that the connection takes with it; null = it was cut. */
   failure: Fault | null = null
+  /** Whose answer broke the connection; null = nobody's, or one cannot say. */
+  culprit: ClientStream | null = null
 
   /** `secure`: over TLS. */
   constructor(wire: Wire, hooks: ClientHooks, secure: boolean) {
@@ -82,12 +87,25 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   }
 
   get usable(): boolean {
-    return !this.closed && !this.broken && !this.leaving && this.streamCount < this.streamsMax
+    return !this.closed && !this.broken && !this.leaving && this.pingedAt === 0 && this.streamCount < this.streamsMax
   }
 
-  private get streamsMax(): number {
+  override get streamCount(): number {
+    return this.streams.size + this.unsettled.length
+  }
+
+  get streamsMax(): number {
     const max = this.hooks.limits.streamsMax
     return Math.min(max, this.known ? this.peer.streamsMax : STREAMS_UNTOLD)
+  }
+
+  get onHold(): boolean {
+    return !this.leaving && !this.closed && this.streamsMax === 0
+  }
+
+  /** It has ended, and its streams with it. */
+  get over(): boolean {
+    return this.closed
   }
 
   /** The peer takes extended CONNECT (RFC 8441); false as long as it has not said so. */
@@ -112,7 +130,19 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   open(stream: ClientStream): void {
     stream.id = this.nextId
     this.nextId += 2
+    stream.sendWindow = this.peer.window
     this.streams.set(stream.id, stream)
+  }
+
+  /** The peer takes a stream that is not in the map: it waits for settings. */
+  override forget(stream: H2Stream): void {
+    const at = stream.id === 0 ? this.unsettled.indexOf(stream as ClientStream) : -1
+    if (at < 0) {
+      super.forget(stream)
+      return
+    }
+    this.unsettled.splice(at, 1)
+    this.onStreamGone()
   }
 
   protected override onSettings(): void {
@@ -120,7 +150,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
     const waiting = this.unsettled
     this.unsettled = []
     for (let i = 0; i < waiting.length; i++) waiting[i]!.go()
-    if (this.usable) this.hooks.room(this)
+    if (!this.closed) this.hooks.changed(this)
   }
 
   protected override encodeLead(lead: string, encoder: HpackEncoder, out: Buffer, at: number): number {
@@ -138,7 +168,10 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   // ---- reading
 
   override onData(wire: Wire, chunk: Buffer): void {
+    const doubted = this.pingedAt > 0
+    this.pingedAt = 0
     super.onData(wire, chunk)
+    if (doubted && this.usable) this.hooks.room(this)
     const touched = this.touched
     if (touched.length === 0) return
     this.touched = []
@@ -165,14 +198,19 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   private headCame(stream: ClientStream, block: Buffer, ends: boolean): void {
     const m = stream.message
     if (m !== null) responseFields.begin(m, this.hooks.limits)
-    if (!this.decode(block, m === null ? noFields : responseFields)) this.fail(COMPRESSION_ERROR)
+    if (!this.decode(block, m === null ? noFields : responseFields)) this.failFor(stream, COMPRESSION_ERROR)
     else if (m !== null) stream.receiveHead(responseFields.finish(ends), ends)
+  }
+
+  private failFor(stream: ClientStream, code: number): void {
+    this.culprit = stream
+    this.fail(code)
   }
 
   private trailersCame(stream: ClientStream, block: Buffer, ends: boolean): void {
     trailerFields.begin()
     if (!this.decode(block, trailerFields)) {
-      this.fail(COMPRESSION_ERROR)
+      this.failFor(stream, COMPRESSION_ERROR)
       return
     }
     const lines = trailerFields.finish()
@@ -211,14 +249,13 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
     const streams = [...this.streams.values()] as ClientStream[] // allow(spread): once or twice for a connection
     for (let i = 0; i < streams.length; i++) if (streams[i]!.id > last) streams[i]!.unprocessed()
     this.endWhenIdle()
+    if (!this.closed) this.hooks.changed(this)
   }
 
-  protected onPong(): void {
-    this.pingedAt = 0
-  }
+  // Whatever comes is an answer: `onData`.
+  protected onPong(): void {}
 
   protected onStreamGone(): void {
-    this.served++
     if (this.closed) return
     if (this.streamCount === 0) this.idleSince = this.now()
     this.endWhenIdle()
@@ -248,21 +285,27 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
     return 0
   }
 
+  /** Those who have nothing to do with it may try elsewhere. */
   protected onFailing(_code: number): void {
-    this.failure = FAULT.malformedResponse
+    this.failure = this.known ? FAULT.closedEarly : FAULT.protocolUnavailable
   }
 
   protected onShut(): void {
     const waiting = this.unsettled
     this.unsettled = []
-    for (let i = 0; i < waiting.length; i++) waiting[i]!.onReset(NO_ERROR)
+    for (let i = 0; i < waiting.length; i++) {
+      waiting[i]!.close()
+      waiting[i]!.onReset(NO_ERROR)
+    }
     this.hooks.gone(this)
   }
 
   // ---- time
 
   private arm(): void {
-    if (!this.closed) this.time.wheel.schedule(this.timer, this.now() + Math.min(this.hooks.limits.idleTimeoutMs, SILENCE_MS / 2))
+    if (this.closed) return
+    const ms = this.pingedAt > 0 ? this.pongMs : SILENCE_MS / 2
+    this.time.wheel.schedule(this.timer, this.now() + Math.min(this.hooks.limits.idleTimeoutMs, ms))
   }
 
   protected onTime(): void {
@@ -270,7 +313,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
     if (this.streamCount === 0 && now - this.idleSince >= this.hooks.limits.idleTimeoutMs) this.leaving = true
     this.endWhenIdle()
     if (this.closed) return
-    if (this.streamCount > 0 && !this.stillThere(now)) {
+    if ((this.streamCount > 0 || this.pingedAt > 0) && !this.stillThere(now)) {
       this.shut(false)
       return
     }
@@ -278,13 +321,22 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   }
 
   private stillThere(now: number): boolean {
-    if (now - this.readAt < SILENCE_MS) {
-      this.pingedAt = 0
-      return true
-    }
-    if (this.pingedAt > 0) return now - this.pingedAt < SILENCE_MS / 2
-    this.pingedAt = now
-    this.ping()
+    if (this.pingedAt > 0) return now - this.pingedAt < this.pongMs
+    if (now - this.readAt >= SILENCE_MS) this.ask(now, SILENCE_MS / 2)
     return true
+  }
+
+  private ask(now: number, pongMs: number): void {
+    this.pingedAt = now
+    this.pongMs = pongMs
+    this.ping()
+  }
+
+  /** A stream has waited in vain for an answer: if nothing at all has come `since` then, the peer may be gone without a word. */
+  doubt(since: number): void {
+    const now = this.now()
+    if (this.closed || this.pingedAt > 0 || this.readAt > since) return
+    this.ask(now, DOUBT_MS)
+    this.arm()
   }
 }

@@ -1,0 +1,92 @@
+// HOT
+import { assert, type Fault } from "../../base/index.ts"
+import type { QuicConnection, QuicConnectionHandler, QuicStream, QuicStreamHandler } from "../../net/index.ts"
+import type { AttemptTimes, ClientHooks, SharedConnection } from "../client-hooks.ts"
+import type { Message } from "../message.ts"
+import { H3ClientStream } from "./client-stream.ts"
+import { H3_NO_ERROR } from "./codes.ts"
+
+/** One connection to a peer that speaks HTTP/3: many exchanges at the same time (RFC 9114). */
+export class H3ClientConnection implements QuicConnectionHandler, SharedConnection {
+  readonly hooks: ClientHooks
+  readonly connection: QuicConnection
+  served = 0
+  private readonly streams = new Set<H3ClientStream>()
+  private begun = 0
+  private leaving = false
+  private over = false
+
+  constructor(connection: QuicConnection, hooks: ClientHooks) {
+    this.connection = connection
+    this.hooks = hooks
+  }
+
+  get streamCount(): number {
+    return this.streams.size
+  }
+
+  get usable(): boolean {
+    return !this.leaving && !this.over && this.connection.isOpen && this.streams.size < this.streamsMax
+  }
+
+  /** What the peer takes is part of the handshake. */
+  readonly known = true
+  readonly failure: Fault | null = null
+
+  get onHold(): boolean {
+    return !this.leaving && !this.over && this.connection.isOpen && this.connection.peerStreamsMax === 0
+  }
+
+  get streamsMax(): number {
+    return Math.min(this.hooks.limits.streamsMax, this.connection.peerStreamsMax)
+  }
+
+  send(m: Message, target: string, times: AttemptTimes): void {
+    assert(this.usable, "the connection has room")
+    const { requestsMax } = this.hooks.limits
+    if (requestsMax > 0 && ++this.begun >= requestsMax) this.leaving = true
+    const stream = new H3ClientStream(this, times)
+    this.streams.add(stream)
+    stream.begin(m, target)
+  }
+
+  /** The stream has ended. */
+  forget(stream: H3ClientStream): void {
+    if (!this.streams.delete(stream)) return
+    this.served++
+    if (this.leaving && this.streams.size === 0) this.close()
+    else if (this.usable) this.hooks.room(this)
+  }
+
+  // A peer opens no streams and sends nothing beside them (RFC 9114 section 6.1).
+  onStream(_connection: QuicConnection, _stream: QuicStream): QuicStreamHandler | null {
+    return null
+  }
+
+  onDatagram(_connection: QuicConnection, _data: Uint8Array): void {}
+
+  onGoAway(_connection: QuicConnection): void {
+    this.retire()
+  }
+
+  retire(): void {
+    this.leaving = true
+    if (this.streams.size === 0) this.close()
+  }
+
+  close(): void {
+    if (this.over) return
+    this.connection.close(H3_NO_ERROR)
+    this.gone()
+  }
+
+  onClose(_connection: QuicConnection, _error: string): void {
+    this.gone()
+  }
+
+  private gone(): void {
+    if (this.over) return
+    this.over = true
+    this.hooks.gone(this)
+  }
+}
