@@ -38,6 +38,7 @@ function quietDeps(baseDir: string, placeCounter: PlaceCounter): FilterDeps {
       placeCounter(name, help)
       return { add() {} }
     },
+    limit() {},
     path: name => resolve(baseDir, name),
     watchFile: readDataFile,
   }

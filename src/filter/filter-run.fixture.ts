@@ -7,6 +7,8 @@ import type { Filter, FilterDeps } from "../plugin/index.ts"
 /** What filters are built with, over files in memory. */
 export class FakeDeps implements FilterDeps {
   readonly counts = new Map<string, number>()
+  /** Limits of exchanges in milliseconds, in order. */
+  readonly limits: number[] = []
   private slots = 0
   private readonly files: Record<string, string>
   private readonly watchers = new Map<string, (content: string) => void>()
@@ -21,6 +23,10 @@ export class FakeDeps implements FilterDeps {
 
   counter(name: string): { add(n: number): void } {
     return { add: n => this.counts.set(name, (this.counts.get(name) ?? 0) + n) }
+  }
+
+  limit(_: Exchange, ms: number): void {
+    this.limits.push(ms)
   }
 
   path(name: string): string {

@@ -1,7 +1,7 @@
 export { deliver } from "./deliver.ts"
 export { begin, fail, resume } from "./engine.ts"
 export { acquireExchange, Exchange, type ListenerInfo, type Plan, type RouteInfo, type Step, type Waiter } from "./exchange.ts"
-export { grpcStatusOf, grpcStatusOfFault, percentEncoded } from "./grpc-reply.ts"
+export { grpcReplyType, grpcStatusOf, grpcStatusOfFault, percentEncoded } from "./grpc-reply.ts"
 export { lineValue } from "./line-value.ts"
 export { httpDate, localReply, setLocalResponse } from "./local-reply.ts"
 export { feedUp, setFlowClock } from "./pump.ts"

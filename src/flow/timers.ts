@@ -24,6 +24,11 @@ export class Deadline implements TimerOwner {
     this.time.wheel.schedule(this.timer, this.time.clock.now() + ms)
   }
 
+  /** The same, unless an earlier end is set. */
+  armNoLater(ms: number): void {
+    if (!this.timer.scheduled || this.timer.deadline > this.time.clock.now() + ms) this.arm(ms)
+  }
+
   cancel(): void {
     this.time.wheel.cancel(this.timer)
   }
@@ -51,9 +56,9 @@ export function armContinue(x: Exchange, time: Time): void {
   pump.continueDeadline.arm(CONTINUE_MS)
 }
 
-/** Limits the whole exchange to `ms`. */
+/** Limits the whole exchange to `ms` from now; where that has been said before, the earlier end counts. */
 export function armRequest(x: Exchange, time: Time, ms: number): void {
   const pump = x.pump
   if (pump.requestDeadline === null) pump.requestDeadline = new Deadline(x, time, timedOut)
-  pump.requestDeadline.arm(ms)
+  pump.requestDeadline.armNoLater(ms)
 }

@@ -6,6 +6,8 @@ export interface FilterDeps {
   slot(): number
   /** A counter on the metrics page, `bothways_<name>_total`. */
   counter(name: string, help: string): { add(n: number): void }
+  /** Ends the exchange with `proxy.request-timeout` when it is not over `ms` milliseconds from now; the earliest of several ends counts. */
+  limit(x: Exchange, ms: number): void
   /** Resolves a path that the config names, relative to the config file. */
   path(name: string): string
   /** Reads a file now and calls back when it changes; a bad version is reported and the last good one stays. Returns the first content. */

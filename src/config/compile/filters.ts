@@ -1,4 +1,5 @@
 import { resolve } from "node:path"
+import { armRequest } from "../../flow/index.ts"
 import type { Filter, FilterDefinition, FilterDeps } from "../../plugin/index.ts"
 import { filters } from "../features.gen.ts"
 import type { FilterUse } from "../schema/route.ts"
@@ -38,6 +39,7 @@ function filterDeps(deps: CompileDeps, nextSlot: { value: number }): FilterDeps 
       const block = deps.layout?.blocks.find(entry => entry.shape === "counter" && entry.name === name)
       return { add: n => block !== undefined && deps.metrics?.add(block.offset, n) }
     },
+    limit: (x, ms) => armRequest(x, deps.time, ms),
     path: name => resolve(deps.baseDir, name),
     watchFile: (path, changed) => deps.watchFile(path, changed),
   }

@@ -1,5 +1,5 @@
 // HOT
-import type { Exchange } from "../../flow/index.ts"
+import { type Exchange, lineValue } from "../../flow/index.ts"
 import type { Fields } from "../../http/index.ts"
 import type { ValueReader } from "./variables.ts"
 
@@ -33,14 +33,7 @@ export function editFields(x: Exchange, fields: Fields, removals: readonly strin
 export function fieldText(fields: Fields, lower: string): string {
   const value = fields.find(lower)
   if (value !== undefined) return value
-  const extra = fields.extra
-  for (let at = 0; at < extra.length; ) {
-    const end = extra.indexOf("\r\n", at) + 2
-    if (end < 2) break
-    if (lineNames(extra, at, lower)) return extra.substring(at + lower.length + 1, end - 2).trim()
-    at = end
-  }
-  return ""
+  return fields.extra === "" ? "" : lineValue(fields.extra, lower)
 }
 
 /** Removes a field, as it came and as other filters added it. */
