@@ -9,6 +9,7 @@ import matchMethod from "../route/match/method/method.ts"
 import matchPath from "../route/match/path/path.ts"
 import matchQuery from "../route/match/query/query.ts"
 import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
+import filterGrpc from "../filter/grpc/grpc.ts"
 import filterHeaders from "../filter/headers/headers.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
@@ -38,6 +39,7 @@ export const matchers: readonly MatcherDefinition<unknown>[] = [
 /** Keys under `filters:`. */
 export const filters: readonly FilterDefinition<unknown>[] = [
   filterBasicAuth,
+  filterGrpc,
   filterHeaders,
   filterProxyAuth,
   filterRequireCertificate,
