@@ -38,6 +38,8 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   private again = false
   /** `judge` has been granted another attempt: `retry` must not ask for a second one. */
   private granted = false
+  /** A peer has given the request back over a connection that served others: that has been made good once. */
+  private givenBack = false
   private dialedAt = 0
 
   constructor(x: Exchange) {
@@ -54,6 +56,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     this.fresh = false
     this.again = false
     this.granted = false
+    this.givenBack = false
     this.x.pump.keepBytesMax = rules.attemptsMax > 1 ? rules.keepBytesMax : 0
     cluster.budget.onRequest()
   }
@@ -167,10 +170,10 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     else this.dial()
   }
 
-  onSharedFailed(kind: DialFailure, detail: string): void {
+  onSharedFailed(fault: Fault): void {
     this.queued = false
     this.disarm()
-    this.dialFailed(kind, detail)
+    this.dialFailed(fault)
   }
 
   onOpen(wire: Wire, alpn: string): WireHandler | null {
@@ -188,19 +191,18 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const { meter } = this.cluster!
     if (meter !== null) meter.connected(this.peer!, now - this.dialedAt)
     this.send(connection)
-    pool.welcome(connection)
     return connection
   }
 
   onFailed(kind: DialFailure, detail: string): void {
     this.dialing = null
-    this.pool!.dialFailed(kind, detail)
-    this.dialFailed(kind, detail)
-  }
-
-  private dialFailed(kind: DialFailure, detail: string): void {
     if (kind === "tls") tellTlsFailure(this.cluster!.name, this.x.peerName, detail)
     const fault = dialFault(kind)
+    this.pool!.dialFailed(fault)
+    this.dialFailed(fault)
+  }
+
+  private dialFailed(fault: Fault): void {
     this.cluster!.refreshSoon(fault)
     fail(this.x, fault)
   }
@@ -220,7 +222,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     if (this.dialing !== null) {
       this.dialing.cancel()
       this.dialing = null
-      this.pool!.dialFailed(null, "")
+      this.pool!.dialFailed(null)
     }
     this.leaveQueue()
     if (this.cluster!.forget(this)) this.disarm()
@@ -269,28 +271,54 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     }
     if (!x.pump.replayable || x.pump.continued) return false
     if (fault.retry === "never" || (fault.retry !== "always" && !isIdempotent(x.method))) return false
-    if (fault.retry === "if-reused") {
+    if (fault.retry === "if-reused" && !this.fresh) {
       // The same peer, but over a connection that cannot have been closed meanwhile. Not an attempt that the peer failed.
       x.attempts--
       this.fresh = true
       return true
     }
+    if (this.justMoved(fault) && !this.givenBack) {
+      x.attempts--
+      this.givenBack = true
+      this.avoidPeer()
+      return true
+    }
     return this.another(fault)
+  }
+
+  /** Given back by a peer that serves others on the same connection: it was about to close it, or had enough to do. Says nothing of either. */
+  private justMoved(fault: Fault): boolean {
+    return fault === FAULT.streamRefused && this.x.reused
+  }
+
+  /** Somebody else next, if there is anybody. */
+  private avoidPeer(): void {
+    const { cluster, peer } = this
+    const index = peer === null ? -1 : cluster!.indexOf(peer)
+    if (index < 0) return
+    this.knowTried()
+    this.tried.add(index)
+    if (!cluster!.hasAnother(this.tried)) this.tried.reset()
+  }
+
+  /** What has been tried is by index, and those are others in another list. */
+  private knowTried(): void {
+    const { peers } = this.cluster!
+    if (this.triedOf === peers) return
+    this.triedOf = peers
+    this.tried.reset()
   }
 
   /** The attempt failed. A limit of ours, a connection that had aged and a status that is asked for again say nothing of the peer. */
   private blame(fault: Fault): void {
     this.failed()
-    if (fault !== FAULT.reusedClosed && fault !== FAULT.poolExhausted && fault !== FAULT.retryStatus) this.report(false)
+    if (!this.justMoved(fault) && fault !== FAULT.reusedClosed && fault !== FAULT.poolExhausted && fault !== FAULT.retryStatus) this.report(false)
   }
 
   private another(fault: Fault): boolean {
     const cluster = this.cluster!
     if (this.x.attempts >= this.rules!.attemptsMax) return false
-    if (this.triedOf !== cluster.peers) {
-      this.triedOf = cluster.peers
-      this.tried.reset()
-    }
+    this.knowTried()
     const index = this.peer === null ? -1 : cluster.indexOf(this.peer)
     if (index >= 0) this.tried.add(index)
     if (!cluster.hasAnother(this.tried)) {

@@ -215,7 +215,7 @@ export class OriginAttempt implements DialHandler, Waiter {
       this.dialing = parts.dialer(address, x.port, tlsName, this.rules!.connectMs, this)
       return WAIT
     }
-    if (this.pool !== null) this.pool.dialFailed(null, "")
+    if (this.pool !== null) this.pool.dialFailed(null)
     x.fault = refused ?? this.lastFault
     return FAULT_VERDICT
   }
@@ -275,7 +275,7 @@ export class OriginAttempt implements DialHandler, Waiter {
     if (this.dialing === null) return
     this.dialing.cancel()
     this.dialing = null
-    if (this.pool !== null) this.pool.dialFailed(null, "")
+    if (this.pool !== null) this.pool.dialFailed(null)
   }
 
   retry(): boolean {

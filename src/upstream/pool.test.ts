@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import { FAULT } from "../base/index.ts"
 import type { ClientConnection, Time, UpstreamConnection } from "../http/index.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
 
@@ -124,7 +125,7 @@ describe("a full pool", () => {
     expect([turns, owner.saturated]).toEqual([["a"], false])
     connection.close()
     expect(turns).toEqual(["a", "b dials"])
-    pool.dialFailed("refused", "")
+    pool.dialFailed(FAULT.connectRefused)
     expect([pool.busyCount, pool.idleCount]).toEqual([0, 0])
   })
 

@@ -1,5 +1,5 @@
 // HOT
-import { assert } from "../base/index.ts"
+import { assert, type Fault, FAULT } from "../base/index.ts"
 import {
   ClientConnection,
   type ClientHooks,
@@ -9,7 +9,7 @@ import {
   type Time,
   type UpstreamConnection,
 } from "../http/index.ts"
-import type { DialFailure, Wire } from "../net/index.ts"
+import type { Wire, WireHandler } from "../net/index.ts"
 
 export interface PoolSettings {
   /** Idle connections kept; 0 = none. */
@@ -38,7 +38,7 @@ export interface PoolWaiter {
   /** A connection became free, or null: there is room to dial. Counts as taken. */
   onTurn(connection: UpstreamConnection | null): void
   /** The connection that this one and others waited for to share has failed. */
-  onSharedFailed(kind: DialFailure, detail: string): void
+  onSharedFailed(fault: Fault): void
 }
 
 /** Whose connections these are, as far as the pool tells it something. */
@@ -63,9 +63,13 @@ export class Pool implements ClientHooks {
   private readonly idleStack: ClientConnection[] = []
   /** Connections that carry many exchanges each; every one of them is taken as long as it lives. */
   private readonly shared: SharedConnection[] = []
+  private readonly unknown = new Set<SharedConnection>()
   /** The next connection will be shared, as far as one knows. */
   private sharing: boolean
-  private dialing = 0
+  /** What a new connection will take, as the last one taught. */
+  private eachTakes: number
+  /** On their way: dials, and shared connections whose peer has not said what it takes. */
+  private arriving = 0
   private readonly waiters: PoolWaiter[] = []
   private taken = 0
   private closed = false
@@ -75,6 +79,7 @@ export class Pool implements ClientHooks {
     this.time = time
     this.owner = owner
     this.limits = settings
+    this.eachTakes = settings.streamsMax
     this.sharing = settings.protocol === "http2" || (settings.protocol === "auto" && settings.secure)
   }
 
@@ -116,9 +121,15 @@ export class Pool implements ClientHooks {
 
   /** True and counted as taken when another connection may be opened. */
   mayDial(): boolean {
-    // One that is on its way will do for all who come now.
-    if (this.sharing && this.dialing > 0 && this.waiters.length < this.settings.waitersMax) return false
+    if (this.sharing && this.waiters.length < this.settings.waitersMax && this.mustWait()) return false
     return this.takePlace()
+  }
+
+  /** What is on its way will do, each for whoever dialled it and for others; or the peer takes nothing just now, on this connection or another. */
+  private mustWait(): boolean {
+    if (this.waiters.length < this.arriving * (this.eachTakes - 1)) return true
+    for (let i = 0; i < this.shared.length; i++) if (this.shared[i]!.onHold) return true
+    return false
   }
 
   private takePlace(): boolean {
@@ -127,47 +138,51 @@ export class Pool implements ClientHooks {
     // An idle one gives its place up.
     if (max > 0 && this.taken + this.idleStack.length >= max) this.closeNewestIdle()
     this.taken++
-    this.dialing++
+    this.arriving++
     return true
   }
 
   /** A dialled connection stands: who speaks on it. `alpn` is what TLS agreed on. Null = not the version that is wanted; the caller closes it. */
-  connected(wire: Wire, alpn: string): UpstreamConnection | null {
-    this.dialing--
+  connected(wire: Wire, alpn: string): (UpstreamConnection & WireHandler) | null {
     const { protocol, secure } = this.settings
     const http2 = alpn === "h2" || (protocol === "http2" && !secure)
     if (protocol === "http2" && !http2) {
-      this.release()
+      this.dialFailed(FAULT.protocolUnavailable)
       return null
     }
     this.sharing = http2
     if (!http2) {
+      this.arriving--
       const kept = new ClientConnection(wire, this, this)
       wire.data = kept
-      this.inviteDials()
+      // Those who waited for a connection to share must each have their own.
+      this.dialForWaiters()
       return kept
     }
     const connection = new H2ClientConnection(wire, this, secure)
     wire.data = connection
     this.shared.push(connection)
+    this.unknown.add(connection)
     return connection
   }
 
-  /** Those who waited for a connection to share must each have their own. */
-  private inviteDials(): void {
-    while (this.waiters.length > 0 && this.takePlace()) this.nextWaiter().onTurn(null)
+  private dialForWaiters(): void {
+    while (this.waiters.length > 0 && this.mayDial()) this.nextWaiter().onTurn(null)
   }
 
-  /** Whoever dialled it has sent its request: the others may, too. */
-  welcome(connection: UpstreamConnection): void {
-    if (this.waiters.length > 0 && this.shared.includes(connection as SharedConnection)) this.room(connection as SharedConnection)
+  changed(connection: SharedConnection): void {
+    if (this.unknown.delete(connection)) {
+      this.arriving--
+      assert(this.arriving >= 0, "what has arrived was on its way")
+    }
+    if (connection.known) this.eachTakes = connection.streamsMax
+    this.room(connection)
   }
 
   room(connection: SharedConnection): void {
-    while (this.waiters.length > 0 && connection.usable) {
-      const waiter = this.nextWaiter()
-      waiter.onTurn(connection)
-    }
+    while (this.waiters.length > 0 && connection.usable) this.nextWaiter().onTurn(connection)
+    if (this.waiters.length > 0) this.dialForWaiters()
+    else if (this.closed) connection.retire()
   }
 
   private closeNewestIdle(): void {
@@ -177,15 +192,18 @@ export class Pool implements ClientHooks {
     connection.close()
   }
 
-  /** A dial that `mayDial` allowed has failed, or was given up (`kind` null). */
-  dialFailed(kind: DialFailure | null, detail: string): void {
-    this.dialing--
-    if (kind === null || !this.sharing || this.dialing > 0) {
-      this.release()
-      return
-    }
-    this.taken--
-    for (let left = this.waiters.length; left > 0 && this.waiters.length > 0; left--) this.nextWaiter().onSharedFailed(kind, detail)
+  /** A dial that `mayDial` allowed has failed, or was given up (null). */
+  dialFailed(fault: Fault | null): void {
+    this.arriving--
+    assert(this.arriving >= 0, "what failed was on its way")
+    // Those who wait for it would meet the same.
+    if (fault !== null && this.sharing && this.arriving === 0) this.failWaiters(fault)
+    this.release()
+  }
+
+  private failWaiters(fault: Fault): void {
+    // Not those that join while these are told.
+    for (let left = this.waiters.length; left > 0 && this.waiters.length > 0; left--) this.nextWaiter().onSharedFailed(fault)
   }
 
   /** Joins the queue; false when it is full. */
@@ -215,7 +233,7 @@ export class Pool implements ClientHooks {
   private release(): void {
     assert(this.taken > 0, "what is released was taken")
     this.taken--
-    if (this.waiters.length > 0 && this.mayDial()) this.nextWaiter().onTurn(null)
+    this.dialForWaiters()
   }
 
   idle(connection: KeptConnection, limitMs: number): void {
@@ -243,13 +261,20 @@ export class Pool implements ClientHooks {
     // `gone` takes off one, which is not to be anybody else's.
     this.taken++
     connection.close()
-    this.dialing++
+    this.arriving++
     waiter.onTurn(null)
   }
 
   gone(connection: UpstreamConnection): void {
     const shared = this.shared.indexOf(connection as SharedConnection)
-    if (shared >= 0) this.shared.splice(shared, 1)
+    if (shared >= 0) {
+      this.shared.splice(shared, 1)
+      if (this.unknown.delete(connection as SharedConnection)) {
+        // Who has not said a word is no better than one that refused.
+        this.dialFailed((connection as SharedConnection).failure ?? FAULT.connectFailed)
+        return
+      }
+    }
     const at = this.idleStack.lastIndexOf(connection as ClientConnection)
     if (at >= 0) this.idleStack.splice(at, 1)
     else this.release()
@@ -260,5 +285,6 @@ export class Pool implements ClientHooks {
     this.closed = true
     while (this.idleStack.length > 0) this.closeNewestIdle()
     for (let i = this.shared.length - 1; i >= 0; i--) this.shared[i]!.retire()
+    this.dialForWaiters()
   }
 }

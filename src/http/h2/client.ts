@@ -52,6 +52,8 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   private pingedAt = 0
   /** How long the answer to that may take. */
   private pongMs = SILENCE_MS / 2
+  /** It is asked because somebody has waited in vain: nobody else should meanwhile. */
+  private doubted = false
   private readonly controlBudget = new FrameBudget()
   failure: Fault | null = null
   /** Whose answer broke the connection; null = nobody's, or one cannot say. */
@@ -87,7 +89,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   }
 
   get usable(): boolean {
-    return !this.closed && !this.broken && !this.leaving && this.pingedAt === 0 && this.streamCount < this.streamsMax
+    return !this.closed && !this.broken && !this.leaving && !this.doubted && this.streamCount < this.streamsMax
   }
 
   override get streamCount(): number {
@@ -168,7 +170,8 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   // ---- reading
 
   override onData(wire: Wire, chunk: Buffer): void {
-    const doubted = this.pingedAt > 0
+    const { doubted } = this
+    this.doubted = false
     this.pingedAt = 0
     super.onData(wire, chunk)
     if (doubted && this.usable) this.hooks.room(this)
@@ -336,6 +339,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   doubt(since: number): void {
     const now = this.now()
     if (this.closed || this.pingedAt > 0 || this.readAt > since) return
+    this.doubted = true
     this.ask(now, DOUBT_MS)
     this.arm()
   }
