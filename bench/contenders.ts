@@ -57,7 +57,7 @@ http {
   proxy_temp_path ${folder}/nginx-proxy; client_body_temp_path ${folder}/nginx-body;
   upstream origin { server 127.0.0.1:${originPort}; keepalive 256; keepalive_requests 100000000; keepalive_timeout 600s; }
   server {
-    listen 127.0.0.1:${ports.plain} backlog=4096; listen 127.0.0.1:${ports.tls} ssl backlog=4096;
+    listen 127.0.0.1:${ports.plain} backlog=4096; listen 127.0.0.1:${ports.tls} ssl http2 backlog=4096;
     ssl_certificate ${certFile}; ssl_certificate_key ${keyFile}; ssl_session_cache off;
     proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     location / { proxy_pass http://origin; }
@@ -83,7 +83,7 @@ defaults
   http-reuse always
 frontend web
   bind 127.0.0.1:${ports.plain} backlog 4096
-  bind 127.0.0.1:${ports.tls} backlog 4096 ssl crt ${pemFile} alpn http/1.1
+  bind 127.0.0.1:${ports.tls} backlog 4096 ssl crt ${pemFile} alpn h2,http/1.1
   option forwardfor
   default_backend origin
 backend origin

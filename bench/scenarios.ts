@@ -1,5 +1,6 @@
 import type { Running } from "./contenders.ts"
 import { idleBytes } from "./load/idle.ts"
+import { exactStreams } from "./load/h2load.ts"
 import { ownClient } from "./load/own-client.ts"
 import { wrk } from "./load/wrk.ts"
 import { smallBody } from "./setting.ts"
@@ -32,6 +33,13 @@ export const scenarios: readonly Scenario[] = [
     against: reverse,
     unit: "µs a request",
     load: (at, seconds) => wrk(`https://localhost:${at.tls}/`, { seconds }),
+  },
+  {
+    name: "h2",
+    what: "HTTP/2 over TLS, 16 requests at a time on each connection",
+    against: reverse,
+    unit: "µs a request",
+    load: (at, seconds) => exactStreams(`https://localhost:${at.tls}/`, seconds * 15_000),
   },
   {
     name: "close",

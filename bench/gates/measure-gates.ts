@@ -1,6 +1,6 @@
 import { bothways, type Contender, contenders, type Running, startContender } from "../contenders.ts"
 import { cpuMicros, residentBytes } from "../cpu.ts"
-import { exactConnections, exactLoad } from "../load/h2load.ts"
+import { exactConnections, exactLoad, exactStreams } from "../load/h2load.ts"
 import { ownClient } from "../load/own-client.ts"
 import { inRounds } from "../measure.ts"
 import type { Setting } from "../setting.ts"
@@ -17,13 +17,14 @@ type Load = (at: Running, setting: Setting) => Promise<number>
 const loads: Readonly<Record<string, Load>> = {
   h1: at => exactLoad(`http://127.0.0.1:${at.plain}/`, 12_000),
   tls: at => exactLoad(`https://127.0.0.1:${at.tls}/`, 8000),
+  h2: at => exactStreams(`https://127.0.0.1:${at.tls}/`, 20_000),
   close: at => exactConnections(`http://127.0.0.1:${at.plain}/`, 4000),
   big: at => exactLoad(`http://127.0.0.1:${at.plain}/files/100k`, 1000),
   forward: (at, { originPort }) => ownClient("forward-client", [at.forward, `http://127.0.0.1:${originPort}/`, 20_000, 16]),
 }
 
-export const cpuGates = ["h1", "tls", "close", "big"] as const
-export const allocationGates = ["h1", "big", "forward"] as const
+export const cpuGates = ["h1", "tls", "h2", "close", "big"] as const
+export const allocationGates = ["h1", "h2", "big", "forward"] as const
 
 /** Our CPU a request divided by nginx's, both measured now, each at its best of three rounds: what else the machine does only ever adds. */
 export async function cpuOfNginx(name: (typeof cpuGates)[number], setting: Setting): Promise<number> {
