@@ -44,6 +44,10 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
   private lingering = false
   /** Monotonic ms of the last octets that came. */
   protected readAt = 0
+  /** Counts what the socket has brought. */
+  reads = 0
+  /** Streams that hold DATA of this read back until its end. */
+  private readonly held: H2Stream[] = []
 
   constructor(wire: Wire, time: Time) {
     super(wire, time)
@@ -73,8 +77,19 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
     this.time.clock.tick()
     this.readAt = this.time.clock.now()
     if (this.closed) return
+    this.reads++
     this.readFrames(chunk)
+    if (this.held.length > 0) this.release()
     this.flushSoon()
+  }
+
+  hold(stream: H2Stream): void {
+    this.held.push(stream)
+  }
+
+  private release(): void {
+    for (let i = 0; i < this.held.length; i++) this.held[i]!.unstash()
+    this.held.length = 0
   }
 
   protected readControl(payload: Buffer, type: number, flags: number, id: number): void {

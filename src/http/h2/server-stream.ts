@@ -74,12 +74,7 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
     return this.promised <= 0
   }
 
-  protected deliver(chunk: Buffer): void {
-    this.continueDue = false
-    if (this.tunnel !== null) {
-      this.tunnel.receive(chunk)
-      return
-    }
+  override receiveData(chunk: Buffer, padding: number): void {
     if (this.promised >= 0) {
       this.promised -= chunk.length
       if (this.promised < 0) {
@@ -88,6 +83,15 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
         this.onReset(PROTOCOL_ERROR)
         return
       }
+    }
+    super.receiveData(chunk, padding)
+  }
+
+  protected deliver(chunk: Buffer): void {
+    this.continueDue = false
+    if (this.tunnel !== null) {
+      this.tunnel.receive(chunk)
+      return
     }
     // After the answer the rest of the request has no reader.
     if (this.m === null) return

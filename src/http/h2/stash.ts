@@ -38,7 +38,10 @@ export class Stash {
   private seal(): void {
     if (this.room === 0) return
     const last = this.pieces.length - 1
-    this.pieces[last] = this.pieces[last]!.subarray(0, this.pieces[last]!.length - this.room)
+    const whole = this.pieces[last]!
+    const used = whole.subarray(0, whole.length - this.room)
+    // Who keeps it should not keep a slab for a few octets.
+    this.pieces[last] = this.room > used.length ? Buffer.from(used) : used
     this.room = 0
   }
 }

@@ -7,6 +7,8 @@ import { Stash } from "./stash.ts"
 
 /** Octets of a stream that we let the other side send before we have taken them: what a paused stream may cost. */
 export const STREAM_WINDOW = 128 * 1024
+/** DATA frames below this are put together where many come at once. */
+const SMALL_BYTES = 512
 /** Urgency of a stream that says nothing of it (RFC 9218 section 4.1). */
 const URGENCY_DEFAULT = 3
 
@@ -37,6 +39,8 @@ export abstract class H2Stream implements TimerOwner {
   protected told = false
   protected paused = false
   private stash: Stash | null = null
+  /** The read of the connection that brought the last DATA. */
+  private seenIn = 0
   closed = false
   urgency = URGENCY_DEFAULT
   /** Shares its turn with others of the same urgency; also whoever has said nothing. */
@@ -156,8 +160,15 @@ export abstract class H2Stream implements TimerOwner {
       this.consumed(padding)
       return
     }
-    if (this.paused || this.stash !== null) {
-      if (this.stash === null) this.stash = new Stash()
+    const { reads } = this.connection
+    // Many small frames of one read go on as one: each by itself would cost a hundred times its octets further on.
+    const joins = chunk.length < SMALL_BYTES && this.seenIn === reads
+    this.seenIn = reads
+    if (joins || this.paused || this.stash !== null) {
+      if (this.stash === null) {
+        this.stash = new Stash()
+        if (!this.paused) this.connection.hold(this)
+      }
       this.stash.add(chunk)
       this.consumed(padding)
       return
@@ -201,6 +212,12 @@ export abstract class H2Stream implements TimerOwner {
     if (!this.paused) return
     this.paused = false
     this.gotAt = this.connection.now()
+    this.unstash()
+    this.connection.flushSoon()
+  }
+
+  /** Hands on what was held back, as far as it is taken, and then the end. */
+  unstash(): void {
     const stash = this.stash
     if (stash !== null) {
       while (!stash.empty && !this.paused && !this.closed) {
@@ -212,7 +229,6 @@ export abstract class H2Stream implements TimerOwner {
       this.stash = null
     }
     if (this.remoteEnded && !this.paused && !this.closed) this.tellEnd()
-    this.connection.flushSoon()
   }
 
   /** Nobody takes the rest of what comes any more. */
