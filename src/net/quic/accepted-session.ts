@@ -5,6 +5,7 @@ import type { QuicListener } from "./listen-quic.ts"
 import { handshakeFacts, QuicConnection } from "./quic-connection.ts"
 import { H3_EXCESSIVE_LOAD } from "./quic-handlers.ts"
 import { errorText, type NativeError, type NativeHandshake, type NativeSession, noop } from "./quic-runtime.ts"
+import { UnreadMeter } from "./unread-meter.ts"
 
 const CONNECTION_REFUSED = 0x2n
 
@@ -32,6 +33,7 @@ export class AcceptedSession {
     native.ondatagram = data => {
       if (this.connection !== null) this.connection.handler.onDatagram(this.connection, data)
     }
+    native.onpathvalidation = (_result, _local, remote) => this.connection?.unread.moved(plainAddress(remote.address), remote.port)
     native.ongoaway = () => this.connection?.peerGoesAway()
     const ended = (): void => this.ended()
     native.closed.then(ended, ended)
@@ -73,7 +75,7 @@ export class AcceptedSession {
         serverName: plainServerName(info.servername ?? ""),
         clientCertificate,
       },
-      listener.unread,
+      new UnreadMeter(listener.unread, listener.brake, remoteAddress, remote.port),
       false,
     )
     this.connection = connection

@@ -5,7 +5,7 @@ import type { Time } from "../time.ts"
 import type { QuicClientTls } from "./quic-client-tls.ts"
 import { handshakeFacts, QuicConnection, type QuicConnectionFacts } from "./quic-connection.ts"
 import { H3_EXCESSIVE_LOAD, type QuicConnectionHandler } from "./quic-handlers.ts"
-import { DEFAULT_LIMITS, type QuicLimits, transportOptions, UnreadBudget } from "./quic-limits.ts"
+import { DEFAULT_LIMITS, type QuicLimits, transportOptions } from "./quic-limits.ts"
 import {
   errorCode,
   errorText,
@@ -17,6 +17,8 @@ import {
   quicRuntime,
 } from "./quic-runtime.ts"
 import { findUdpSocket, ignoreIcmp, nextDescriptor } from "./udp-port.ts"
+import { UdpBrake } from "./udp-brake.ts"
+import { UnreadBudget, UnreadMeter } from "./unread-meter.ts"
 
 export interface QuicDialOptions {
   time: Time
@@ -54,6 +56,8 @@ class QuicDialAttempt implements DialHandle, TimerOwner {
   private readonly timer: Timer
   private endpoint: NativeEndpoint | null
   private connection: QuicConnection | null
+  private native: NativeSession | null
+  private brake: UdpBrake | null
   private error: NativeError | null
 
   constructor(target: { host: string; port: number }, options: QuicDialOptions, handler: QuicDialHandler) {
@@ -65,6 +69,8 @@ class QuicDialAttempt implements DialHandle, TimerOwner {
     this.timer = new Timer(this)
     this.endpoint = null
     this.connection = null
+    this.native = null
+    this.brake = null
     this.error = null
   }
 
@@ -83,10 +89,16 @@ class QuicDialAttempt implements DialHandle, TimerOwner {
         (error: Error) => this.fail("unreachable", error.message),
       )
       const bound = this.endpoint.address
-      if (bound !== undefined) ignoreIcmp(findUdpSocket(bound.port, guess))
+      if (bound !== undefined) this.keepSocket(findUdpSocket(bound.port, guess))
     } catch (error) {
       queueMicrotask(() => this.fail("unreachable", (error as Error).message))
     }
+  }
+
+  private keepSocket(fd: number): void {
+    if (fd < 0) return
+    ignoreIcmp(fd)
+    this.brake = new UdpBrake(fd)
   }
 
   private sessionOptions(endpoint: NativeEndpoint): object {
@@ -99,8 +111,6 @@ class QuicDialAttempt implements DialHandle, TimerOwner {
     }
     return { ...transportOptions(this.limits, false), ...tls.settings(serverName, this.peer), ...callbacks, alpn, endpoint, handshakeTimeout }
   }
-
-  private native: NativeSession | null = null
 
   private began(session: NativeSession): void {
     this.native = session
@@ -135,7 +145,8 @@ class QuicDialAttempt implements DialHandle, TimerOwner {
   private stand(native: NativeSession, info: NativeHandshake): void {
     const handler = this.finish()
     if (handler === null) return
-    const connection = new QuicConnection(native, this.facts(native, info), new UnreadBudget(this.limits), true)
+    const unread = new UnreadMeter(new UnreadBudget(this.limits), this.brake, this.target.host, this.target.port)
+    const connection = new QuicConnection(native, this.facts(native, info), unread, true)
     this.connection = connection
     const listener = handler.onOpen(connection)
     if (listener === null) connection.close(H3_EXCESSIVE_LOAD)

@@ -7,9 +7,11 @@ import { AcceptedSession } from "./accepted-session.ts"
 import type { QuicIdentity, QuicServerTls } from "./quic-certificates.ts"
 import type { QuicConnection } from "./quic-connection.ts"
 import type { QuicConnectionHandler } from "./quic-handlers.ts"
-import { DEFAULT_LIMITS, type QuicLimits, transportOptions, UnreadBudget } from "./quic-limits.ts"
+import { DEFAULT_LIMITS, type QuicLimits, transportOptions } from "./quic-limits.ts"
 import { type NativeEndpoint, type NativeIdentity, type NativeSession, noop, quicRuntime } from "./quic-runtime.ts"
 import { canRebind, findUdpSocket, ignoreIcmp, interimAddress, nextDescriptor, rebind, steerByAddress } from "./udp-port.ts"
+import { UdpBrake } from "./udp-brake.ts"
+import { UnreadBudget } from "./unread-meter.ts"
 
 export interface QuicAcceptor {
   /** The handshake is done. Answers who listens to the connection; null closes it. */
@@ -53,7 +55,8 @@ export interface QuicListening {
   close(): void
 }
 
-const BUFFER_BYTES = 4 * 1024 * 1024
+// What is in it has passed the brake.
+const BUFFER_BYTES = 1024 * 1024
 
 /** Listens for QUIC connections. Throws ListenError when the address cannot be had. */
 export function listenQuic(options: QuicListenOptions, acceptor: QuicAcceptor): QuicListening {
@@ -70,6 +73,8 @@ export class QuicListener implements QuicListening {
   readonly limits: Required<QuicLimits>
   readonly connectionLimits: ConnectionLimits | null
   readonly unread: UnreadBudget
+  /** Slows down clients of which too much lies unread; null where the system has none. */
+  brake: UdpBrake | null
   readonly host: string
   /** Connections that stand or are in their handshake. */
   readonly sessions: Set<AcceptedSession>
@@ -87,6 +92,7 @@ export class QuicListener implements QuicListening {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.connectionLimits = options.connectionLimits ?? null
     this.unread = new UnreadBudget(this.limits)
+    this.brake = null
     this.sessions = new Set()
     this.endpoint = null
     this.stopped = false
@@ -118,6 +124,7 @@ export class QuicListener implements QuicListening {
     try {
       if (fd < 0) throw new ListenError(this.bind, "the runtime's socket is not to be found")
       ignoreIcmp(fd)
+      this.brake = new UdpBrake(fd)
       const placed = rebind(fd, { host: this.host, port }, { reusePort, bufferBytes: BUFFER_BYTES })
       if (reusePort && steerOver > 0) steerByAddress(fd, steerOver)
       return placed

@@ -1,9 +1,9 @@
 import type { ClientCertificate } from "../connection-info.ts"
 import { H3_REQUEST_REJECTED, type QuicConnectionHandler, type QuicStreamHandler } from "./quic-handlers.ts"
-import type { UnreadBudget } from "./quic-limits.ts"
 import { errorText, type NativeError, type NativeHandshake, type NativeSession, type NativeStream, noop } from "./quic-runtime.ts"
 import { QuicStream } from "./quic-stream.ts"
 import { silentStream } from "./silent-stream.ts"
+import type { UnreadMeter } from "./unread-meter.ts"
 
 /** Who is at the other end, and how it came. */
 export interface QuicConnectionFacts {
@@ -30,7 +30,7 @@ export class QuicConnection {
   readonly isClient: boolean
   handler: QuicConnectionHandler
   /** What has come on its streams and was not read. */
-  readonly unread: UnreadBudget
+  readonly unread: UnreadMeter
   private readonly native: NativeSession
   private readonly streams: Set<QuicStream>
   private goingAway: boolean
@@ -38,7 +38,7 @@ export class QuicConnection {
   /** It was closed with no error, by the peer or by us. */
   endedInOrder: boolean
 
-  constructor(native: NativeSession, facts: QuicConnectionFacts, unread: UnreadBudget, isClient: boolean) {
+  constructor(native: NativeSession, facts: QuicConnectionFacts, unread: UnreadMeter, isClient: boolean) {
     this.native = native
     this.facts = facts
     this.unread = unread
@@ -137,6 +137,7 @@ export class QuicConnection {
     this.lost = true
     this.endedInOrder = error === null || error.errorCode === H3_NO_ERROR
     for (const stream of this.streams) stream.failed()
+    this.unread.end()
     this.handler.onClose(this, this.endedInOrder ? "" : errorText(error))
   }
 }

@@ -4,6 +4,7 @@ import { ConnectionLimits } from "../connection-limits.ts"
 import { dialQuic } from "./dial-quic.ts"
 import { H3_EXCESSIVE_LOAD } from "./quic-handlers.ts"
 import type { QuicStream } from "./quic-stream.ts"
+import type { UnreadBudget } from "./unread-meter.ts"
 import {
   ask,
   dialTest,
@@ -123,7 +124,8 @@ test("what nobody reads has a limit, and other streams go on", async () => {
         else stream.pause()
       }
     },
-    { limits: { unreadBytesMax: 500_000 } },
+    // One turn brings more than this, sooner than a brake can help.
+    { limits: { unreadBytesMax: 20_000 } },
   )
   const { connection } = await dialTest(at.port)
   const { stream, log } = ask(connection!, post, false)
@@ -139,12 +141,48 @@ test("what nobody reads has a limit, and other streams go on", async () => {
   connection!.close(0x100)
 })
 
+test("a slow reader gets a large body whole, and it does not pile up", async () => {
+  let reader: QuicStream | null = null
+  const { at, connections } = start(
+    (stream, log) => {
+      reader = stream
+      log.keepText = false
+      log.whenEnd = () => stream.sendHeaders([":status", "200"], "initial", true)
+    },
+    { limits: { unreadBytesMax: 4_000_000 } },
+  )
+  const { connection } = await dialTest(at.port)
+  const { stream, log } = ask(connection!, post, false)
+  const total = chunk.length * 400
+  pour(stream, log, total)
+  await until(() => reader !== null && connections[0]!.streams[0]!.bytes > 0, "the first of it")
+  const { budget } = connections[0]!.connection!.unread as unknown as { budget: UnreadBudget }
+  const upload = connections[0]!.streams[0]!
+  let most = 0
+  let allowed = 0
+  upload.whenData = () => {
+    most = Math.max(most, budget.bytes)
+    if (upload.bytes >= allowed) reader!.pause()
+  }
+  // Forty portions of half a megabyte, each 20 ms behind the other.
+  const timer = setInterval(() => {
+    most = Math.max(most, budget.bytes)
+    allowed = upload.bytes + 500_000
+    reader!.resume()
+  }, 20)
+  await until(() => log.closed !== "", "all of it")
+  clearInterval(timer)
+  expect([log.closed, upload.bytes]).toEqual(["done", total])
+  expect(most).toBeLessThan(4_000_000)
+  connection!.close(0x100)
+})
+
 test("the limit of a listener holds over all streams", async () => {
   const { at, connections } = start(
     (stream, log) => {
       log.whenHeaders = () => stream.pause()
     },
-    { limits: { unreadBytesMax: 500_000, unreadTotalBytesMax: 1_000_000 } },
+    { limits: { unreadBytesMax: 8_000_000, unreadTotalBytesMax: 1_000_000 } },
   )
   const { connection } = await dialTest(at.port)
   const uploads = Array.from({ length: 5 }, () => ask(connection!, post, false))
@@ -152,8 +190,8 @@ test("the limit of a listener holds over all streams", async () => {
   await until(() => connections[0]!.streams.filter(({ closed }) => closed === "unread").length >= 3, "three to be over it")
   expect(connections[0]!.streams.filter(({ closed }) => closed === "").length).toBe(2)
   connection!.close(0x100)
-  const budget = connections[0]!.connection!.unread as unknown as { total: number }
-  await until(() => budget.total === 0, "the count to come back to nothing")
+  const budget = (connections[0]!.connection!.unread as unknown as { budget: UnreadBudget }).budget
+  await until(() => budget.bytes === 0, "the count to come back to nothing")
 })
 
 test("nobody answers: a time-out, or nothing after cancel", async () => {

@@ -6,9 +6,9 @@ export interface QuicLimits {
   streamWindowBytesMax?: number
   /** The same over all streams of a connection. Default 1 MiB. */
   connectionWindowBytesMax?: number
-  /** Octets on one stream that have come and that nobody has read, while it is paused; one more and the stream is reset. Default 4 MiB. */
+  /** Octets on one stream that have come and that nobody has read, while it is paused; one more and the stream is reset. A peer is slowed down from a quarter of it on, where the system lets us (Linux). Default 8 MiB. */
   unreadBytesMax?: number
-  /** The same over all streams of the listener or the connection that was dialed. Default 64 MiB. */
+  /** The same over all streams of the listener or the connection that was dialed. Default 128 MiB. */
   unreadTotalBytesMax?: number
   /** Milliseconds without a packet after which a connection ends; whole seconds, rounded up. Default 30 s. */
   idleMs?: number
@@ -22,8 +22,8 @@ export const DEFAULT_LIMITS: Required<QuicLimits> = {
   streamsMax: 100,
   streamWindowBytesMax: 256 * 1024,
   connectionWindowBytesMax: 1024 * 1024,
-  unreadBytesMax: 4 * 1024 * 1024,
-  unreadTotalBytesMax: 64 * 1024 * 1024,
+  unreadBytesMax: 8 * 1024 * 1024,
+  unreadTotalBytesMax: 128 * 1024 * 1024,
   idleMs: 30_000,
   fieldSectionBytesMax: 1024 * 1024,
   connectionsMax: 10_000,
@@ -48,28 +48,5 @@ export function transportOptions(limits: Required<QuicLimits>, extendedConnect: 
       enableConnectProtocol: extendedConnect,
       enableDatagrams: true,
     },
-  }
-}
-
-/** What has come and was not read, over all streams of one listener or dialed connection. */
-export class UnreadBudget {
-  private readonly bytesMax: number
-  private readonly totalBytesMax: number
-  private total: number
-
-  constructor(limits: Required<QuicLimits>) {
-    this.bytesMax = limits.unreadBytesMax
-    this.totalBytesMax = limits.unreadTotalBytesMax
-    this.total = 0
-  }
-
-  /** Counts `bytes` more on a stream that then has `streamBytes`; false = too many. They count until `release` in either case. */
-  take(bytes: number, streamBytes: number): boolean {
-    this.total += bytes
-    return streamBytes <= this.bytesMax && this.total <= this.totalBytesMax
-  }
-
-  release(bytes: number): void {
-    this.total -= bytes
   }
 }

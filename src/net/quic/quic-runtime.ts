@@ -53,6 +53,7 @@ export interface NativeSession {
   onhandshake: (info: NativeHandshake) => void
   ondatagram: (data: Uint8Array, early: boolean) => void
   ongoaway: () => void
+  onpathvalidation: (result: string, newLocal: NativeAddress, newRemote: NativeAddress) => void
   onsessionticket: (ticket: Uint8Array) => void
   createBidirectionalStream(options: object): Promise<NativeStream>
   sendDatagram(data: Uint8Array): Promise<bigint>

@@ -30,6 +30,8 @@ export class QuicStream implements InputOwner, OutputOwner {
   private nativeClosed: boolean
   private told: boolean
   private asked: boolean
+  private endTold: boolean
+  private stopTold: boolean
 
   /** `native` null: it is on its way, and `made` or `failed` follows. */
   constructor(connection: QuicConnection, handler: QuicStreamHandler, native: NativeStream | null) {
@@ -47,6 +49,8 @@ export class QuicStream implements InputOwner, OutputOwner {
     this.nativeClosed = false
     this.told = false
     this.asked = false
+    this.endTold = false
+    this.stopTold = false
     if (native !== null) this.attach(native)
   }
 
@@ -219,6 +223,8 @@ export class QuicStream implements InputOwner, OutputOwner {
   gotReset(error: NativeError): void {
     // After our own STOP_SENDING the peer has to answer with a reset; that is no news.
     if (this.told || this.stopWanted >= 0) return
+    // Its half has ended: this is a STOP_SENDING, of which the runtime tells so when it leaves nothing to do.
+    if (this.endTold) return this.onOutputStopped()
     if (this.cause === "done") this.cause = "reset"
     this.handler.onReset(this, errorCode(error))
     this.input.finish()
@@ -233,6 +239,7 @@ export class QuicStream implements InputOwner, OutputOwner {
   }
 
   onInputEnd(): void {
+    this.endTold = true
     this.handler.onEnd(this)
   }
 
@@ -260,7 +267,9 @@ export class QuicStream implements InputOwner, OutputOwner {
 
   onOutputStopped(): void {
     if (this.cause === "done") this.cause = "reset"
-    if (!this.told) this.handler.onStopped(this)
+    if (this.told || this.stopTold) return
+    this.stopTold = true
+    this.handler.onStopped(this)
   }
 }
 

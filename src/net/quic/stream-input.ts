@@ -1,5 +1,5 @@
 import type { NativeStream } from "./quic-runtime.ts"
-import type { UnreadBudget } from "./quic-limits.ts"
+import type { UnreadMeter } from "./unread-meter.ts"
 import { afterEvents } from "./after-events.ts"
 
 /** Whom the reading half of a stream reports to. */
@@ -32,7 +32,7 @@ const HOPS = 4
  */
 export class StreamInput {
   private readonly owner: InputOwner
-  private readonly budget: UnreadBudget
+  private readonly meter: UnreadMeter
   private batches: AsyncIterator<Uint8Array[]> | null
   private queue: Uint8Array[]
   private head: number
@@ -47,9 +47,9 @@ export class StreamInput {
   private readonly onFailed: () => void
   private readonly onHop: () => void
 
-  constructor(owner: InputOwner, budget: UnreadBudget) {
+  constructor(owner: InputOwner, meter: UnreadMeter) {
     this.owner = owner
-    this.budget = budget
+    this.meter = meter
     this.batches = null
     this.queue = []
     this.head = 0
@@ -106,7 +106,7 @@ export class StreamInput {
   finish(): void {
     if (this.finished) return
     this.finished = true
-    this.budget.release(this.unread)
+    this.meter.release(this.unread)
     this.unread = 0
     this.queue = []
     this.head = 0
@@ -132,7 +132,7 @@ export class StreamInput {
     for (const chunk of value) {
       this.unread += chunk.length
       this.queue.push(chunk)
-      const fits = this.budget.take(chunk.length, this.unread)
+      const fits = this.meter.take(chunk.length, this.unread)
       if (!this.paused) this.deliver()
       if (this.finished) return
       if (!fits && this.unread > 0) return this.overflow()
@@ -169,7 +169,7 @@ export class StreamInput {
     while (this.head < this.queue.length && !this.paused) {
       const chunk = this.queue[this.head++]!
       this.unread -= chunk.length
-      this.budget.release(chunk.length)
+      this.meter.release(chunk.length)
       this.owner.onChunk(chunk)
       if (this.finished) return
     }

@@ -25,6 +25,8 @@ const SO_REUSEPORT = 15
 const SO_RCVBUF = 8
 const SO_SNDBUF = 7
 const SO_ATTACH_REUSEPORT_CBPF = 51
+const SO_ATTACH_FILTER = 26
+const SO_DETACH_FILTER = 27
 const SOCK_DGRAM = 2
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
@@ -148,18 +150,28 @@ function writeSocketAddress(host: string, port: number): number {
   return octets === 4 ? 16 : 28
 }
 
-// Instructions of the classic packet filter (bpf(4)); SKF_NET_OFF is where loads from the network header begin.
-const NET = 0xfff00000
-const LD_W = 0x20
-const LD_B = 0x30
-const RSH = 0x74
-const JEQ = 0x15
-const JA = 0x05
-const TAX = 0x07
-const XOR_X = 0xac
-const MUL = 0x24
-const MOD = 0x94
-const RET_A = 0x16
+// Instructions of the classic packet filter (bpf(4)); loads from NET on are from the network header.
+export const BPF = {
+  NET: 0xfff00000,
+  LD_W: 0x20,
+  LD_H: 0x28,
+  LD_B: 0x30,
+  LD_M: 0x60,
+  ST: 0x02,
+  RSH: 0x74,
+  MUL: 0x24,
+  MOD: 0x94,
+  XOR_X: 0xac,
+  TAX: 0x07,
+  JA: 0x05,
+  JEQ: 0x15,
+  JGT: 0x25,
+  RET: 0x06,
+  RET_A: 0x16,
+} as const
+
+export type FilterProgram = readonly (readonly [operation: number, whenTrue: number, whenFalse: number, value: number])[]
+
 const HASH = 0x9e3779b1
 
 /**
@@ -167,7 +179,8 @@ const HASH = 0x9e3779b1
  * (a NAT forgot it) then stays where its connection is. Set on one, it holds for all who share the port.
  */
 export function steerByAddress(fd: number, sockets: number): boolean {
-  const program: (readonly [number, number, number, number])[] = [
+  const { NET, LD_B, LD_W, RSH, JEQ, JA, TAX, XOR_X, MUL, MOD, RET_A } = BPF
+  return attach(fd, SO_ATTACH_REUSEPORT_CBPF, [
     [LD_B, 0, 0, NET],
     [RSH, 0, 0, 4],
     [JEQ, 0, 2, 4],
@@ -181,7 +194,17 @@ export function steerByAddress(fd: number, sockets: number): boolean {
     [RSH, 0, 0, 16],
     [MOD, 0, 0, sockets],
     [RET_A, 0, 0, 0],
-  ]
+  ])
+}
+
+/** Lets a program decide which packets the socket gets; null = all. Loads begin at the UDP header. */
+export function setFilter(fd: number, program: FilterProgram | null): void {
+  if (symbols === null) return
+  if (program === null) setNumber(fd, SOL_SOCKET, SO_DETACH_FILTER, 0)
+  else attach(fd, SO_ATTACH_FILTER, program)
+}
+
+function attach(fd: number, option: number, program: FilterProgram): boolean {
   const code = new DataView(new ArrayBuffer(program.length * 8))
   for (const [i, [operation, whenTrue, whenFalse, value]] of program.entries()) {
     code.setUint16(i * 8, operation, true)
@@ -192,5 +215,5 @@ export function steerByAddress(fd: number, sockets: number): boolean {
   const filter = new DataView(new ArrayBuffer(16))
   filter.setUint16(0, program.length, true)
   filter.setBigUint64(8, BigInt(ptr(new Uint8Array(code.buffer))), true)
-  return symbols!.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, ptr(new Uint8Array(filter.buffer)), 16) === 0
+  return symbols!.setsockopt(fd, SOL_SOCKET, option, ptr(new Uint8Array(filter.buffer)), 16) === 0
 }
