@@ -18,6 +18,7 @@ import balanceLeastRequests from "../upstream/balance/least-requests/least-reque
 import balancePowerOfTwo from "../upstream/balance/power-of-two/power-of-two.ts"
 import balanceRandom from "../upstream/balance/random/random.ts"
 import balanceRoundRobin from "../upstream/balance/round-robin/round-robin.ts"
+import healthGrpc from "../upstream/health/grpc/grpc.ts"
 import healthHttp from "../upstream/health/http/http.ts"
 import healthTcp from "../upstream/health/tcp/tcp.ts"
 import formatCombined from "../observe/format/combined/combined.ts"
@@ -56,6 +57,7 @@ export const balancers: readonly BalancerDefinition<unknown>[] = [
 
 /** Keys under `health:`. */
 export const healthChecks: readonly HealthCheckDefinition<unknown>[] = [
+  healthGrpc,
   healthHttp,
   healthTcp,
 ]

@@ -12,13 +12,19 @@ export interface ProbeEvents {
   error(reason: string): void
 }
 
-/** Opens a connection to the peer, with TLS when its target says so. The caller destroys the socket. */
+/** Opens a connection to the peer and reads from it, with TLS when its target says so. The caller destroys the socket. */
 export function openProbe(target: HealthTarget, port: number, events: ProbeEvents): Socket {
+  const socket = openSocket(target, port, "http/1.1", events)
+  socket.on("data", (chunk: Buffer) => events.data(chunk))
+  return socket
+}
+
+/** The same for one that somebody else reads from; `data` is never called. `alpn`: what TLS asks for (RFC 7301). */
+export function openSocket(target: HealthTarget, port: number, alpn: "h2" | "http/1.1", events: Omit<ProbeEvents, "data">): Socket {
   const { tls } = target
   const where = target.address.startsWith("unix:") ? { path: target.address.slice(5) } : { host: target.address, port }
-  const socket = tls === null ? connect(where) : connectTls({ ...where, ...tlsOptions(target), ALPNProtocols: ["http/1.1"] })
+  const socket = tls === null ? connect(where) : connectTls({ ...where, ...tlsOptions(target), ALPNProtocols: [alpn] })
   socket.on(tls === null ? "connect" : "secureConnect", () => events.open(socket))
-  socket.on("data", (chunk: Buffer) => events.data(chunk))
   socket.on("end", () => events.end())
   socket.on("error", (error: NodeJS.ErrnoException) => events.error(reasonOf(error)))
   socket.on("close", () => events.error("the peer closed the connection"))
@@ -49,6 +55,7 @@ const words: Readonly<Record<string, string>> = {
   EACCES: "the Unix socket is closed to us",
 }
 
-function reasonOf(error: NodeJS.ErrnoException): string {
+/** An error of a connection in words. */
+export function reasonOf(error: NodeJS.ErrnoException): string {
   return words[error.code ?? ""] ?? error.message
 }

@@ -1,6 +1,6 @@
-import { isIPv6 } from "node:net"
 import { z } from "zod"
 import { defineHealthCheck, type HealthTarget } from "../../../plugin/index.ts"
+import { defaultHost } from "../default-host.ts"
 import { runProbe } from "../run-probe.ts"
 import { AnswerReader } from "./answer-reader.ts"
 import { formatStatusSet, hasStatus, type StatusSet, statusSet } from "./status-set.ts"
@@ -65,12 +65,4 @@ function outcome(answer: AnswerReader, wanted: StatusSet): string | null {
 function requestText(target: HealthTarget, settings: HttpOptions, port: number): string {
   const host = settings.host ?? defaultHost(target, port)
   return `GET ${settings.path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: bothways-health\r\nAccept: */*\r\nConnection: close\r\n\r\n`
-}
-
-/** Host as a client of the peer would write it (RFC 9110 section 7.2): brackets for IPv6, no port when it is the scheme's own. */
-function defaultHost(target: HealthTarget, port: number): string {
-  const name = target.host ?? target.address
-  if (name === "" || name.startsWith("unix:")) return "localhost"
-  const host = isIPv6(name) ? `[${name}]` : name
-  return port === (target.tls === null ? 80 : 443) ? host : `${host}:${port}`
 }
