@@ -328,13 +328,13 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
   /** The highest stream of the other side that we have begun with. */
   protected abstract lastTaken(): number
 
-  /** Closes, and tells everybody who is still here. `wrong`: something is amiss, so that the other side may be in the middle of a word: it is heard out for a moment, for a reset would destroy what we said. */
-  protected shut(wrong: boolean): void {
+  /** Closes, and tells everybody who is still here. `gently`: the other side may be in the middle of a word: it is heard out for a moment, for a reset would destroy what we said. */
+  protected shut(gently: boolean): void {
     if (this.closed) return
     this.closed = true
     this.dropPartial()
     this.dropOutput()
-    if (wrong && !this.broken) {
+    if (gently && !this.broken) {
       this.lingering = true
       this.time.wheel.schedule(this.timer, this.now() + LINGER_MS)
       this.wire.shutdown()
@@ -345,6 +345,7 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
     }
     this.endStreams(CANCEL)
     this.onShut()
+    if (!this.lingering) this.onGone()
   }
 
   protected endStreams(code: number): void {
@@ -358,6 +359,9 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
 
   /** Told once, when the connection is over. */
   protected abstract onShut(): void
+
+  /** Told once, when its socket is given up: by then what was said last has had its time. */
+  protected onGone(): void {}
 
   onEnd(_wire: Wire): void {
     if (this.lingering) this.endLinger(false)
@@ -380,6 +384,7 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
     this.time.wheel.cancel(this.timer)
     if (late || this.broken) this.wire.terminate()
     else this.wire.end()
+    this.onGone()
   }
 
   onTimer(): void {

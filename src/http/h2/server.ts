@@ -224,19 +224,19 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
     if (this.streamCount > 0 || (!this.goneAway && this.servedTo === LAST_STREAM)) return
     this.ending = true
     this.flushSoon()
-    if (this.at === 0 && !this.blocked) this.shut(false)
+    if (this.at === 0 && !this.blocked) this.shut(true)
   }
 
   private ending = false
 
   override onTurn(): void {
     super.onTurn()
-    if (this.ending && !this.blocked && this.streamCount === 0) this.shut(false)
+    if (this.ending && !this.blocked && this.streamCount === 0) this.shut(true)
   }
 
   protected override onWritable(): void {
     super.onWritable()
-    if (this.ending && this.at === 0 && this.streamCount === 0) this.shut(false)
+    if (this.ending && this.at === 0 && this.streamCount === 0) this.shut(true)
   }
 
   /** The listener closes, or this connection has served enough: the client is told at once, and what it has sent by then is served. */
@@ -279,7 +279,9 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
     super.flooded()
   }
 
-  protected onShut(): void {
+  protected onShut(): void {}
+
+  protected override onGone(): void {
     this.hooks.closed(this)
   }
 
@@ -319,7 +321,7 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
       if (idle > 0 && now - this.idleSince >= idle) {
         this.writeGoAway(this.lastId, NO_ERROR)
         this.flushNow()
-        this.shut(false)
+        this.shut(true)
         return
       }
     } else if (!this.stillThere(now)) {
