@@ -1,5 +1,6 @@
 import { resolve } from "node:path"
 import type { Config, ListenerConfig } from "./schema.ts"
+import type { DestinationConfig } from "./schema/route.ts"
 
 /** The same config with every path made absolute; relative ones count from `baseDir`. Those of Unix sockets are absolute already; those in options of features are theirs to resolve. */
 export function resolvePaths(config: Config, baseDir: string): Config {
@@ -9,7 +10,7 @@ export function resolvePaths(config: Config, baseDir: string): Config {
     listeners: eachOf(config.listeners, listener => resolveListener(listener, path)),
     clusters: eachOf(config.clusters, cluster => resolveCluster(cluster, path)),
     caches: eachOf(config.caches, cache => ({ ...cache, disk: cache.disk && { ...cache.disk, path: path(cache.disk.path) } })),
-    routes: config.routes.map(route => (route.to.kind === "files" ? { ...route, to: { ...route.to, root: path(route.to.root) } } : route)),
+    routes: config.routes.map(route => ({ ...route, to: resolveDestination(route.to, path) })),
     observe: { ...config.observe, accessLog: { ...config.observe.accessLog, to: resolveTarget(config.observe.accessLog.to, path) } },
   }
 }
@@ -36,6 +37,12 @@ function resolveCluster(cluster: Config["clusters"][string], path: Resolve): Con
     ...cluster,
     tls: tls && { ...tls, ca: maybePath(tls.ca), cert: maybePath(tls.cert), key: maybePath(tls.key) },
   }
+}
+
+function resolveDestination(to: DestinationConfig, path: Resolve): DestinationConfig {
+  if (to.kind === "files") return { ...to, root: path(to.root) }
+  if (to.kind !== "origin" || to.upgrade === null || to.upgrade.ca === null) return to
+  return { ...to, upgrade: { ...to.upgrade, ca: path(to.upgrade.ca) } }
 }
 
 function resolveTarget(target: Config["observe"]["accessLog"]["to"], path: Resolve): Config["observe"]["accessLog"]["to"] {

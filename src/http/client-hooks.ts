@@ -19,6 +19,8 @@ export interface UpstreamConnection {
 
 /** One that carries many exchanges at the same time. */
 export interface SharedConnection extends UpstreamConnection {
+  /** 20 or 30. */
+  readonly version: number
   /** Exchanges under way. */
   readonly streamCount: number
   /** Exchanges at the same time that it takes, by the limits of both sides. */

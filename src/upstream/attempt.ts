@@ -117,7 +117,8 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
       this.send(connection)
       return WAIT
     }
-    if (pool.mayDial()) return this.dial()
+    if (pool.settings.protocol === "http3") this.cluster!.joinHttp3(this.peer!, pool, this.rules!.connectMs)
+    else if (pool.mayDial()) return this.dial()
     x.waiter = this
     this.queued = pool.wait(this)
     if (!this.queued) {

@@ -1,17 +1,21 @@
 // HOT
-import { assert, type Fault, FAULT, hashString } from "../base/index.ts"
+import { assert, type Fault, FAULT, hashString, log } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import type { Time } from "../http/index.ts"
-import type { DialHandle, DialHandler } from "../net/index.ts"
+import type { DialHandle, DialHandler, QuicDialHandler } from "../net/index.ts"
 import type { Balancer, BalancerKey } from "../plugin/index.ts"
 import type { AttemptMeter } from "./attempt-meter.ts"
 import type { Attempt } from "./attempt.ts"
 import type { Peer } from "./peer.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
+import { QuicJoin } from "./quic-join.ts"
 import { type Tried, TriedTail } from "./tried.ts"
 
 /** Opens a connection to a peer. Given at build time: direct, TLS, through a parent … */
 export type Dialer = (peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange) => DialHandle
+
+/** The same over QUIC. */
+export type ClusterQuicDialer = (peer: Peer, timeoutMs: number, handler: QuicDialHandler) => DialHandle
 
 export interface Budget {
   onRequest(): void
@@ -28,6 +32,8 @@ export interface ClusterParts {
   readonly pool: PoolSettings
   readonly time: Time
   readonly dialer: Dialer
+  /** Present where HTTP/3 is spoken. */
+  readonly quicDialer?: ClusterQuicDialer | null
   readonly budget: Budget
   /** Counts attempts for the metrics. Default: nobody does. */
   readonly meter?: AttemptMeter | null
@@ -147,6 +153,18 @@ export class Cluster {
 
   dial(peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange): DialHandle {
     return this.parts.dialer(peer, timeoutMs, handler, x)
+  }
+
+  /** Sees to it that a pool without a connection gets one over QUIC. */
+  joinHttp3(peer: Peer, pool: Pool, timeoutMs: number): void {
+    const { quicDialer } = this.parts
+    assert(quicDialer !== null && quicDialer !== undefined, "who speaks HTTP/3 can dial")
+    // allow(closure): once a connection
+    QuicJoin.begin(pool, this, true, handler => quicDialer(peer, timeoutMs, handler))
+  }
+
+  onHttp3(worked: boolean, detail: string): void {
+    if (!worked) log.warn("upstream", "a connection over QUIC failed", { cluster: this.name, reason: detail })
   }
 
   /** The next peer: a primary, then a backup, then, when the config says so, any that has not been tried, down or not. */

@@ -26,7 +26,7 @@ export interface PoolSettings {
   /** Requests at the same time on one HTTP/2 connection. */
   readonly streamsMax: number
   /** What is spoken: `auto` leaves it to TLS (ALPN), and is HTTP/1.1 without. */
-  readonly protocol: "auto" | "http1" | "http2"
+  readonly protocol: "auto" | "http1" | "http2" | "http3"
   /** Connections are TLS. */
   readonly secure: boolean
 }
@@ -72,6 +72,8 @@ export class Pool implements ClientHooks {
   private arriving = 0
   private readonly waiters: PoolWaiter[] = []
   private taken = 0
+  /** A connection over QUIC is on its way. */
+  trying = false
   private closed = false
 
   constructor(settings: PoolSettings, time: Time, owner: PoolOwner | null) {
@@ -80,7 +82,7 @@ export class Pool implements ClientHooks {
     this.owner = owner
     this.limits = settings
     this.eachTakes = settings.streamsMax
-    this.sharing = settings.protocol === "http2" || (settings.protocol === "auto" && settings.secure)
+    this.sharing = settings.protocol === "http2" || settings.protocol === "http3" || (settings.protocol === "auto" && settings.secure)
   }
 
   get idleCount(): number {
@@ -114,20 +116,27 @@ export class Pool implements ClientHooks {
     let best: SharedConnection | null = null
     for (let i = 0; i < this.shared.length; i++) {
       const connection = this.shared[i]!
-      if (connection.usable && (best === null || connection.streamCount < best.streamCount)) best = connection
+      if (connection.usable && (best === null || isBetter(connection, best))) best = connection
     }
     return best
   }
 
+  /** Somebody is trying HTTP/3 for this pool, or it has it. */
+  get hasHttp3(): boolean {
+    if (this.trying) return true
+    for (let i = 0; i < this.shared.length; i++) if (this.shared[i]!.version === 30) return true
+    return false
+  }
+
   /** True and counted as taken when another connection may be opened. */
   mayDial(): boolean {
-    if (this.sharing && this.waiters.length < this.settings.waitersMax && this.mustWait()) return false
+    if (this.sharing && this.waiters.length < this.settings.waitersMax && this.mustWait(this.waiters.length + 1)) return false
     return this.takePlace()
   }
 
   /** What is on its way will do, each for whoever dialled it and for others; or the peer takes nothing just now, on this connection or another. */
-  private mustWait(): boolean {
-    if (this.waiters.length < this.arriving * (this.eachTakes - 1)) return true
+  private mustWait(waiting: number): boolean {
+    if (waiting <= this.arriving * (this.eachTakes - 1)) return true
     for (let i = 0; i < this.shared.length; i++) if (this.shared[i]!.onHold) return true
     return false
   }
@@ -166,8 +175,23 @@ export class Pool implements ClientHooks {
     return connection
   }
 
+  /** The same, also where one waits for what is on its way: over another protocol it may be there before. */
+  mayDialBeside(): boolean {
+    return this.takePlace()
+  }
+
+  /** A connection over QUIC stands, for which a place was taken. */
+  joined(connection: SharedConnection): void {
+    this.arriving--
+    assert(this.arriving >= 0, "what joins was on its way")
+    this.sharing = true
+    this.eachTakes = connection.streamsMax
+    this.shared.push(connection)
+    this.room(connection)
+  }
+
   private dialForWaiters(): void {
-    while (this.waiters.length > 0 && this.mayDial()) this.nextWaiter().onTurn(null)
+    while (this.waiters.length > 0 && !(this.sharing && this.mustWait(this.waiters.length)) && this.takePlace()) this.nextWaiter().onTurn(null)
   }
 
   changed(connection: SharedConnection): void {
@@ -287,4 +311,9 @@ export class Pool implements ClientHooks {
     for (let i = this.shared.length - 1; i >= 0; i--) this.shared[i]!.retire()
     this.dialForWaiters()
   }
+}
+
+/** The newer version of HTTP, and of one version the connection with less to do. */
+function isBetter(one: SharedConnection, other: SharedConnection): boolean {
+  return one.version === other.version ? one.streamCount < other.streamCount : one.version > other.version
 }

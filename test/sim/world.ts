@@ -228,7 +228,8 @@ export class World implements ServerHooks {
       resolver: { lookup: (_name, done) => void new PendingLookup(this, done) },
       checks: { target: () => null, address: () => null },
       pool: { ...POOL, ...options.pool },
-      dialer: (_address, _port, _tlsName, _timeoutMs, handler) => this.newDial(null, handler),
+      dialer: (_dial, handler) => this.newDial(null, handler),
+      quicDialer: () => ({ cancel() {} }),
     })
     this.setPeers(options.peers ?? 2)
     this.plan = this.planOf(options)

@@ -1,9 +1,9 @@
 import { ipFamily, log } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
-import { ClientTls, dial, type DialHandle, type DialHandler, encodePreface, readClientTlsFiles } from "../../net/index.ts"
+import { ClientTls, dial, dialQuic, QuicClientTls, type DialHandle, type DialHandler, encodePreface, readClientTlsFiles } from "../../net/index.ts"
 import type { MetricsRegistry } from "../../observe/index.ts"
 import type { BalancerDefinition } from "../../plugin/index.ts"
-import { Cluster, type Dialer, EJECTED, Ejection, Peer, RETURNED, RetryBudget } from "../../upstream/index.ts"
+import { Cluster, type ClusterQuicDialer, type Dialer, EJECTED, Ejection, Peer, RETURNED, RetryBudget } from "../../upstream/index.ts"
 import { balancers } from "../features.gen.ts"
 import type { ClusterConfig, Config } from "../schema.ts"
 import { ClusterMeter } from "./cluster-meter.ts"
@@ -75,6 +75,7 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
     },
     time: deps.time,
     dialer: compileDialer(settings, deps),
+    quicDialer: settings.protocol === "http3" ? compileQuicDialer(settings, deps) : null,
     budget: new RetryBudget(deps.states, deps.clusterSlots[name] ?? 0, settings.retry.budget),
     meter,
     judge(cluster, peer, ok) {
@@ -92,7 +93,7 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
 }
 
 /** What TLS offers to peers (RFC 7301), by what the cluster is set to. */
-const offers = { auto: ["h2", "http/1.1"], http1: [], http2: ["h2"] } as const
+const offers = { auto: ["h2", "http/1.1"], http1: [], http2: ["h2"], http3: [] } as const
 
 function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
   const { tls, proxyProtocol } = settings
@@ -105,6 +106,13 @@ function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
     const preface = proxyProtocol === null ? null : prefaceOf(proxyProtocol, x)
     return open(target, { time: deps.time, timeoutMs, tls: client, serverName, preface }, handler)
   }
+}
+
+function compileQuicDialer(settings: ClusterConfig, deps: CompileDeps): ClusterQuicDialer {
+  const { tls } = settings
+  const client = new QuicClientTls(tls === null ? {} : { ...readClientTlsFiles(tls), verify: tls.verify })
+  return (peer, timeoutMs, handler) =>
+    dialQuic({ host: peer.address, port: peer.port }, { time: deps.time, timeoutMs, tls: client, serverName: tls?.serverName ?? peer.host }, handler)
 }
 
 function prefaceOf(version: "v1" | "v2", x: Exchange): Uint8Array {

@@ -165,7 +165,7 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
   if (to.via !== null && to.via !== undefined)
     return throughParent(clusterSteps(parts.clusters.get(to.via)!, rulesOf(route, parts.config, true)), parts)
   const rules = rulesOf(route, parts.config, false)
-  const byListener = new Map([...parts.origins].map(([name, origins]) => [name, originSteps(origins, rules)]))
+  const byListener = new Map([...parts.origins].map(([name, origins]) => [name, originSteps(origins, rules, to.upgrade)]))
   const of = (x: Exchange): ClusterSteps => byListener.get(x.listener!.name)!
   return {
     peer(x) {
@@ -174,7 +174,7 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
       return FAULT_VERDICT
     },
     forward: x => of(x).forward(x),
-    judge: () => NEXT,
+    judge: x => of(x).judge(x),
     finish: x => (byListener.has(x.listener!.name) ? of(x).finish(x) : NEXT),
     retry: x => of(x).retry(x),
   }

@@ -1,5 +1,6 @@
 import type { Plan } from "../../flow/index.ts"
-import { dial, ClientTls } from "../../net/index.ts"
+import { dial, dialQuic } from "../../net/index.ts"
+import { OriginTls } from "./origin-tls.ts"
 import { MetricsRegistry } from "../../observe/index.ts"
 import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type OriginRules, type RouteInput } from "../../route/index.ts"
 import { type PoolSettings, type OriginChecks, Origins } from "../../upstream/index.ts"
@@ -69,7 +70,7 @@ function buildOrigins(
 ): Origins {
   const rules = compileOriginRules(forward, own)
   const open = deps.dial ?? dial
-  let tls: ClientTls | null = null
+  const tls = new OriginTls()
   return new Origins({
     time: deps.time,
     resolver: deps.resolver,
@@ -78,11 +79,12 @@ function buildOrigins(
       target: targetCheck(rules),
       address: (address, port) => checkOrigin(address, port, rules),
     },
-    dialer(address, port, tlsName, timeoutMs, handler) {
-      // The authorities of the system are read when the first https origin is asked for, not at every start.
-      if (tlsName !== "") tls ??= new ClientTls()
-      return open({ host: address, port }, { time: deps.time, timeoutMs, tls: tlsName === "" ? null : tls, serverName: tlsName }, handler)
+    dialer({ address, port, tlsName, timeoutMs, upgrade }, handler) {
+      const secure = tlsName === "" ? null : tls.tcp(upgrade)
+      return open({ host: address, port }, { time: deps.time, timeoutMs, tls: secure, serverName: tlsName }, handler)
     },
+    quicDialer: ({ address, port, tlsName, timeoutMs, upgrade }, handler) =>
+      dialQuic({ host: address, port }, { time: deps.time, timeoutMs, tls: tls.quic(upgrade), serverName: tlsName }, handler),
   })
 }
 

@@ -30,9 +30,16 @@ export interface FilterUse {
   readonly inline: Filter | null
 }
 
+/** How requests to origins leave in a better way than they came. */
+export interface OriginUpgradeConfig {
+  readonly tls: boolean
+  readonly http: "auto" | "http1" | "http2" | "http3"
+  readonly ca: string | null
+}
+
 export type DestinationConfig =
   | { readonly kind: "cluster"; readonly cluster: string }
-  | { readonly kind: "origin"; readonly via: string | null }
+  | { readonly kind: "origin"; readonly via: string | null; readonly upgrade: OriginUpgradeConfig | null }
   | { readonly kind: "redirect"; readonly to: string; readonly status: number }
   | { readonly kind: "respond"; readonly status: number; readonly body: string; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: "files"; readonly root: string; readonly strip: string; readonly index: string }
@@ -112,7 +119,23 @@ const filesSchema = z.strictObject({
   index: field(z.string().regex(/^[^/\0]*$/, "expected a file name"), "index.html", 'File for paths that end in /; "" = none.'),
 })
 
-const originSchema = z.strictObject({ via: maybe(nameSchema, "Cluster of parent proxies. Default: straight to the origin.") })
+const upgradeSchema = z.strictObject({
+  tls: field(z.boolean(), false, "Reaches origins of http URLs over TLS, those of port 80 on port 443."),
+  http: field(
+    z.enum(["auto", "http1", "http2", "http3"]),
+    "auto",
+    "HTTP version towards https origins. auto takes the best that each offers: HTTP/2 where TLS agrees on it, HTTP/3 where Alt-Svc or an HTTPS record says so and UDP gets through.",
+  ),
+  ca: maybe(pathSchema, "PEM file with the authorities that are believed. Default: those of the system."),
+})
+
+const originSchema = z.strictObject({
+  via: maybe(nameSchema, "Cluster of parent proxies. Default: straight to the origin."),
+  upgrade: maybe(
+    upgradeSchema,
+    "Speaks to origins in a better way than the client does: a sidecar in front of a service that knows plain HTTP/1.1 only. Not through parents.",
+  ),
+})
 
 const destinationSchema = choice("destination", {
   cluster: nameSchema.describe("To a peer of this cluster."),

@@ -38,6 +38,7 @@ const DOUBT_MS = 5000
 export class H2ClientConnection extends H2Connection implements SharedConnection {
   readonly hooks: ClientHooks
   readonly secure: boolean
+  readonly version = 20
   served = 0
   private nextId = 1
   private begun = 0

@@ -10,6 +10,7 @@ import { H3_NO_ERROR } from "./codes.ts"
 export class H3ClientConnection implements QuicConnectionHandler, SharedConnection {
   readonly hooks: ClientHooks
   readonly connection: QuicConnection
+  readonly version = 30
   served = 0
   private readonly streams = new Set<H3ClientStream>()
   private begun = 0

@@ -1,0 +1,27 @@
+import { log } from "../base/index.ts"
+import type { Exchange } from "../flow/index.ts"
+import type { OriginDial, Origins } from "./origins.ts"
+import type { Pool } from "./pool.ts"
+import { QuicJoin } from "./quic-join.ts"
+
+/** How an origin is remembered. */
+export function originKey(x: Exchange): string {
+  return `${x.host}:${x.port}`
+}
+
+/** Tries HTTP/3 for this pool at the first address that the rules let through. False = nobody tries: there is no address, or no place. */
+export function joinHttp3(origins: Origins, pool: Pool, key: string, dial: OriginDial, addresses: readonly { readonly address: string }[]): boolean {
+  const { parts, memory } = origins
+  const found = addresses.find(({ address }) => parts.checks.address(address, dial.port) === null)
+  if (found === undefined) return false
+  const owner = {
+    onHttp3(worked: boolean, detail: string): void {
+      if (worked) memory.worked(key)
+      else {
+        memory.failed(key)
+        log.info("upstream", "HTTP/3 does not work; it is left alone for a while", { origin: key, reason: detail })
+      }
+    },
+  }
+  return QuicJoin.begin(pool, owner, dial.upgrade?.http === "http3", handler => parts.quicDialer({ ...dial, address: found.address }, handler))
+}

@@ -1,0 +1,350 @@
+// HOT
+import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index.ts"
+import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
+import { BODY_TUNNEL, NAME, type UpstreamConnection, WireTunnel } from "../http/index.ts"
+import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
+import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
+import { joinHttp3, originKey } from "./join-http3.ts"
+import type { OriginDial, Origins, OriginUpgrade } from "./origins.ts"
+import type { Pool, PoolWaiter } from "./pool.ts"
+
+/** Addresses of one name that an attempt tries, each for the connect timeout. */
+const ADDRESSES_TRIED_MAX = 8
+/** HTTP/3 has so long before TCP is tried beside it: what gets through, as a rule, is there by then (RFC 8305 section 5). */
+const RACE_MS = 250
+
+/** The attempts of one forward exchange at the origin that it names. */
+export class OriginAttempt implements DialHandler, Waiter, PoolWaiter, TimerOwner {
+  private readonly x: Exchange
+  private origins: Origins | null = null
+  private rules: AttemptRules | null = null
+  private pool: Pool | null = null
+  private addresses: readonly { readonly address: string }[] = []
+  private next = 0
+  private tried = 0
+  private dialing: DialHandle | null = null
+  fresh = false
+  /** A kept-alive connection that `resolve` found. */
+  private ready: UpstreamConnection | null = null
+  private lastFault: Fault = FAULT.resolveFailed
+  private upgrade: OriginUpgrade | null = null
+  /** In the pool's queue: for a connection that others have dialled, or for HTTP/3 to win. */
+  private queued = false
+  private racing = false
+  private timer: Timer | null = null
+
+  constructor(x: Exchange) {
+    this.x = x
+  }
+
+  begin(origins: Origins, rules: AttemptRules, upgrade: OriginUpgrade | null): void {
+    this.origins = origins
+    this.upgrade = upgrade
+    const x = this.x
+    if (upgrade?.tls && x.scheme === "http" && x.method !== "CONNECT") {
+      x.scheme = "https"
+      if (x.port === 80) x.port = 443
+    }
+    this.rules = rules
+    this.addresses = []
+    this.next = 0
+    this.fresh = false
+    this.x.pump.keepBytesMax = rules.keepBytesMax
+  }
+
+  /**
+   * Checks what is named. A kept-alive connection to it may be used as it is: its address was judged when it was dialled. Otherwise finds the
+   * addresses of the name.
+   */
+  resolve(): Verdict {
+    const x = this.x
+    const origins = this.origins!
+    if (this.addresses.length > 0) return NEXT
+    const fault = origins.parts.checks.target(x)
+    if (fault !== null) {
+      x.fault = fault
+      return FAULT_VERDICT
+    }
+    this.pool = x.method === "CONNECT" ? null : origins.poolFor(x, this.upgrade)
+    if (this.pool !== null && !this.fresh) {
+      this.ready = this.pool.reuse()
+      if (this.ready !== null) {
+        if (this.http3Port() > 0 && !this.pool.hasHttp3) this.tryHttp3Later()
+        return NEXT
+      }
+    }
+    return this.lookup(false)
+  }
+
+  /** `dials`: the connection that the attempt was to use is gone, so that it goes on at once with a new one. */
+  private lookup(dials: boolean): Verdict {
+    const x = this.x
+    const generation = x.generation
+    let waits = false
+    let verdict: Verdict = WAIT
+    this.askServices()
+    // allow(closure): one a look-up; the answer may come long after this exchange is gone
+    this.origins!.parts.resolver.lookup(x.host, (error, addresses) => {
+      if (x.generation !== generation) return
+      verdict = this.resolved(error, addresses)
+      if (dials && verdict === NEXT) verdict = this.connect()
+      if (waits && verdict !== WAIT) resume(x, verdict)
+    })
+    waits = true
+    return verdict
+  }
+
+  private resolved(error: Error | null, found: readonly { readonly address: string }[]): Verdict {
+    const x = this.x
+    if (error !== null || found.length === 0) {
+      x.fault = FAULT.resolveFailed
+      return FAULT_VERDICT
+    }
+    this.addresses = found
+    this.next = 0
+    this.tried = 0
+    return NEXT
+  }
+
+  forward(): Verdict {
+    const x = this.x
+    x.attempts++
+    const connection = this.ready
+    this.ready = null
+    if (connection === null) return this.connect()
+    // Filters may have taken their time, and the origin its connection.
+    if (!connection.usable) return this.lookup(true)
+    this.send(connection)
+    return WAIT
+  }
+
+  private connect(): Verdict {
+    const x = this.x
+    const { pool } = this
+    if (pool === null) return this.dial()
+    if (this.http3Port() > 0 && !pool.hasHttp3 && this.tryHttp3(this.addresses)) return this.wait(true)
+    if (pool.settings.protocol === "http3") return this.wait(false)
+    if (pool.mayDial()) return this.dial()
+    if (pool.settings.protocol !== "http1") return this.wait(pool.trying)
+    x.fault = FAULT.poolExhausted
+    return FAULT_VERDICT
+  }
+
+  /** Waits in the pool's queue; `races`: only for a moment, then over TCP. */
+  private wait(races: boolean): Verdict {
+    const { x, pool } = this
+    this.queued = pool!.wait(this)
+    if (!this.queued) {
+      x.fault = FAULT.poolExhausted
+      return FAULT_VERDICT
+    }
+    this.racing = races && pool!.settings.protocol !== "http3"
+    x.waiter = this
+    if (this.timer === null) this.timer = new Timer(this)
+    const { time } = this.origins!.parts
+    time.wheel.schedule(this.timer, time.clock.now() + (this.racing ? RACE_MS : pool!.settings.waitTimeoutMs))
+    return WAIT
+  }
+
+  onTimer(): void {
+    this.leaveQueue()
+    this.x.waiter = null
+    if (this.racing && this.pool!.mayDialBeside()) {
+      const verdict = this.dial()
+      if (verdict === FAULT_VERDICT) fail(this.x, this.x.fault!)
+    } else fail(this.x, FAULT.poolExhausted)
+  }
+
+  private leaveQueue(): void {
+    if (!this.queued) return
+    this.queued = false
+    this.pool!.forget(this)
+    this.origins!.parts.time.wheel.cancel(this.timer!)
+  }
+
+  onTurn(connection: UpstreamConnection | null): void {
+    this.queued = false
+    this.origins!.parts.time.wheel.cancel(this.timer!)
+    const x = this.x
+    x.waiter = null
+    if (connection !== null) {
+      this.send(connection)
+      return
+    }
+    const verdict = this.dial()
+    if (verdict === FAULT_VERDICT) fail(x, x.fault!)
+  }
+
+  onSharedFailed(fault: Fault): void {
+    this.queued = false
+    this.origins!.parts.time.wheel.cancel(this.timer!)
+    this.x.waiter = null
+    fail(this.x, fault)
+  }
+
+  // ---- HTTP/3
+
+  /** UDP port at which HTTP/3 is to be tried; 0 = it is not. */
+  private http3Port(): number {
+    const { x, pool, upgrade } = this
+    if (upgrade === null || pool === null || x.scheme !== "https" || (upgrade.http !== "auto" && upgrade.http !== "http3")) return 0
+    const known = this.origins!.memory.http3Port(originKey(x))
+    return known > 0 || upgrade.http === "auto" ? known : x.port
+  }
+
+  /** The connection that is there serves this request; one over QUIC will serve the next. */
+  private tryHttp3Later(): void {
+    const { x } = this
+    const { pool, origins } = this
+    const port = this.http3Port()
+    const key = originKey(x)
+    const dial = this.http3Dial("", port)
+    // allow(closure): once in a while for an origin
+    origins!.parts.resolver.lookup(x.host, (error, addresses) => {
+      if (error === null) joinHttp3(origins!, pool!, key, dial, addresses)
+    })
+  }
+
+  private tryHttp3(addresses: readonly { readonly address: string }[]): boolean {
+    return joinHttp3(this.origins!, this.pool!, originKey(this.x), this.http3Dial("", this.http3Port()), addresses)
+  }
+
+  private http3Dial(address: string, port: number): OriginDial {
+    return { address, port, tlsName: this.x.host, timeoutMs: this.rules!.connectMs, upgrade: this.upgrade }
+  }
+
+  /** What HTTPS records say of the origin, asked for once and waited for by nobody. */
+  private askServices(): void {
+    const { x, origins, upgrade } = this
+    const { resolver } = origins!.parts
+    if (upgrade === null || upgrade.http !== "auto" || x.scheme !== "https" || resolver.services === undefined) return
+    const key = originKey(x)
+    const { memory } = origins!
+    const { port } = x
+    if (!memory.firstLook(key)) return
+    // allow(closure): once an origin
+    resolver.services(x.host, port, services => {
+      for (let i = 0; i < services.length; i++) {
+        const { alpn, target, port: other } = services[i]!
+        if (target === "" && alpn.includes("h3")) memory.offered(key, other > 0 ? other : port)
+      }
+    })
+  }
+
+  /** The answer's head is here: what it says of better ways. They are for us: the client has its own. */
+  learn(): void {
+    const x = this.x
+    const { upgrade } = this
+    if (upgrade === null || !x.response.has(NAME.altSvc)) return
+    if (x.scheme === "https" && upgrade.http === "auto") this.origins!.memory.altSvc(originKey(x), x.response.joined(NAME.altSvc))
+    x.response.remove(NAME.altSvc)
+  }
+
+  /** Dials the next address that the rules let through. Each is judged now, whatever was said a moment ago (DNS rebinding). */
+  private dial(): Verdict {
+    const x = this.x
+    const { parts } = this.origins!
+    let refused: Fault | null = null
+    while (this.next < this.addresses.length && this.tried < ADDRESSES_TRIED_MAX) {
+      const address = this.addresses[this.next++]!.address
+      const fault = parts.checks.address(address, x.port)
+      if (fault !== null) {
+        refused = fault
+        continue
+      }
+      x.peerName = address.includes(":") ? `[${address}]:${x.port}` : `${address}:${x.port}`
+      this.tried++
+      x.waiter = this
+      const tlsName = x.scheme === "https" && x.method !== "CONNECT" ? x.host : ""
+      this.dialing = parts.dialer({ address, port: x.port, tlsName, timeoutMs: this.rules!.connectMs, upgrade: this.upgrade }, this)
+      return WAIT
+    }
+    if (this.pool !== null) this.pool.dialFailed(null)
+    x.fault = refused ?? this.lastFault
+    return FAULT_VERDICT
+  }
+
+  onOpen(wire: Wire, alpn: string): WireHandler | null {
+    const x = this.x
+    this.dialing = null
+    x.waiter = null
+    const { clock } = this.origins!.parts.time
+    clock.tick()
+    x.connectedAt = clock.now()
+    if (x.method === "CONNECT") return this.openTunnel(wire)
+    const connection = this.pool!.connected(wire, alpn)
+    if (connection === null) {
+      fail(x, FAULT.protocolUnavailable)
+      return null
+    }
+    this.send(connection)
+    return connection
+  }
+
+  private openTunnel(wire: Wire): WireHandler {
+    const x = this.x
+    const end = new WireTunnel(wire, this.origins!.parts.time)
+    x.up = end
+    x.status = 200
+    x.reason = "Connection established"
+    x.response.reset("")
+    x.responseBody = BODY_TUNNEL
+    x.onResponseHead()
+    return wire.data
+  }
+
+  onFailed(kind: DialFailure, detail: string): void {
+    const x = this.x
+    if (kind === "tls") tellTlsFailure(x.host, x.peerName, detail)
+    this.dialing = null
+    x.waiter = null
+    this.lastFault = dialFault(kind)
+    const verdict = this.dial()
+    if (verdict === FAULT_VERDICT) fail(x, x.fault!)
+  }
+
+  private send(connection: UpstreamConnection): void {
+    const x = this.x
+    const rules = this.rules!
+    x.reused = connection.served > 0
+    const { time } = this.origins!.parts
+    x.sentAt = time.clock.now()
+    if (x.upgrade !== "") x.upgrade = allowedUpgrades(x.upgrade, rules.upgrades)
+    connection.send(x, requestTarget(x, false), rules.times)
+    if (x.expectContinue) armContinue(x, time)
+    feedUp(x)
+  }
+
+  cancel(_x: Exchange): void {
+    this.leaveQueue()
+    if (this.dialing === null) return
+    this.dialing.cancel()
+    this.dialing = null
+    if (this.pool !== null) this.pool.dialFailed(null)
+  }
+
+  retry(): boolean {
+    const x = this.x
+    const fault = x.fault!
+    const unread = fault === FAULT.streamRefused
+    if (x.method === "CONNECT" || fault.retry === "never" || (fault.retry === "always" && !unread)) return false
+    if (!x.pump.replayable || x.pump.continued || x.attempts >= this.rules!.attemptsMax) return false
+    if (!unread && !isIdempotent(x.method)) return false
+    // Over a connection of its own this time; the addresses start again.
+    this.fresh = true
+    this.addresses = []
+    return true
+  }
+
+  end(): void {
+    assert(this.dialing === null, "nothing is under way at the end")
+    if (this.ready !== null) this.ready.close()
+    this.ready = null
+    this.leaveQueue()
+    this.origins = null
+    this.rules = null
+    this.pool = null
+    this.upgrade = null
+    this.addresses = []
+  }
+}
