@@ -1,5 +1,6 @@
 import type { X509Certificate } from "node:crypto"
 import { type ClientCertificate, plainAddress, plainServerName } from "../connection-info.ts"
+import type { Refusal } from "../accept-point.ts"
 import { REFUSED, UNTRACKED } from "../connection-limits.ts"
 import type { QuicListener } from "./listen-quic.ts"
 import { handshakeFacts, QuicConnection } from "./quic-connection.ts"
@@ -15,6 +16,8 @@ export class AcceptedSession {
   private readonly native: NativeSession
   private connection: QuicConnection | null
   private slot: number
+  private counted: boolean
+  private refused: boolean
   private error: NativeError | null
 
   constructor(listener: QuicListener, native: NativeSession) {
@@ -22,6 +25,8 @@ export class AcceptedSession {
     this.native = native
     this.connection = null
     this.slot = UNTRACKED
+    this.counted = false
+    this.refused = false
     this.error = null
     // Whatever has no listener here ends in an unhandled rejection, or ends every stream.
     native.onerror = error => this.failed(error)
@@ -37,14 +42,6 @@ export class AcceptedSession {
     native.ongoaway = () => this.connection?.peerGoesAway()
     const ended = (): void => this.ended()
     native.closed.then(ended, ended)
-  }
-
-  /** Counts it, or ends it. */
-  admit(): void {
-    const { connectionLimits, acceptor } = this.listener
-    if (connectionLimits === null || connectionLimits.openOne()) return
-    acceptor.onRefused?.("", "connectionsMax")
-    this.native.destroy(undefined, { code: CONNECTION_REFUSED, type: "transport" })
   }
 
   goAway(): void {
@@ -63,7 +60,7 @@ export class AcceptedSession {
     const clientCertificate = info.validationErrorReason === undefined ? certificateOf(native.peerCertificate) : null
     // One without a certificate is told of here too, before the runtime refuses it.
     if (listener.requiresCertificate && clientCertificate === null) return
-    if (!this.admitClient(remoteAddress)) return
+    if (!this.admit(remoteAddress)) return
     const connection = new QuicConnection(
       native,
       {
@@ -84,12 +81,19 @@ export class AcceptedSession {
     else connection.handler = handler
   }
 
-  private admitClient(address: string): boolean {
-    const { connectionLimits, acceptor } = this.listener
+  /** Counts it, or ends it. Not before the handshake: an address that did not answer may be anybody's. */
+  private admit(address: string): boolean {
+    const { connectionLimits } = this.listener
     if (connectionLimits === null) return true
+    this.counted = true
+    if (!connectionLimits.openOne()) return this.refuse(address, "connectionsMax")
     this.slot = connectionLimits.admit(address)
-    if (this.slot !== REFUSED) return true
-    acceptor.onRefused?.(address, "connectionsPerClientMax")
+    return this.slot === REFUSED ? this.refuse(address, "connectionsPerClientMax") : true
+  }
+
+  private refuse(address: string, refusal: Refusal): false {
+    this.refused = true
+    this.listener.acceptor.onRefused?.(address, refusal)
     this.native.destroy(undefined, { code: CONNECTION_REFUSED, type: "transport" })
     return false
   }
@@ -98,12 +102,12 @@ export class AcceptedSession {
     const { listener, connection } = this
     listener.sessions.delete(this)
     const { connectionLimits } = listener
-    if (connectionLimits !== null) {
+    if (connectionLimits !== null && this.counted) {
       connectionLimits.closeOne()
       if (this.slot !== REFUSED && this.slot !== UNTRACKED) connectionLimits.release(this.slot)
     }
     if (connection !== null) connection.ended(this.error)
-    else listener.acceptor.onFailed?.(this.error === null ? "the handshake did not finish" : errorText(this.error))
+    else if (!this.refused) listener.acceptor.onFailed?.(this.error === null ? "the handshake did not finish" : errorText(this.error))
   }
 }
 

@@ -1,5 +1,5 @@
 import { createPrivateKey } from "node:crypto"
-import type { Address } from "../../base/index.ts"
+import { type Address, formatAddress, log } from "../../base/index.ts"
 import type { Refusal } from "../accept-point.ts"
 import type { ConnectionLimits } from "../connection-limits.ts"
 import { ListenError } from "../listen-error.ts"
@@ -108,14 +108,19 @@ export class QuicListener implements QuicListening {
     const endpoint = new QuicEndpoint({ address, maxConnectionsPerHost: 0, maxConnectionsTotal: Math.min(connectionsMax, 65_535) })
     endpoint.closed.catch(noop)
     // The runtime does it at once and answers later.
-    listen(session => this.announce(session), { ...this.sessionOptions(), endpoint }).catch(noop)
+    listen(session => this.announce(session), { ...this.sessionOptions(), endpoint }).catch(error => this.tellRefusal(error))
     const bound = endpoint.address
-    if (bound === undefined) {
+    if (bound === undefined || !endpoint.listening) {
+      void endpoint.destroy()
       this.unfollow()
-      throw new ListenError(this.bind, "the runtime could not bind it")
+      throw new ListenError(this.bind, "the runtime could not listen there")
     }
     this.endpoint = endpoint
     this.port = canRebind ? this.place(findUdpSocket(bound.port, guess), port) : bound.port
+  }
+
+  private tellRefusal(error: Error): void {
+    log.error("net", "the runtime refuses the settings of a QUIC listener", { bind: formatAddress(this.bind), reason: error.message })
   }
 
   /** Moves the runtime's socket to where it should be. */
@@ -146,9 +151,7 @@ export class QuicListener implements QuicListening {
   }
 
   private announce(session: NativeSession): void {
-    const accepted = new AcceptedSession(this, session)
-    this.sessions.add(accepted)
-    accepted.admit()
+    this.sessions.add(new AcceptedSession(this, session))
   }
 
   /** New certificates. The runtime forgets to ask for client certificates when it swaps its own, so there the listener begins anew and its connections end. */
@@ -156,9 +159,13 @@ export class QuicListener implements QuicListening {
     const { endpoint } = this
     const { tls } = this.options
     if (this.stopped || endpoint === null) return
-    if (!this.requiresCertificate) return endpoint.setSNIContexts(identitiesByName(tls.identities), { replace: true })
-    void endpoint.destroy()
-    this.open(this.port)
+    try {
+      if (!this.requiresCertificate) return endpoint.setSNIContexts(identitiesByName(tls.identities), { replace: true })
+      void endpoint.destroy()
+      this.open(this.port)
+    } catch (error) {
+      log.error("net", "the QUIC listener could not take its new certificates", { bind: formatAddress(this.bind), reason: (error as Error).message })
+    }
   }
 
   stop(): void {

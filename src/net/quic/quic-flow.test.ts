@@ -177,6 +177,35 @@ test("a slow reader gets a large body whole, and it does not pile up", async () 
   connection!.close(0x100)
 })
 
+test("the same of a large answer, which is the dialer's to slow down", async () => {
+  const total = chunk.length * 300
+  const { at } = start((stream, log) => {
+    log.whenHeaders = () => {
+      stream.sendHeaders([":status", "200"], "initial")
+      pour(stream, log, total)
+    }
+  })
+  const { connection } = await dialTest(at.port, { limits: { unreadBytesMax: 4_000_000 } })
+  const { stream, log } = ask(connection!, get, true)
+  log.keepText = false
+  const { budget } = connection!.unread as unknown as { budget: UnreadBudget }
+  let most = 0
+  let allowed = 0
+  log.whenData = () => {
+    if (log.bytes >= allowed) stream.pause()
+  }
+  const timer = setInterval(() => {
+    most = Math.max(most, budget.bytes)
+    allowed = log.bytes + 500_000
+    stream.resume()
+  }, 20)
+  await until(() => log.closed !== "", "all of it")
+  clearInterval(timer)
+  expect([log.closed, log.bytes, log.ended]).toEqual(["done", total, true])
+  expect(most).toBeLessThan(4_000_000)
+  connection!.close(0x100)
+})
+
 test("the limit of a listener holds over all streams", async () => {
   const { at, connections } = start(
     (stream, log) => {
@@ -219,7 +248,7 @@ test("connections are counted, and one too many is refused", async () => {
   const { at, refusals, connections } = start(() => {}, { connectionLimits: limits })
   const dialed = [await dialTest(at.port), await dialTest(at.port)]
   const third = await dialTest(at.port, { timeoutMs: 1000 })
-  expect(third.connection).toBe(null)
+  await until(() => third.connection === null || third.log.closed !== null, "the refusal")
   expect(refusals[0]).toBe("connectionsMax")
   for (const { connection } of dialed) connection!.close(0x100)
   await until(() => limits.open === 0, "the places to be free")

@@ -18,7 +18,7 @@ export interface QuicStreamHandler {
   onData(stream: QuicStream, chunk: Uint8Array): void
   /** The peer's half ended as it should; behind its last data and its trailers. */
   onEnd(stream: QuicStream): void
-  /** There is room again after a `write` that answered false. */
+  /** There is room again after a `write` that answered false. May come without need. */
   onDrain(stream: QuicStream): void
   /** The peer gave up its half (RESET_STREAM) with this code, or, with code 0, its connection ended before it. What had arrived and was not read is gone. */
   onReset(stream: QuicStream, code: number): void

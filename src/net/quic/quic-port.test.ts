@@ -63,6 +63,24 @@ test("several share a port, a connection stays where it began, and a stopped one
   }
 })
 
+test("a stopped listener serves who is there and nobody new", async () => {
+  const { at } = start("only")
+  const { connection, log: client } = await dialTest(at.port)
+  at.stop()
+  expect((await dialTest(at.port, { timeoutMs: 300 })).failure).not.toBe("")
+  const { log } = ask(connection!, get, true)
+  await until(() => log.closed === "done", "an answer")
+  connection!.close(0x100)
+  await until(() => client.closed !== null, "the end")
+  const again = start("again", { bind: { host: "127.0.0.1", port: 0 } })
+  again.at.close()
+  again.at.close()
+})
+
+test("settings that the runtime refuses are told", () => {
+  expect(() => start("never", { alpn: [""] })).toThrow(ListenError)
+})
+
 test("the client's address alone decides who serves it, when that is wanted", async () => {
   const options = { reusePort: true, steerOver: 2 }
   const first = start("first", options)
@@ -88,22 +106,25 @@ test("every address, IPv4 and IPv6, and IPv6 alone", async () => {
 })
 
 test("packets to nowhere hold up nobody", async () => {
-  const { at } = start("only")
-  const first = await dialTest(at.port)
-  const { native } = first.connection as unknown as { native: { endpoint: { destroy(): Promise<void> } } }
-  // Gone without a word: what is sent to it comes back as an ICMP error.
-  void native.endpoint.destroy()
-  const stray = createSocket("udp4")
-  for (let i = 0; i < 20; i++) {
+  const large = new Uint8Array(60_000)
+  const server = serve(tls, (stream, log) => {
+    log.whenHeaders = () => {
+      stream.sendHeaders([":status", "200"], "initial")
+      for (let i = 0; i < 30; i++) stream.write(large)
+      stream.end()
+    }
+  })
+  servers.push(server)
+  for (let i = 0; i < 12; i++) {
     const started = performance.now()
-    const { connection } = await dialTest(at.port)
+    const { connection } = await dialTest(server.at.port)
     const { log } = ask(connection!, get, true)
-    await until(() => log.closed === "done", "an answer")
+    await until(() => log.bytes > 0, "an answer")
     expect(performance.now() - started).toBeLessThan(800)
+    // Gone without a word in the middle of it: what is sent then comes back as an ICMP error.
     const client = connection as unknown as { native: { endpoint: { destroy(): Promise<void> } } }
     void client.native.endpoint.destroy()
   }
-  stray.close()
 })
 
 test("rubbish on the port is nobody's harm", async () => {

@@ -17,6 +17,7 @@ export interface NativeIdentity {
 export interface NativeEndpoint {
   readonly address: NativeAddress | undefined
   readonly destroyed: boolean
+  readonly listening: boolean
   readonly closed: Promise<void>
   /** Takes no new connections and ends when the last one does. */
   close(): Promise<void>
