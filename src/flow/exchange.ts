@@ -1,6 +1,7 @@
 // HOT
 import { assert, type Fault } from "../base/index.ts"
 import { BODY_NONE, type BodyKind, type Downstream, Fields, type Message, type Upstream } from "../http/index.ts"
+import { changedRequestBodyCame, changedRequestEndCame } from "./change-body.ts"
 import { clientGone, requestFaulted, responseHeadCame, upFaulted } from "./engine.ts"
 import {
   downDrained,
@@ -164,7 +165,7 @@ export class Exchange implements Message {
   /** State slots of filters, by the slot number each one got at build time. */
   slots: unknown[] = [] // filter
 
-  /** Whoever comes to keep chunks, to hold or to change them, must say so here. */
+  /** Whoever comes to keep chunks or to hold them must say so here. Who changes them keeps none (`BodyChange`). */
   get takesLentRequest(): boolean {
     return this.pump.upReady && this.pump.lost
   }
@@ -174,11 +175,13 @@ export class Exchange implements Message {
   }
 
   onRequestBody(chunk: Uint8Array): void {
-    requestBodyCame(this, chunk)
+    if (this.pump.requestChange === null) requestBodyCame(this, chunk)
+    else changedRequestBodyCame(this, chunk)
   }
 
   onRequestEnd(trailers: string): void {
-    requestEndCame(this, trailers)
+    if (this.pump.requestChange === null) requestEndCame(this, trailers)
+    else changedRequestEndCame(this, trailers)
   }
 
   onRequestFault(fault: Fault): void {

@@ -1,3 +1,4 @@
+export { type BodyChange, changeRequestBody, changeResponseBody } from "./change-body.ts"
 export { deliver } from "./deliver.ts"
 export { begin, fail, resume } from "./engine.ts"
 export { acquireExchange, Exchange, type ListenerInfo, type Plan, type RouteInfo, type Step, type Waiter } from "./exchange.ts"

@@ -21,6 +21,8 @@ export function setLocalResponse(x: Exchange, status: number, lines: string, bod
   // Of an upstream's answer nothing is left.
   x.pump.held = null
   x.pump.responseDone = false
+  if (x.pump.plainDown !== null) x.down = x.pump.plainDown
+  x.pump.plainDown = null
   x.status = status
   x.reason = reasonOf(status)
   x.response.reset("")

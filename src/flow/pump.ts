@@ -1,5 +1,7 @@
 // HOT
 import { assert, type Clock, FAULT, systemClock } from "../base/index.ts"
+import type { Downstream } from "../http/index.ts"
+import type { BodyChange } from "./change-body.ts"
 import { resume } from "./engine.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Deadline } from "./timers.ts"
@@ -32,6 +34,10 @@ export class Pump {
   upReady = false
   requestEnded = false
   requestTrailers = ""
+  /** What a filter makes of the request's body; null = it goes as it comes. */
+  requestChange: BodyChange | null = null
+  /** The client's side as the codec gave it, while a filter changes the response's body; else null. */
+  plainDown: Downstream | null = null
   held: Uint8Array[] | null = null
   /** The head waits for a response filter: when it leaves, the upstream's turn, whose end would flush it, is long over. */
   headWaits = false
@@ -53,6 +59,8 @@ export class Pump {
     this.upReady = false
     this.requestEnded = false
     this.requestTrailers = ""
+    this.requestChange = null
+    this.plainDown = null
     this.held = null
     this.headWaits = false
     this.responseDone = false
@@ -89,7 +97,8 @@ export function requestBodyCame(x: Exchange, chunk: Uint8Array): void {
   } else if (pump.keptBytes > AHEAD_BYTES_MAX && x.down !== null) x.down.pauseBody()
 }
 
-function keep(pump: Pump, chunk: Uint8Array): void {
+/** Holds a chunk of the request for the first attempt, or for another one. */
+export function keep(pump: Pump, chunk: Uint8Array): void {
   if (pump.upReady && (pump.lost || pump.keptBytes + chunk.length > pump.keepBytesMax)) {
     // Sent and not kept: from here on there is no other attempt.
     pump.kept = null

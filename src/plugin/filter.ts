@@ -14,7 +14,10 @@ export interface FilterDeps {
   watchFile(path: string, changed: (content: string) => void): string
 }
 
-/** The phases that a filter takes part in. Absent phases cost nothing. A phase returns NEXT, WAIT (then resumes), ANSWER or FAULT_VERDICT. */
+/**
+ * The phases that a filter takes part in. Who changes a body says so for each exchange, with flow's `changeRequestBody` in the request phase and
+ * `changeResponseBody` in the response phase; others' chunks do not pass it. Absent phases cost nothing. A phase returns NEXT, WAIT (then resumes), ANSWER or FAULT_VERDICT.
+ */
 export interface Filter {
   /** Says who the client is; decides nothing. */
   identify?(x: Exchange): Verdict
