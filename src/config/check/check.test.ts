@@ -1,12 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { parseConfig } from "../load.ts"
-
-function said(text: string): string[] {
-  const result = parseConfig(text, "/conf/b.yaml")
-  return (result.ok ? result.warnings : result.problems).map(
-    ({ severity, path, message }) => `${severity === "error" ? "" : "warning "}${path}: ${message}`,
-  )
-}
+import { said } from "./said.fixture.ts"
 
 const two = "listeners: { a: { bind: ':1' }, b: { bind: ':2' } }\n"
 const answer = "to: { respond: {} }"

@@ -7,8 +7,9 @@ import { checkReach } from "./reach.ts"
 import { checkReferences } from "./references.ts"
 import type { Check, Subject } from "./subject.ts"
 import { checkValues } from "./values.ts"
+import { checkVersions } from "./versions.ts"
 
-const checks: readonly Check[] = [checkListeners, checkReferences, checkForward, checkReach, checkCircles, checkValues, checkFiles]
+const checks: readonly Check[] = [checkListeners, checkReferences, checkForward, checkReach, checkCircles, checkValues, checkVersions, checkFiles]
 
 /** Everything that the schema cannot see because it lies between two places of the config, or outside of it. */
 export function checkConfig(subject: Subject): Finding[] {

@@ -1,0 +1,33 @@
+import type { Finding } from "../problem.ts"
+import { error, type Subject } from "./subject.ts"
+
+/** Versions of HTTP that cannot be spoken where they are asked for. */
+export function checkVersions({ config, routeIndex }: Subject): Finding[] {
+  const listeners = Object.entries(config.listeners).flatMap(([name, { http3, tls, bind, proxyProtocol }]) => {
+    const at = ["listeners", name, "http3"]
+    if (http3 === null) return []
+    if (tls === null) return [error(at, "HTTP/3 is always encrypted: this listener needs tls, too")]
+    if (bind.every(address => "path" in address)) return [error(at, "HTTP/3 needs a port; this listener has Unix sockets only")]
+    return proxyProtocol === null ? [] : [error(at, "there is no PROXY protocol over UDP: a sender of it could not be told from others")]
+  })
+  const clusters = Object.entries(config.clusters).flatMap(([name, { protocol, tls, peers, proxyProtocol }]) => {
+    const at = ["clusters", name, "protocol"]
+    if (proxyProtocol !== null && (protocol === "http2" || protocol === "http3")) {
+      return [error(at, "a connection that begins with a PROXY header speaks for one client, so it cannot be shared; use http1")]
+    }
+    if (protocol !== "http3") return []
+    if (tls === null) return [error(at, "HTTP/3 is always encrypted: this cluster needs tls, too")]
+    return peers.some(peer => peer.path !== "") ? [error(at, "HTTP/3 needs ports; this cluster has peers on Unix sockets")] : []
+  })
+  const routes = config.routes.flatMap(({ to }, i) =>
+    to.kind === "origin" && to.via !== null && to.upgrade !== null
+      ? [
+          error(
+            ["routes", routeIndex[i]!, "to", "origin", "upgrade"],
+            "through parent proxies nothing is upgraded: what they speak is their cluster's protocol",
+          ),
+        ]
+      : [],
+  )
+  return [...listeners, ...clusters, ...routes]
+}
