@@ -1,5 +1,5 @@
 import { interleave, type ResolvedAddress } from "./address-order.ts"
-import type { Answer } from "./dns-answer.ts"
+import { type Answer, failedAnswer } from "./dns-answer.ts"
 import type { NameAnswer } from "./name-lookup.ts"
 import { ResolveError } from "./resolve-error.ts"
 
@@ -65,7 +65,7 @@ export class CacheEntry {
   }
 }
 
-const unanswered: Answer = { kind: "timeout", addresses: [], ttl: -1, detail: "no answer yet" }
+const unanswered = failedAnswer("timeout", "no answer yet")
 const nobodyKnows: NameAnswer = { four: unanswered, six: unanswered }
 
 function family(answer: Answer, before: Family | undefined, now: number, lifetimes: Lifetimes): Family {

@@ -48,9 +48,9 @@ describe("decodeMessage", () => {
       encodeRecord("web.a.test", TYPE_AAAA, 2 ** 31, Uint8Array.from([0x20, 1, 0x0d, 0xb8, ...new Uint8Array(11), 1])),
     ])
     expect(decoded(bytes).answers).toEqual([
-      { name: "www.a.test", type: TYPE_CNAME, ttl: 7, value: "web.a.test", minimum: 0 },
-      { name: "web.a.test", type: TYPE_A, ttl: 60, value: "192.0.2.1", minimum: 0 },
-      { name: "web.a.test", type: TYPE_AAAA, ttl: 0, value: "2001:db8::1", minimum: 0 },
+      { name: "www.a.test", type: TYPE_CNAME, ttl: 7, value: "web.a.test", minimum: 0, https: null },
+      { name: "web.a.test", type: TYPE_A, ttl: 60, value: "192.0.2.1", minimum: 0, https: null },
+      { name: "web.a.test", type: TYPE_AAAA, ttl: 0, value: "2001:db8::1", minimum: 0, https: null },
     ])
   })
 
@@ -87,7 +87,7 @@ describe("decodeMessage", () => {
   test("records of other classes and types are passed over", () => {
     const chaos = Uint8Array.of(...pointerToQuestion, 0, 1, 0, 3, 0, 0, 0, 9, 0, 2, 1, 2)
     const text = encodeRecord("www.a.test", 16, 5, Uint8Array.of(3, 97, 98, 99))
-    expect(decoded(response([chaos, text])).answers).toEqual([{ name: "www.a.test", type: 16, ttl: 5, value: "", minimum: 0 }])
+    expect(decoded(response([chaos, text])).answers).toEqual([{ name: "www.a.test", type: 16, ttl: 5, value: "", minimum: 0, https: null }])
   })
 
   test("of a truncated message only the questions are read", () => {
@@ -204,6 +204,8 @@ describe("readAnswer", () => {
     expect(read([address("c.test", 1, 50), alias("b.test", "c.test", 20), alias("www.a.test", "b.test", 30), address("c.test", 2, 40)])).toEqual({
       kind: "found",
       addresses: ["192.0.2.1", "192.0.2.2"],
+      services: [],
+      owner: "c.test",
       ttl: 20,
       detail: "",
     })

@@ -1,11 +1,13 @@
 import { formatIp } from "../../base/index.ts"
 import { DnsReader } from "./dns-reader.ts"
+import { decodeHttpsRecord, type HttpsRecord } from "./https-record.ts"
 
 /** Record types (IANA DNS parameters) that this resolver reads. */
 export const TYPE_A = 1
 export const TYPE_CNAME = 5
 export const TYPE_SOA = 6
 export const TYPE_AAAA = 28
+export const TYPE_HTTPS = 65
 const TYPE_OPT = 41
 const CLASS_IN = 1
 
@@ -32,6 +34,8 @@ export interface DnsRecord {
   readonly value: string
   /** The negative lifetime of SOA (RFC 2308 section 4) in seconds, else 0. */
   readonly minimum: number
+  /** What HTTPS says, or how it is malformed; null = another type. */
+  readonly https: HttpsRecord | string | null
 }
 
 export interface DnsMessage {
@@ -111,10 +115,11 @@ function readRecords(reader: DnsReader, count: number): DnsRecord[] {
     const end = reader.at + length
     if (end > reader.bytes.length) reader.fail("a record ends too early")
     const { value, minimum } = internet ? readData(reader, type, length) : nothing
+    const https = internet && type === TYPE_HTTPS ? decodeHttpsRecord(reader.bytes.subarray(reader.at, end)) : null
     if (reader.fault === "" && reader.at > end) reader.fail("a record is longer than it says")
     if (reader.fault === "") reader.at = end
     // A lifetime with the top bit set is 0 (RFC 2181 section 8).
-    if (internet) records.push({ name, type, ttl: seconds > 0x7fffffff ? 0 : seconds, value, minimum })
+    if (internet) records.push({ name, type, ttl: seconds > 0x7fffffff ? 0 : seconds, value, minimum, https })
   }
   return records
 }

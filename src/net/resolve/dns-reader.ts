@@ -36,8 +36,9 @@ export class DnsReader {
   /**
    * A domain name in lower case without the final dot; the root is "". Octets that no host name has are written \ddd (RFC 4343 section 2.1).
    * A compression pointer (RFC 1035 section 4.1.4) must point before the labels that it continues, so every chain of pointers ends.
+   * Without `pointers` there may be none, as in the data of newer types (RFC 3597 section 4).
    */
-  name(): string {
+  name(pointers = true): string {
     let text = ""
     let octets = 1
     let at = this.at
@@ -47,6 +48,7 @@ export class DnsReader {
       const length = at < this.bytes.length ? this.bytes[at++]! : this.fail("a name ends too early")
       if (length === 0) break
       if (length >= 0xc0) {
+        if (!pointers) this.fail("a name is compressed where it may not be")
         const target = (length & 0x3f) * 256 + (this.bytes[at++] ?? 0)
         if (at > this.bytes.length || target >= segment) this.fail("a compression pointer does not point back")
         if (returnTo < 0) returnTo = at

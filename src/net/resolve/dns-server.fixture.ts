@@ -1,22 +1,29 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram"
 import { createServer, type Server, type Socket as TcpSocket } from "node:net"
 import { writeIp } from "../../base/index.ts"
-import { decodeMessage, RCODE_NO_NAME, RCODE_OK, TYPE_A, TYPE_CNAME, TYPE_SOA } from "./dns-message.ts"
+import { decodeMessage, RCODE_NO_NAME, RCODE_OK, TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_HTTPS, TYPE_SOA } from "./dns-message.ts"
+
+/** The types that the server knows. */
+type Kind = "a" | "aaaa" | "https"
+const kinds: Readonly<Record<number, Kind>> = { [TYPE_A]: "a", [TYPE_AAAA]: "aaaa", [TYPE_HTTPS]: "https" }
+const typeOf: Readonly<Record<Kind, number>> = { a: TYPE_A, aaaa: TYPE_AAAA, https: TYPE_HTTPS }
 
 /** What the server says for a name. Nothing set = the name exists without addresses. */
 export interface DnsRule {
   a?: readonly string[]
   aaaa?: readonly string[]
+  /** The data of HTTPS records, see `httpsData`. */
+  https?: readonly Uint8Array[]
   /** The name is an alias; the rule of the target, if there is one, is answered along. */
   cname?: string
   /** Seconds. Default 60. */
   ttl?: number
-  /** Response code, for both types or one: 2 = SERVFAIL, 3 = NXDOMAIN. */
-  rcode?: number | { a?: number; aaaa?: number }
+  /** Response code, for all types or by type: 2 = SERVFAIL, 3 = NXDOMAIN. */
+  rcode?: number | { [kind in Kind]?: number }
   /** Seconds in the SOA of an answer without addresses; unset = no SOA. */
   negativeTtl?: number
-  /** No answer, for both types or one. */
-  silent?: boolean | "a" | "aaaa"
+  /** No answer, for all types or one. */
+  silent?: boolean | Kind
   /** Over UDP only that it is too long. */
   truncated?: boolean
   delayMs?: number
@@ -26,7 +33,7 @@ export interface DnsRule {
 
 export interface SeenQuery {
   readonly name: string
-  readonly type: "A" | "AAAA"
+  readonly type: Uppercase<Kind>
   readonly transport: "udp" | "tcp"
   readonly fromPort: number
   readonly id: number
@@ -83,7 +90,7 @@ export class DnsServer {
   }
 
   /** Queries for a name so far, of one type or all. */
-  count(name: string, type?: "A" | "AAAA"): number {
+  count(name: string, type?: Uppercase<Kind>): number {
     return this.queries.filter(query => query.name === name && (type === undefined || query.type === type)).length
   }
 
@@ -111,21 +118,21 @@ export class DnsServer {
     const message = decodeMessage(query)
     if (typeof message === "string") return
     const { name, type } = message.questions[0]!
-    const kind = type === TYPE_A ? "a" : "aaaa"
-    this.queries.push({ name, type: type === TYPE_A ? "A" : "AAAA", transport, fromPort, id: message.id, edns: query[11] === 1 })
+    const kind = kinds[type]!
+    this.queries.push({ name, type: kind.toUpperCase() as Uppercase<Kind>, transport, fromPort, id: message.id, edns: query[11] === 1 })
     const rule = this.rules.get(name) ?? { rcode: RCODE_NO_NAME }
     if (this.down || rule.silent === true || rule.silent === kind) return
     const answer =
       transport === "udp" && rule.truncated === true
         ? encodeAnswer(query, { flags: 0x8380, answers: [], authorities: [] })
-        : this.answer(query, name, type)
+        : this.answer(query, name, kind)
     const messages = rule.forge?.(query, answer) ?? [answer]
     const send = () => messages.forEach(reply)
     if (rule.delayMs === undefined) send()
     else setTimeout(send, rule.delayMs)
   }
 
-  private answer(query: Uint8Array, asked: string, type: number): Uint8Array {
+  private answer(query: Uint8Array, asked: string, kind: Kind): Uint8Array {
     const answers: Uint8Array[] = []
     let name = asked
     let rule = this.rules.get(name)
@@ -135,15 +142,22 @@ export class DnsServer {
       rule = this.rules.get(name)
     }
     const code = rule === undefined ? RCODE_NO_NAME : rule.rcode
-    const rcode = (typeof code === "object" ? code[type === TYPE_A ? "a" : "aaaa"] : code) ?? RCODE_OK
-    for (const address of (type === TYPE_A ? rule?.a : rule?.aaaa) ?? []) {
-      const octets = new Uint8Array(16)
-      answers.push(encodeRecord(name, type, rule?.ttl ?? 60, octets.subarray(0, writeIp(address, octets, 0))))
+    const rcode = (typeof code === "object" ? code[kind] : code) ?? RCODE_OK
+    for (const data of rule === undefined ? [] : recordData(rule, kind)) {
+      answers.push(encodeRecord(name, typeOf[kind], rule?.ttl ?? 60, data))
     }
     const soa = rule?.negativeTtl
     const authorities = soa === undefined ? [] : [encodeRecord("test", TYPE_SOA, soa, Uint8Array.of(0, 0, ...new Uint8Array(16), ...uint32(soa)))]
     return encodeAnswer(query, { flags: 0x8180 | rcode, answers, authorities })
   }
+}
+
+function recordData(rule: DnsRule, kind: Kind): readonly Uint8Array[] {
+  if (kind === "https") return rule.https ?? []
+  return (rule[kind] ?? []).map(address => {
+    const octets = new Uint8Array(16)
+    return octets.subarray(0, writeIp(address, octets, 0))
+  })
 }
 
 /** The message that answers `query`: its id and question, then the records. */
@@ -159,6 +173,17 @@ export function encodeAnswer(
 /** A record of class IN, without compression. */
 export function encodeRecord(name: string, type: number, ttl: number, data: Uint8Array): Uint8Array {
   return Uint8Array.of(...encodeName(name), type >>> 8, type & 255, 0, 1, ...uint32(ttl), data.length >>> 8, data.length & 255, ...data)
+}
+
+/** What an HTTPS record holds: `params` are octets by key, written in the order given. */
+export function httpsData(priority: number, target: string, params: readonly (readonly [key: number, value: readonly number[]])[] = []): Uint8Array {
+  const written = params.flatMap(([key, value]) => [key >>> 8, key & 255, value.length >>> 8, value.length & 255, ...value])
+  return Uint8Array.of(priority >>> 8, priority & 255, ...encodeName(target), ...written)
+}
+
+/** The value of the parameter "alpn". */
+export function alpnValue(...protocols: string[]): number[] {
+  return protocols.flatMap(protocol => [protocol.length, ...Buffer.from(protocol)])
 }
 
 /** A name of plain labels. */

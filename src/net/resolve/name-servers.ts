@@ -10,7 +10,7 @@ export interface NameServer extends ServerAddress {
 
 /** The servers that are asked, the one first that answered last. */
 export class NameServers {
-  private readonly servers: readonly NameServer[]
+  private servers: readonly NameServer[]
   private first: number
 
   /** Addresses, with port 53 unless they name one. Throws AddressError. */
@@ -23,6 +23,13 @@ export class NameServers {
   /** In the order to ask them. */
   inOrder(): NameServer[] {
     return [...this.servers.slice(this.first), ...this.servers.slice(0, this.first)]
+  }
+
+  /** The same servers in the order of now, for a query from which nothing is to be learnt about them: many swallow or refuse types that they do not know. */
+  apart(): NameServers {
+    const copy = new NameServers(["127.0.0.1"])
+    copy.servers = this.inOrder().map(server => ({ ...server }))
+    return copy
   }
 
   /** The server did not answer in time: the next query begins with the one behind it, so that one dead server does not slow down each look-up. */

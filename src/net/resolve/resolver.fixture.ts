@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { FakeClock, type LogRecord, setLogSink } from "../../base/index.ts"
 import { DnsServer } from "./dns-server.fixture.ts"
 import type { ResolveCallback } from "./flight.ts"
+import type { OriginService } from "./origin-service.ts"
 import type { ResolveError } from "./resolve-error.ts"
 import { Resolver, type ResolverOptions } from "./resolver.ts"
 
@@ -12,6 +13,12 @@ export interface Outcome {
   /** Milliseconds of the test's clock. */
   expiresIn: number
   /** Called back before `lookup` had returned. */
+  atOnce: boolean
+}
+
+export interface ServicesOutcome {
+  services: readonly OriginService[]
+  /** Called back before `services` had returned. */
   atOnce: boolean
 }
 
@@ -52,6 +59,14 @@ export class ResolverBench {
 
   refresh(resolver: Resolver, name: string): Promise<Outcome> {
     return this.outcome(callback => resolver.refresh(name, callback))
+  }
+
+  services(resolver: Resolver, name: string, port = 443): Promise<ServicesOutcome> {
+    return new Promise(done => {
+      let atOnce = true
+      resolver.services(name, port, services => done({ services, atOnce }))
+      atOnce = false
+    })
   }
 
   /** After each test. */

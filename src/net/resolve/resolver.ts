@@ -1,11 +1,14 @@
 import { type Clock, hostNameFault, log, normaliseIp, systemClock } from "../../base/index.ts"
-import { AddressCache } from "./address-cache.ts"
 import { interleave, type ResolvedAddress } from "./address-order.ts"
 import { CacheEntry, type Lifetimes } from "./cache-entry.ts"
 import { Flight, type FlightHandler, type ResolveCallback } from "./flight.ts"
 import { HostsFile } from "./hosts-file.ts"
+import { NameCache } from "./name-cache.ts"
 import { type NameAnswer, NameLookup } from "./name-lookup.ts"
+import { isTarget } from "./origin-service.ts"
 import { ResolveError } from "./resolve-error.ts"
+import { noServices, ServiceBook, type ServicesCallback } from "./service-book.ts"
+import type { ServiceQuestion } from "./service-lookup.ts"
 import { loopbackAddresses, specialName } from "./special-names.ts"
 import { type QueryOptions, SystemServers } from "./system-servers.ts"
 
@@ -27,9 +30,9 @@ export interface ResolverOptions {
   hostsFile?: string | undefined
   /** Default /etc/resolv.conf. Read only without `servers`. */
   resolvConf?: string | undefined
-  /** Names that are remembered. Default 4,096. */
+  /** Names that are remembered, and as many origins' services. Default 4,096. */
   cacheMax?: number | undefined
-  /** Names that are asked for at one time, two sockets each. Default 256. */
+  /** Names that are asked for at one time, two sockets each; services, one socket each, begin only while both kinds together are fewer. Default 256. */
   lookupsMax?: number | undefined
   /** Logs each look-up that the servers fail and that has no addresses from before; for callers who do not tell it themselves. Default false. */
   tellsFailures?: boolean | undefined
@@ -53,7 +56,8 @@ export class Resolver implements FlightHandler {
   private readonly tellsFailures: boolean
   private readonly system: SystemServers
   private readonly hosts: HostsFile | null
-  private readonly cache: AddressCache
+  private readonly cache: NameCache<CacheEntry>
+  private readonly book: ServiceBook
   private readonly flights = new Map<string, Flight>()
   private closed = false
 
@@ -71,15 +75,22 @@ export class Resolver implements FlightHandler {
     this.tellsFailures = options.tellsFailures === true
     this.system = new SystemServers(options.servers ?? null, options.resolvConf ?? "/etc/resolv.conf", clock)
     this.hosts = options.hostsFile === "" ? null : new HostsFile(options.hostsFile ?? "/etc/hosts", clock)
-    this.cache = new AddressCache(options.cacheMax ?? 4096)
+    this.cache = new NameCache(options.cacheMax ?? 4096)
+    this.book = new ServiceBook({
+      clock,
+      lifetimes: this.lifetimes,
+      cacheMax: this.cache.entriesMax,
+      hasRoom: () => this.flights.size + this.book.pending < this.lookupsMax,
+      question: (name, port) => this.serviceQuestion(name, port),
+    })
   }
 
-  /** Names under way; 0 = idle, without a socket. */
+  /** Names and services under way; 0 = idle, without a socket. */
   get pending(): number {
-    return this.flights.size
+    return this.flights.size + this.book.pending
   }
 
-  /** Names in the cache. */
+  /** Names in the cache, those of services apart. */
   get cached(): number {
     return this.cache.size
   }
@@ -105,12 +116,23 @@ export class Resolver implements FlightHandler {
     if (!this.answerAtOnce(key, callback)) this.join(key, callback)
   }
 
-  /** Ends all look-ups (with the code `closed`) and forgets everything. */
+  /**
+   * What HTTPS records say of the origin `https://name:port`, best first (RFC 9460). No records, no answer and a name that no server is asked for are all
+   * an empty list. Takes nothing from look-ups of addresses: it has a cache of its own, and waits for no more than the room that they leave.
+   */
+  services(name: string, port: number, done: ServicesCallback): void {
+    const key = name.toLowerCase()
+    if (this.closed || this.isListed(key)) done(noServices)
+    else this.book.ask(key, port, done)
+  }
+
+  /** Ends all look-ups (with the code `closed`, services with none) and forgets everything. */
   close(): void {
     this.closed = true
     const flights = [...this.flights.values()]
     this.flights.clear()
     this.cache.clear()
+    this.book.close()
     for (const flight of flights) {
       flight.stop()
       flight.tell(new ResolveError("closed", flight.name, "the resolver is closed"), none, 0)
@@ -153,6 +175,22 @@ export class Resolver implements FlightHandler {
     if (listed === undefined) return false
     callback(null, listed, literal === null ? this.clock.now() + HOSTS_TTL_MS : Infinity)
     return true
+  }
+
+  private isListed(key: string): boolean {
+    return this.hosts?.find(withoutDot(key)) !== undefined
+  }
+
+  /** Null = no server is asked. */
+  private serviceQuestion(key: string, port: number): ServiceQuestion | null {
+    if (!isTarget(key) || !Number.isInteger(port) || port < 1 || port > 65_535) return null
+    const settings = this.system.settings(this.query)
+    return {
+      candidates: this.system.searchOrder(key),
+      port,
+      settings: { ...settings, servers: settings.servers.apart() },
+      mayAsk: name => !this.isListed(name),
+    }
   }
 
   /** Waits for the look-up that is under way, or begins one. */

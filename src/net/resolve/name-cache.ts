@@ -1,9 +1,7 @@
-import type { CacheEntry } from "./cache-entry.ts"
-
 /** Entries by name, bounded by count. To make room the oldest that was not asked for since the last search goes ("second chance": as good as LRU, and a hit writes one flag). */
-export class AddressCache {
+export class NameCache<Entry extends { used: boolean }> {
   readonly entriesMax: number
-  private readonly entries = new Map<string, CacheEntry>()
+  private readonly entries = new Map<string, Entry>()
 
   constructor(entriesMax: number) {
     this.entriesMax = entriesMax
@@ -13,11 +11,11 @@ export class AddressCache {
     return this.entries.size
   }
 
-  get(name: string): CacheEntry | undefined {
+  get(name: string): Entry | undefined {
     return this.entries.get(name)
   }
 
-  set(name: string, entry: CacheEntry): void {
+  set(name: string, entry: Entry): void {
     if (!this.entries.has(name) && this.entries.size >= this.entriesMax) this.evict()
     this.entries.set(name, entry)
   }
