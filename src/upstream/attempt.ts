@@ -213,7 +213,10 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const rules = this.rules!
     x.reused = connection.served > 0
     x.sentAt = this.pool!.time.clock.now()
+    const { generation } = x
     connection.send(x, requestTarget(x, rules.absolute), rules.times)
+    // What the connection cannot carry at all has failed already.
+    if (x.generation !== generation) return
     if (x.expectContinue) armContinue(x, this.pool!.time)
     feedUp(x)
   }

@@ -310,7 +310,10 @@ export class OriginAttempt implements DialHandler, Waiter, PoolWaiter, TimerOwne
     const { time } = this.origins!.parts
     x.sentAt = time.clock.now()
     if (x.upgrade !== "") x.upgrade = allowedUpgrades(x.upgrade, rules.upgrades)
+    const { generation } = x
     connection.send(x, requestTarget(x, false), rules.times)
+    // What the connection cannot carry at all has failed already.
+    if (x.generation !== generation) return
     if (x.expectContinue) armContinue(x, time)
     feedUp(x)
   }
