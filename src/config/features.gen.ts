@@ -10,6 +10,7 @@ import matchPath from "../route/match/path/path.ts"
 import matchQuery from "../route/match/query/query.ts"
 import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
 import filterGrpc from "../filter/grpc/grpc.ts"
+import filterGrpcWeb from "../filter/grpc-web/grpc-web.ts"
 import filterHeaders from "../filter/headers/headers.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
@@ -41,6 +42,7 @@ export const matchers: readonly MatcherDefinition<unknown>[] = [
 export const filters: readonly FilterDefinition<unknown>[] = [
   filterBasicAuth,
   filterGrpc,
+  filterGrpcWeb,
   filterHeaders,
   filterProxyAuth,
   filterRequireCertificate,
