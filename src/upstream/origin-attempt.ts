@@ -221,7 +221,7 @@ export class OriginAttempt implements DialHandler, Waiter, PoolWaiter, TimerOwne
     const key = originKey(x)
     const { memory } = origins!
     const { port } = x
-    if (!memory.firstLook(key)) return
+    if (!memory.shouldAsk(key)) return
     // allow(closure): once an origin
     resolver.services(x.host, port, services => {
       for (let i = 0; i < services.length; i++) {

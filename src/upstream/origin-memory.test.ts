@@ -73,9 +73,12 @@ describe("what is remembered of an origin", () => {
     expect(memory.http3Port("a")).toBe(444)
   })
 
-  test("records are asked for once", () => {
-    const { memory } = make()
-    expect([memory.firstLook("a"), memory.firstLook("a"), memory.firstLook("b")]).toEqual([true, false, true])
+  test("records are asked for once an hour", () => {
+    const { clock, memory } = make()
+    clock.advance(1)
+    expect([memory.shouldAsk("a"), memory.shouldAsk("a"), memory.shouldAsk("b")]).toEqual([true, false, true])
+    clock.advance(HOUR)
+    expect([memory.shouldAsk("a"), memory.shouldAsk("a")]).toEqual([true, false])
   })
 
   test("the origins that were told of longest ago make room", () => {

@@ -8,6 +8,7 @@ const LIFE_MS_DEFAULT = 24 * 3600_000
 /** After a failure HTTP/3 is left alone for so long, twice as long after each further one. */
 const BROKEN_MS = 5 * 60_000
 const BROKEN_MS_MAX = 48 * 3600_000
+const ASKED_MS = 3600_000
 
 interface OriginEntry {
   /** UDP port of HTTP/3; 0 = none is known. */
@@ -16,8 +17,8 @@ interface OriginEntry {
   until: number
   brokenUntil: number
   failures: number
-  /** HTTPS records have been asked for. */
-  asked: boolean
+  /** Monotonic ms until which HTTPS records are not asked for again. */
+  askedUntil: number
 }
 
 /**
@@ -40,11 +41,12 @@ export class OriginMemory {
     return now < entry.until && now >= entry.brokenUntil ? entry.port : 0
   }
 
-  /** True once, when nobody has asked for the origin's HTTPS records. */
-  firstLook(key: string): boolean {
+  /** True when nobody has asked for the origin's HTTPS records in the last hour; whoever is told so asks. */
+  shouldAsk(key: string): boolean {
     const entry = this.entry(key)
-    if (entry.asked) return false
-    entry.asked = true
+    const now = this.clock.now()
+    if (now < entry.askedUntil) return false
+    entry.askedUntil = now + ASKED_MS
     return true
   }
 
@@ -81,7 +83,7 @@ export class OriginMemory {
     let entry = this.entries.get(key)
     if (entry === undefined) {
       if (this.entries.size >= ORIGINS_MAX) this.entries.delete(this.entries.keys().next().value!)
-      entry = { port: 0, until: 0, brokenUntil: 0, failures: 0, asked: false }
+      entry = { port: 0, until: 0, brokenUntil: 0, failures: 0, askedUntil: 0 }
       this.entries.set(key, entry)
     }
     return entry

@@ -22,7 +22,7 @@ export function makeResolver(config: ResolverConfig): NameResolver {
 /** The resolver of a worker, for the origins of forward requests. */
 export function makeOriginResolver(config: ResolverConfig): OriginResolver {
   const resolver = build(config, true)
-  return { lookup: (name, done) => resolver.lookup(name, done) }
+  return { lookup: (name, done) => resolver.lookup(name, done), services: (name, port, done) => resolver.services(name, port, done) }
 }
 
 function build(config: ResolverConfig, tellsFailures: boolean): Resolver {

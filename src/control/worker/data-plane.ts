@@ -61,7 +61,7 @@ export class DataPlane {
     setFlowClock(clock)
     this.beat = new Int32Array(setup.shared.heartbeat, setup.index * HEARTBEAT_WORDS * 4, HEARTBEAT_WORDS)
     this.states = PeerStates.attach(setup.shared.peers, setup.index + 1)
-    this.listeners = new ListenerSet((name, index, config) => this.newRuntime(name, index, config), setup.index)
+    this.listeners = new ListenerSet((name, index, config) => this.newRuntime(name, index, config), setup.index, setup.count)
     setInterval(() => this.tick(), HEARTBEAT_EVERY_MS)
     setInterval(() => this.tellFiles(), TELL_FILES_MS)
   }

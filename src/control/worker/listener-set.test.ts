@@ -12,25 +12,29 @@ function snapshotOf(version: number): Snapshot {
 test("listeners that a reload replaced are forgotten when their last connection is gone", () => {
   const connections: Set<unknown>[] = []
   let cut = 0
-  const set = new ListenerSet(() => {
-    const own = new Set<unknown>()
-    connections.push(own)
-    const runtime = {
-      info: { name: "web", index: 0, secure: false, forward: false },
-      secure: false,
-      connections: own,
-      listening: [],
-      limitsId: 0,
-      certificates: null,
-      swap() {},
-      retire() {},
-      cut() {
-        cut++
-        return own.size
-      },
-    }
-    return runtime as unknown as ListenerRuntime
-  }, 0)
+  const set = new ListenerSet(
+    () => {
+      const own = new Set<unknown>()
+      connections.push(own)
+      const runtime = {
+        info: { name: "web", index: 0, secure: false, forward: false },
+        secure: false,
+        connections: own,
+        listening: [],
+        limitsId: 0,
+        certificates: null,
+        swap() {},
+        retire() {},
+        cut() {
+          cut++
+          return own.size
+        },
+      }
+      return runtime as unknown as ListenerRuntime
+    },
+    0,
+    1,
+  )
   for (let version = 1; version <= 10; version++) {
     if (version === 3) connections[1]!.add("a long download")
     set.commit(set.prepare(snapshotOf(version), {}), snapshotOf(version))

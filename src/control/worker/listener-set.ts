@@ -40,11 +40,13 @@ export class ListenerSet {
   private readonly retired = new Set<ListenerRuntime>()
   private readonly make: MakeRuntime
   private readonly worker: number
+  private readonly workers: number
 
   /** Worker 0 is the one that accepts on Unix sockets, which workers cannot share. */
-  constructor(make: MakeRuntime, worker: number) {
+  constructor(make: MakeRuntime, worker: number, workers: number) {
     this.make = make
     this.worker = worker
+    this.workers = workers
   }
 
   /** Binds what is new. Throws when an address cannot be bound; then nothing has changed. */
@@ -67,7 +69,7 @@ export class ListenerSet {
         runtime.limitsId = count?.id ?? 0
         runtime.certificates = config.tls === null ? null : new CertificateStore(tlsOptions(config.tls, config.http2))
         runtime.certificates?.watch()
-        if (config.http3 !== null && config.tls !== null) this.openQuic(runtime, config)
+        if (config.http3 !== null && config.tls !== null) this.openQuic(runtime, config, count)
         const counter = this.counterOf(count)
         for (const bind of config.bind) {
           const take = (fd?: number): Listening | null => this.bind(bind, config, runtime, { counter, fd })
@@ -103,12 +105,22 @@ export class ListenerSet {
   }
 
   /** UDP sockets are bound with the snapshot: two may share a port for the moment that a reload takes. */
-  private openQuic(runtime: ListenerRuntime, config: ListenerConfig): void {
+  private openQuic(runtime: ListenerRuntime, config: ListenerConfig, count: LimitsByListener[string] | undefined): void {
     const { tls, http3, http2, bind, limits, timeouts } = config
     runtime.quicCertificates = new QuicCertificates(runtime.certificates!, tlsOptions(tls!, http2))
+    runtime.quicCertificates.watch()
+    // By address alone: a client that a NAT gives another port stays with its worker.
+    const steerOver = this.workers > 1 ? this.workers : 0
     for (const at of bind) {
       if ("path" in at) continue
-      const options = { bind: at, tls: runtime.quicCertificates, reusePort: true, earlyData: http3!.earlyData }
+      const options = {
+        bind: at,
+        tls: runtime.quicCertificates,
+        reusePort: true,
+        steerOver,
+        connectionLimits: this.counterOf(count),
+        earlyData: http3!.earlyData,
+      }
       const quicLimits = { streamsMax: limits.streamsMax, idleMs: timeouts.idle, connectionsMax: Math.min(limits.connectionsMax, 65_535) }
       runtime.quic.push(listenQuic({ ...options, limits: quicLimits }, { onOpen: connection => runtime.onQuic(connection) }))
     }
