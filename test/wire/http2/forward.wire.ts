@@ -115,7 +115,9 @@ describe("CONNECT", () => {
     const before = watch.look()
     const stuck = connect(client)
     await client.body(stuck, 65_535)
-    script = connection => void connection.pause()
+    script = async connection => {
+      connection.pause()
+    }
     const deaf = connect(client)
     await client.head(deaf)
     void client.upload(deaf, Buffer.alloc(32 * MB))
