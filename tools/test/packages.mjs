@@ -14,6 +14,8 @@ const needed = {
   openssl: "openssl",
   ss: "iproute2",
   chromium: "chromium",
+  gtlsclient: "ngtcp2-client",
+  gtlsserver: "ngtcp2-server",
 }
 
 /** Installs what is missing where that is allowed: as root, with apt-get. Gives the commands that are still missing. */
