@@ -220,14 +220,4 @@ describe("O-48: who asks", () => {
     expect((await client.response(client.request({ ":authority": site.address, "proxy-authorization": right }))).status).toBe(200)
     expect(site.requests.at(-1)!.fields["proxy-authorization"]).toBeUndefined()
   })
-  // The attempts are counted for each stream by itself, not for its connection.
-  test.todo("wrong too often: the connection is told to go", async () => {
-    using client = await rawH2Client(guarded)
-    for (let i = 0; i < 20 && client.goaways.length === 0; i++) {
-      const { status } = await client.response(connect(client, target.address, [["proxy-authorization", "Basic dTp4"]]))
-      expect(status).toBe(407)
-    }
-    expect((await client.goneAway()).code).toBe(errorCode.noError)
-    expect(await client.closed()).toBe("fin")
-  })
 })
