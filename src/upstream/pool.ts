@@ -58,6 +58,7 @@ export class Pool implements ClientHooks {
   readonly time: Time
   readonly limits: ClientHooks["limits"]
   readonly settings: PoolSettings
+  requestsTaken = 0
   /** Changes when a reload hands the connections on. */
   owner: PoolOwner | null
   private readonly idleStack: ClientConnection[] = []

@@ -178,7 +178,11 @@ export function hearResponse(bytes: string, method: string, cuts: Cuts, upgrade 
   const heard: Heard[] = []
   const x = new Listener(heard)
   const wire = new FakeWire()
-  const connection = new ClientConnection(wire, { time: newTime(), limits: LIMITS, idle() {}, room() {}, changed() {}, gone() {} }, null)
+  const connection = new ClientConnection(
+    wire,
+    { time: newTime(), limits: LIMITS, idle() {}, requestsTaken: 0, room() {}, changed() {}, gone() {} },
+    null,
+  )
   wire.data = connection
   x.method = method
   x.upgrade = upgrade

@@ -148,6 +148,18 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
     return this.promised <= 0
   }
 
+  /** Counted as it comes: the end may come while some of it is kept back. */
+  override receiveData(chunk: Buffer, padding: number): void {
+    if (this.promised >= 0) {
+      this.promised -= chunk.length
+      if (this.promised < 0) {
+        this.refuse(FAULT.malformedResponse)
+        return
+      }
+    }
+    super.receiveData(chunk, padding)
+  }
+
   protected deliver(chunk: Buffer): void {
     if (this.tunnel !== null) {
       this.tunnel.receive(chunk)
@@ -158,13 +170,6 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
     if (!this.headCame || m.responseBody === BODY_NONE) {
       this.refuse(FAULT.malformedResponse)
       return
-    }
-    if (this.promised >= 0) {
-      this.promised -= chunk.length
-      if (this.promised < 0) {
-        this.refuse(FAULT.malformedResponse)
-        return
-      }
     }
     this.push()
     m.onResponseBody(chunk)

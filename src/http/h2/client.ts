@@ -34,6 +34,9 @@ const SILENCE_MS = 30_000
 /** The same for one that has been silent for the whole of a head timeout. */
 const DOUBT_MS = 5000
 
+/** A peer that ends its connections after fewer requests does so for another reason. */
+const TAKEN_MIN = 100
+
 /** One connection to a peer that speaks HTTP/2: many exchanges at the same time (RFC 9113). */
 export class H2ClientConnection extends H2Connection implements SharedConnection {
   readonly hooks: ClientHooks
@@ -119,7 +122,10 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   send(m: Message, target: string, times: AttemptTimes): void {
     assert(this.usable, "the connection has room")
     const { requestsMax } = this.hooks.limits
-    if ((requestsMax > 0 && ++this.begun >= requestsMax) || this.nextId >= LAST_ID - 2) this.leaving = true
+    const { requestsTaken } = this.hooks
+    this.begun++
+    if ((requestsMax > 0 && this.begun >= requestsMax) || (requestsTaken > 0 && this.begun >= requestsTaken) || this.nextId >= LAST_ID - 2)
+      this.leaving = true
     new ClientStream(this, times).begin(m, target)
   }
 
@@ -251,6 +257,8 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   protected onGoAway(last: number, _code: number): void {
     this.leaving = true
     const streams = [...this.streams.values()] as ClientStream[] // allow(spread): once or twice for a connection
+    const taken = (last + 1) >> 1
+    if (last + 2 < this.nextId && taken >= TAKEN_MIN) this.hooks.requestsTaken = taken
     for (let i = 0; i < streams.length; i++) if (streams[i]!.id > last) streams[i]!.unprocessed()
     this.endWhenIdle()
     if (!this.closed) this.hooks.changed(this)
