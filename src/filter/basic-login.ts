@@ -120,7 +120,7 @@ export class BasicLogin {
 
   private countWrong(x: Exchange): void {
     this.wrong.add(1)
-    if (x.down !== null) this.attempts.set(x.down, (this.attempts.get(x.down) ?? 0) + 1)
+    if (x.down !== null) this.attempts.set(x.down.info, (this.attempts.get(x.down.info) ?? 0) + 1)
   }
 
   private decide(x: Exchange): Verdict {
@@ -132,7 +132,7 @@ export class BasicLogin {
       x.replyFields = "Retry-After: 1\r\n"
       return FAULT_VERDICT
     }
-    const spent = state === WRONG && x.down !== null && this.attempts.get(x.down)! >= attemptsMax
+    const spent = state === WRONG && x.down !== null && this.attempts.get(x.down.info)! >= attemptsMax
     x.fault = spent ? this.kind.repeated : this.kind.required
     x.replyFields = this.challenge
     return FAULT_VERDICT

@@ -220,4 +220,12 @@ describe("O-48: who asks", () => {
     expect((await client.response(client.request({ ":authority": site.address, "proxy-authorization": right }))).status).toBe(200)
     expect(site.requests.at(-1)!.fields["proxy-authorization"]).toBeUndefined()
   })
+
+  test("five wrong passwords are enough for one connection, whatever streams they come over", async () => {
+    using client = await rawH2Client(guarded)
+    const wrong = { ":authority": site.address, "proxy-authorization": `Basic ${Buffer.from("u:no").toString("base64")}` }
+    for (let i = 0; i < 5; i++) expect((await client.response(client.request(wrong))).status).toBe(407)
+    await client.goneAway()
+    await until(() => proxy.log().some(line => line.fault === "proxy.auth-repeated"))
+  })
 })
