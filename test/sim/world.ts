@@ -61,11 +61,12 @@ export class PendingDial {
     this.handler = handler
   }
 
-  open(room = Number.POSITIVE_INFINITY): FakeWire {
+  /** `alpn`: what TLS agreed on. */
+  open(room = Number.POSITIVE_INFINITY, alpn = ""): FakeWire {
     this.finish()
     const wire = new FakeWire(room)
     this.world.upstreams.push(wire)
-    const next = this.handler.onOpen(wire, "")
+    const next = this.handler.onOpen(wire, alpn)
     if (next === null) wire.terminate()
     else {
       wire.data = next

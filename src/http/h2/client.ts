@@ -198,11 +198,18 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
     if (stream === undefined || stream.remoteEnded) {
       if (!this.decode(block, noFields)) this.fail(COMPRESSION_ERROR)
       else if (this.isIdle(id)) this.fail(PROTOCOL_ERROR)
-      else if (!this.resets.has(id)) this.fail(STREAM_CLOSED)
+      else if (stream !== undefined) this.fail(STREAM_CLOSED)
+      else this.spend()
       return
     }
     if (stream.headCame) this.trailersCame(stream, block, ends)
     else this.headCame(stream, block, ends)
+  }
+
+  protected override onStray(id: number, known: boolean, bytes: number): void {
+    // Clients that go away by the hundred leave more behind than is remembered: an answer to one of them is no reason to end all others.
+    if (known || this.isIdle(id) || this.resets.has(id)) super.onStray(id, known, bytes)
+    else this.spend()
   }
 
   private headCame(stream: ClientStream, block: Buffer, ends: boolean): void {
