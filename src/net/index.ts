@@ -24,5 +24,6 @@ export { QuicCertificates, type QuicIdentity, type QuicServerTls } from "./quic/
 export { QuicConnection, type QuicConnectionFacts } from "./quic/quic-connection.ts"
 export { QuicStream } from "./quic/quic-stream.ts"
 export type { HeadersKind, QuicConnectionHandler, QuicStreamHandler, StreamEnd } from "./quic/quic-handlers.ts"
+export { dialUdp, type UdpDialHandler, type UdpPeer, type UdpPeerHandler, type UdpTarget } from "./udp-peer.ts"
 export type { QuicLimits } from "./quic/quic-limits.ts"
 export { FIELDS_SENT_MAX } from "./quic/field-pairs.ts"

@@ -23,6 +23,8 @@ export interface QuicConnectionFacts {
 }
 
 const H3_NO_ERROR = 0x100n
+/** Datagrams that may wait to be sent: a turn's worth of a fast sender. The runtime drops older ones beyond it. */
+const DATAGRAMS_PENDING_MAX = 1024
 
 /** One QUIC connection, from its handshake to its end. */
 export class QuicConnection {
@@ -48,6 +50,7 @@ export class QuicConnection {
     this.goingAway = false
     this.lost = false
     this.endedInOrder = false
+    native.maxPendingDatagrams = DATAGRAMS_PENDING_MAX
   }
 
   /** It is gone; nothing more will come. */

@@ -47,6 +47,8 @@ export interface NativeSession {
   readonly destroyed: boolean
   readonly closing: boolean
   readonly maxDatagramSize: number
+  /** Datagrams that wait to be sent; beyond them the oldest is dropped. 128 unless it is set. */
+  maxPendingDatagrams: number
   readonly opened: Promise<NativeHandshake>
   readonly closed: Promise<void>
   onerror: (error: NativeError) => void
@@ -73,6 +75,7 @@ export interface NativeWriter {
 }
 
 export interface NativeStream extends AsyncIterable<Uint8Array[]> {
+  readonly id: bigint
   readonly destroyed: boolean
   /** It came in 0-RTT data. */
   readonly early: boolean

@@ -54,6 +54,11 @@ export class QuicStream implements InputOwner, OutputOwner {
     if (native !== null) this.attach(native)
   }
 
+  /** Its number on the connection; -1 while it is not made, and when it is gone. */
+  get id(): number {
+    return this.native === null ? -1 : Number(this.native.id)
+  }
+
   get mayHaveTrailers(): boolean {
     return this.connection.isClient
   }
