@@ -16,3 +16,5 @@ export type { HeadLimits, ServerHooks, ServerTimeouts, StreamLimits } from "./se
 export type { Time } from "../net/index.ts"
 export { forwardPath, rulePath, type RulePathResult, rulePathResult } from "./rule-path.ts"
 export { WireTunnel } from "./h1/wire-tunnel.ts"
+export { asksForUdp, CONNECT_UDP, readUdpTarget } from "./udp-target.ts"
+export { UdpTunnel } from "./udp-tunnel.ts"

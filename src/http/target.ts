@@ -71,7 +71,7 @@ let knownHost = ""
 let knownPort = -1
 
 /** Splits m.authority into host and port. The last good authority is remembered: a client asks for the same one again and again. */
-function readHost(m: Message): Fault | null {
+export function readHost(m: Message): Fault | null {
   const authority = m.authority
   if (authority === knownAuthority && knownPort >= 0) {
     m.host = knownHost

@@ -23,7 +23,7 @@ export class StreamTunnel implements TunnelEnd, TimerOwner {
   private ended = false
   private over = false
   /** What came before anybody received. */
-  private ahead: Buffer[] = []
+  private ahead: Uint8Array[] = []
 
   constructor(stream: TunnelStream, time: Time) {
     this.stream = stream
@@ -54,7 +54,7 @@ export class StreamTunnel implements TunnelEnd, TimerOwner {
 
   // ---- from the stream
 
-  receive(chunk: Buffer): void {
+  receive(chunk: Uint8Array): void {
     this.arm()
     if (this.receiver === null) this.ahead.push(Buffer.from(chunk))
     else this.receiver.onTunnelData(this, chunk)

@@ -3,21 +3,23 @@ import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../../base/in
 import type { ConnectionInfo, HeadersKind, QuicStream, QuicStreamHandler, StreamEnd } from "../../net/index.ts"
 import { bodyLengthLine } from "../body-length-line.ts"
 import { requestFields } from "../h2/request-fields.ts"
-import { StreamTunnel, type TunnelStream } from "../h2/stream-tunnel.ts"
 import { trailerFields } from "../h2/trailer-fields.ts"
 import { acceptWebSocket, askWebSocket } from "../h2/websocket.ts"
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
 import { NAME } from "../names.ts"
 import type { Downstream, TunnelEnd } from "../sides.ts"
+import { CONNECT_UDP } from "../udp-target.ts"
 import { H3_INTERNAL_ERROR, H3_MESSAGE_ERROR, H3_NO_ERROR, H3_REQUEST_CANCELLED } from "./codes.ts"
+import { DatagramPath } from "./datagram-path.ts"
 import { addLines, readPairs } from "./lines.ts"
 import type { H3ServerConnection } from "./server.ts"
+import { H3Tunnel, type H3TunnelOwner } from "./tunnel.ts"
 
 /** The head does not say whether a body follows; a request that has none, as a rule, is held so long for its end. */
 const END_MS = 100
 
 /** One request of a client that came by HTTP/3, and its answer. */
-export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStream, TimerOwner {
+export class H3ServerStream implements QuicStreamHandler, Downstream, H3TunnelOwner, TimerOwner {
   private readonly connection: H3ServerConnection
   private readonly stream: QuicStream
   private m: Message | null = null
@@ -37,7 +39,10 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStre
   private promised = -1
   private full = false
   private paused = false
-  private tunnel: StreamTunnel | null = null
+  private tunnel: H3Tunnel | null = null
+  /** Where it is a tunnel of capsules. */
+  private datagrams: DatagramPath | null = null
+  private readonly id: number
   private readonly timer = new Timer(this)
   private gotAt = 0
   private sentAt = 0
@@ -46,6 +51,7 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStre
   constructor(connection: H3ServerConnection, stream: QuicStream) {
     this.connection = connection
     this.stream = stream
+    this.id = stream.id
   }
 
   get info(): ConnectionInfo {
@@ -87,7 +93,7 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStre
     }
     if (this.stream.early && !this.maySendEarly(m)) return
     if (this.trailersWanted) m.request.extra += "TE: trailers\r\nConnection: TE\r\n"
-    if (m.upgrade === "websocket") askWebSocket(m)
+    if (m.upgrade !== "" || m.method === "CONNECT") this.awaitTunnel(m)
     if (m.requestBody === BODY_LENGTH) this.promised = m.requestLength
     this.continueDue = m.expectContinue
     if (m.requestBody === BODY_CHUNKED && bodyIsRare(m.method)) {
@@ -96,9 +102,19 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStre
     } else this.start()
   }
 
+  /** What comes before a tunnel is agreed on belongs to nobody yet. */
+  private awaitTunnel(m: Message): void {
+    if (m.upgrade === "websocket") askWebSocket(m)
+    else if (m.upgrade === CONNECT_UDP) {
+      this.datagrams = new DatagramPath(this.stream, this.id)
+      this.connection.takeDatagrams(this.id, this.datagrams)
+    }
+    this.pauseBody()
+  }
+
   /** What came in 0-RTT data may be a replay: only what changes nothing is let through, and marked (RFC 8470). */
   private maySendEarly(m: Message): boolean {
-    if (m.method === "GET" || m.method === "HEAD" || m.method === "OPTIONS") {
+    if (m.upgrade === "" && (m.method === "GET" || m.method === "HEAD" || m.method === "OPTIONS")) {
       m.request.removeName("early-data")
       m.request.append("Early-Data", "1")
       return true
@@ -120,7 +136,7 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStre
     this.continueDue = false
     if (this.held) this.start()
     if (this.tunnel !== null) {
-      this.tunnel.receive(chunk as Buffer)
+      if (!this.tunnel.receive(chunk)) this.giveUp(H3_MESSAGE_ERROR, FAULT.aborted)
       return
     }
     if (this.m === null) return
@@ -155,8 +171,9 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStre
       this.start()
       return
     }
-    if (this.tunnel !== null) this.tunnel.receiveEnd()
-    else if (m !== null && m.requestBody !== BODY_NONE) m.onRequestEnd(this.trailers)
+    if (this.tunnel !== null) {
+      if (!this.tunnel.receiveEnd()) this.giveUp(H3_MESSAGE_ERROR, FAULT.aborted)
+    } else if (m !== null && m.requestBody !== BODY_NONE) m.onRequestEnd(this.trailers)
   }
 
   onReset(_stream: QuicStream, _code: number): void {
@@ -202,14 +219,15 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStre
     this.closed = true
     this.connection.hooks.time.wheel.cancel(this.timer)
     this.connection.forget(this)
+    if (this.datagrams !== null) this.connection.takeDatagrams(this.id, null)
   }
 
   onDrain(_stream: QuicStream): void {
     this.sentAt = this.now()
+    if (this.tunnel !== null) this.tunnel.drained()
     if (!this.full) return
     this.full = false
-    if (this.tunnel !== null) this.tunnel.drained()
-    else if (this.m !== null) this.m.onDownDrain()
+    if (this.m !== null) this.m.onDownDrain()
   }
 
   // ---- Downstream
@@ -319,32 +337,13 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStre
     this.m = null
     this.answered = true
     this.sendHeadNow(false)
-    this.tunnel = new StreamTunnel(this, this.connection.hooks.time)
+    this.tunnel = new H3Tunnel(this.stream, this.connection.hooks.time, this.datagrams, this)
     if (this.closed) this.tunnel.gone()
     else if (this.ended) this.tunnel.receiveEnd()
-    return this.tunnel
+    return this.tunnel.end
   }
 
-  // ---- the stream under a tunnel
-
-  tunnelWrite(chunk: Uint8Array): boolean {
-    return this.sendBody(chunk)
-  }
-
-  tunnelFinish(): void {
-    this.stream.end()
-  }
-
-  tunnelPause(): void {
-    this.stream.pause()
-  }
-
-  tunnelResume(): void {
-    this.stream.resume()
-  }
-
-  tunnelAbort(): void {
-    this.stream.abort(H3_REQUEST_CANCELLED)
+  tunnelAborted(): void {
     this.finish()
   }
 
@@ -352,7 +351,7 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, TunnelStre
 
   private dueAt(): number {
     const { body, write } = this.connection.hooks.timeouts
-    if (this.full) return write > 0 && this.tunnel === null ? this.sentAt + write : 0
+    if (this.full) return write > 0 ? this.sentAt + write : 0
     return !this.ended && !this.paused && this.m !== null && body > 0 ? this.gotAt + body : 0
   }
 

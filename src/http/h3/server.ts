@@ -4,7 +4,9 @@ import type { ConnectionInfo, QuicConnection, QuicConnectionHandler, QuicStream,
 import { FrameBudget } from "../h2/frame-budget.ts"
 import type { ServerHooks } from "../server-hooks.ts"
 import type { DownstreamConnection } from "../sides.ts"
-import { H3_EXCESSIVE_LOAD, H3_NO_ERROR } from "./codes.ts"
+import { readVarint, varintOctets } from "../capsule.ts"
+import { H3_DATAGRAM_ERROR, H3_EXCESSIVE_LOAD, H3_NO_ERROR } from "./codes.ts"
+import type { DatagramPath } from "./datagram-path.ts"
 import { QuicInfo } from "./quic-info.ts"
 import { H3ServerStream } from "./server-stream.ts"
 
@@ -14,6 +16,8 @@ export class H3ServerConnection implements QuicConnectionHandler, DownstreamConn
   readonly hooks: ServerHooks
   private readonly connection: QuicConnection
   private readonly streams = new Set<H3ServerStream>()
+  /** By the quarter of their stream's id; null = no stream has had any. */
+  private datagrams: Map<number, DatagramPath> | null = null
   private requests = 0
   private leaving = false
   private over = false
@@ -38,7 +42,22 @@ export class H3ServerConnection implements QuicConnectionHandler, DownstreamConn
     return request
   }
 
-  onDatagram(_connection: QuicConnection, _data: Uint8Array): void {}
+  /** What is for no stream that takes datagrams is dropped: the stream may have ended, or its head may come later (RFC 9297 section 2.1). */
+  onDatagram(_connection: QuicConnection, data: Uint8Array): void {
+    this.hooks.time.clock.tick()
+    const octets = data.length === 0 ? 1 : varintOctets(data[0]!)
+    if (data.length < octets) this.connection.close(H3_DATAGRAM_ERROR)
+    else this.datagrams?.get(readVarint(data, 0))?.fromDatagram(data.subarray(octets))
+  }
+
+  /** Datagrams of this stream are for `path`; null = for nobody any more. */
+  takeDatagrams(streamId: number, path: DatagramPath | null): void {
+    if (path === null) this.datagrams?.delete(streamId / 4)
+    else {
+      this.datagrams ??= new Map()
+      this.datagrams.set(streamId / 4, path)
+    }
+  }
 
   onGoAway(_connection: QuicConnection): void {}
 
