@@ -1,12 +1,13 @@
 // HOT
 import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index.ts"
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
-import { BODY_TUNNEL, NAME, type UpstreamConnection, WireTunnel } from "../http/index.ts"
+import { BODY_TUNNEL, CONNECT_UDP, NAME, reasonOf, type Upstream, type UpstreamConnection, WireTunnel } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
 import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
 import { joinHttp3, originKey } from "./join-http3.ts"
 import type { OriginDial, Origins, OriginUpgrade } from "./origins.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
+import { UdpJoin, type UdpWaiter } from "./udp-join.ts"
 
 /** Addresses of one name that an attempt tries, each for the connect timeout. */
 const ADDRESSES_TRIED_MAX = 8
@@ -14,7 +15,7 @@ const ADDRESSES_TRIED_MAX = 8
 const RACE_MS = 250
 
 /** The attempts of one forward exchange at the origin that it names. */
-export class OriginAttempt implements DialHandler, Waiter, PoolWaiter, TimerOwner {
+export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter, TimerOwner {
   private readonly x: Exchange
   private origins: Origins | null = null
   private rules: AttemptRules | null = null
@@ -31,6 +32,8 @@ export class OriginAttempt implements DialHandler, Waiter, PoolWaiter, TimerOwne
   /** In the pool's queue: for a connection that others have dialled, or for HTTP/3 to win. */
   private queued = false
   private racing = false
+  /** A tunnel of datagrams is asked for (RFC 9298). */
+  private udp = false
   private timer: Timer | null = null
 
   constructor(x: Exchange) {
@@ -41,7 +44,8 @@ export class OriginAttempt implements DialHandler, Waiter, PoolWaiter, TimerOwne
     this.origins = origins
     this.upgrade = upgrade
     const x = this.x
-    if (upgrade?.tls && x.scheme === "http" && x.method !== "CONNECT") {
+    this.udp = x.upgrade === CONNECT_UDP && x.method !== "CONNECT"
+    if (upgrade?.tls && x.scheme === "http" && x.method !== "CONNECT" && !this.udp) {
       x.scheme = "https"
       if (x.port === 80) x.port = 443
     }
@@ -60,12 +64,13 @@ export class OriginAttempt implements DialHandler, Waiter, PoolWaiter, TimerOwne
     const x = this.x
     const origins = this.origins!
     if (this.addresses.length > 0) return NEXT
-    const fault = origins.parts.checks.target(x)
+    const closed = this.udp && (origins.parts.udpDialer === undefined || !this.rules!.upgrades.has(CONNECT_UDP))
+    const fault = closed ? FAULT.forbidden : origins.parts.checks.target(x)
     if (fault !== null) {
       x.fault = fault
       return FAULT_VERDICT
     }
-    this.pool = x.method === "CONNECT" ? null : origins.poolFor(x, this.upgrade)
+    this.pool = x.method === "CONNECT" || this.udp ? null : origins.poolFor(x, this.upgrade)
     if (this.pool !== null && !this.fresh) {
       this.ready = this.pool.reuse()
       if (this.ready !== null) {
@@ -255,6 +260,10 @@ export class OriginAttempt implements DialHandler, Waiter, PoolWaiter, TimerOwne
       x.peerName = address.includes(":") ? `[${address}]:${x.port}` : `${address}:${x.port}`
       this.tried++
       x.waiter = this
+      if (this.udp) {
+        this.dialing = parts.udpDialer!({ host: address, port: x.port }, new UdpJoin(this))
+        return WAIT
+      }
       const tlsName = x.scheme === "https" && x.method !== "CONNECT" ? x.host : ""
       this.dialing = parts.dialer({ address, port: x.port, tlsName, timeoutMs: this.rules!.connectMs, upgrade: this.upgrade }, this)
       return WAIT
@@ -282,15 +291,27 @@ export class OriginAttempt implements DialHandler, Waiter, PoolWaiter, TimerOwne
   }
 
   private openTunnel(wire: Wire): WireHandler {
+    this.answerTunnel(new WireTunnel(wire, this.origins!.parts.time), 200, "Connection established")
+    return wire.data
+  }
+
+  private answerTunnel(end: Upstream, status: number, reason: string): void {
     const x = this.x
-    const end = new WireTunnel(wire, this.origins!.parts.time)
     x.up = end
-    x.status = 200
-    x.reason = "Connection established"
+    x.status = status
+    x.reason = reason
     x.response.reset("")
+    if (this.udp) x.response.append("Capsule-Protocol", "?1")
     x.responseBody = BODY_TUNNEL
     x.onResponseHead()
-    return wire.data
+  }
+
+  tunnelStands(end: Upstream): void {
+    const x = this.x
+    this.dialing = null
+    x.waiter = null
+    x.connectedAt = this.origins!.parts.time.clock.now()
+    this.answerTunnel(end, 101, reasonOf(101))
   }
 
   onFailed(kind: DialFailure, detail: string): void {
@@ -330,7 +351,7 @@ export class OriginAttempt implements DialHandler, Waiter, PoolWaiter, TimerOwne
     const x = this.x
     const fault = x.fault!
     const unread = fault === FAULT.streamRefused
-    if (x.method === "CONNECT" || fault.retry === "never" || (fault.retry === "always" && !unread)) return false
+    if (x.method === "CONNECT" || this.udp || fault.retry === "never" || (fault.retry === "always" && !unread)) return false
     if (!x.pump.replayable || x.pump.continued || x.attempts >= this.rules!.attemptsMax) return false
     if (!unread && !isIdempotent(x.method)) return false
     // Over a connection of its own this time; the addresses start again.

@@ -2,7 +2,7 @@
 import type { Fault } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import type { Time } from "../http/index.ts"
-import type { DialHandle, DialHandler, QuicDialHandler } from "../net/index.ts"
+import type { DialHandle, DialHandler, QuicDialHandler, UdpDialHandler, UdpTarget } from "../net/index.ts"
 import { OriginMemory } from "./origin-memory.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
 
@@ -56,6 +56,8 @@ export interface OriginParts {
   readonly pool: PoolSettings
   readonly dialer: (dial: OriginDial, handler: DialHandler) => DialHandle
   readonly quicDialer: (dial: OriginDial, handler: QuicDialHandler) => DialHandle
+  /** Opens the sockets of CONNECT-UDP; absent where there is none. */
+  readonly udpDialer?: (target: UdpTarget, handler: UdpDialHandler) => DialHandle
 }
 
 const POOLS_MAX = 4096

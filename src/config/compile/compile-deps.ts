@@ -1,6 +1,6 @@
 import type { Exchange, Step } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
-import type { dial } from "../../net/index.ts"
+import type { dial, dialUdp } from "../../net/index.ts"
 import type { AccessLog, MetricsLayout, WorkerMetrics } from "../../observe/index.ts"
 import type { OriginResolver, PeerEndpoint, PeerStates } from "../../upstream/index.ts"
 import type { Stage } from "./step-list.ts"
@@ -37,6 +37,8 @@ export interface CompileDeps {
   readonly ownAddresses: readonly string[]
   /** Opens connections. Default: net's `dial`; explain gives one that opens none. */
   readonly dial?: typeof dial
+  /** Opens UDP sockets. Default: net's `dialUdp`; explain gives one that opens none. */
+  readonly dialUdp?: typeof dialUdp
   /** Gives the step that stands in the plan for `step`. Default: itself, and stages cost nothing. */
   readonly watch?: (stage: Stage, step: Step) => Step
 }

@@ -1,7 +1,7 @@
 import { CidrSet, FAULT } from "../../base/index.ts"
 import { identifyCertificate, limitForwards, refuseMethod, trustedHopsStep } from "../../filter/index.ts"
 import { deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
-import { BODY_LENGTH } from "../../http/index.ts"
+import { asksForUdp, BODY_LENGTH, readUdpTarget } from "../../http/index.ts"
 import type { RouteTable } from "../../route/index.ts"
 import { REFUSE_PATH } from "../../route/index.ts"
 import type { ListenerConfig, RouteConfig } from "../schema.ts"
@@ -77,7 +77,16 @@ function reverseGate(secure: boolean): Step {
 
 /** Behind the log-in: nobody learns anything of a proxy that they may not use. */
 function forwardGate(x: Exchange): Verdict {
+  if (x.upgrade !== "" && asksForUdp(x.upgrade)) return nameUdpTarget(x)
   return x.method.length <= USUAL_METHOD ? NEXT : limitForwards(x)
+}
+
+/** Whom a UDP tunnel is for must be known before the route is: rules about hosts are rules about it. */
+function nameUdpTarget(x: Exchange): Verdict {
+  const fault = readUdpTarget(x)
+  if (fault === null) return NEXT
+  x.fault = fault
+  return FAULT_VERDICT
 }
 
 /** A route's plan as this listener runs it: the listener's limits hold where the route says nothing. Steps and their state are shared. */

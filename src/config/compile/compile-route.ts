@@ -9,6 +9,7 @@ import {
   reverseResponseStep,
 } from "../../filter/index.ts"
 import { armRequest, deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
+import { CONNECT_UDP } from "../../http/index.ts"
 import { type AttemptRules, type Cluster, type ClusterSteps, clusterSteps, type Origins, originSteps } from "../../upstream/index.ts"
 import type { Config, RouteConfig } from "../schema.ts"
 import type { CompileDeps } from "./compile-deps.ts"
@@ -84,6 +85,11 @@ function isNoTunnelsEnd({ match, to }: RouteConfig, config: Config): boolean {
 }
 
 function refuseConnect(x: Exchange): Verdict {
+  // UDP tunnels of forward clients end here or nowhere.
+  if (x.upgrade === CONNECT_UDP && x.listener!.forward) {
+    x.fault = FAULT.forbidden
+    return FAULT_VERDICT
+  }
   return x.method === "CONNECT" ? refuseMethod(x) : NEXT
 }
 
@@ -184,7 +190,7 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
 function throughParent(steps: ClusterSteps, { origins }: RouteParts): ClusterSteps {
   const peer = (x: Exchange): Verdict => {
     const of = origins.get(x.listener!.name)
-    const fault = of === undefined || !x.forwardForm ? FAULT.notForward : of.parts.checks.target(x)
+    const fault = of === undefined || !x.forwardForm ? FAULT.notForward : x.upgrade === CONNECT_UDP ? FAULT.forbidden : of.parts.checks.target(x)
     if (fault === null) return steps.peer(x)
     x.fault = fault
     return FAULT_VERDICT

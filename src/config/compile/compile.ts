@@ -1,8 +1,9 @@
 import type { Plan } from "../../flow/index.ts"
-import { dial, dialQuic } from "../../net/index.ts"
+import { dial, dialQuic, dialUdp } from "../../net/index.ts"
+import { CONNECT_UDP } from "../../http/index.ts"
 import { OriginTls } from "./origin-tls.ts"
 import { MetricsRegistry } from "../../observe/index.ts"
-import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type OriginRules, type RouteInput } from "../../route/index.ts"
+import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type OriginRules, type RouteInput, type TargetKind } from "../../route/index.ts"
 import { type PoolSettings, type OriginChecks, Origins } from "../../upstream/index.ts"
 import { matchers } from "../features.gen.ts"
 import type { Config, ForwardConfig } from "../schema.ts"
@@ -83,6 +84,7 @@ function buildOrigins(
       const secure = tlsName === "" ? null : tls.tcp(upgrade)
       return open({ host: address, port }, { time: deps.time, timeoutMs, tls: secure, serverName: tlsName }, handler)
     },
+    udpDialer: deps.dialUdp ?? dialUdp,
     quicDialer: ({ address, port, tlsName, timeoutMs, upgrade }, handler) =>
       dialQuic({ host: address, port }, { time: deps.time, timeoutMs, tls: tls.quic(upgrade), serverName: tlsName }, handler),
   })
@@ -92,15 +94,15 @@ function buildOrigins(
 function targetCheck(rules: OriginRules): OriginChecks["target"] {
   let host = ""
   let port = -1
-  let connect = false
+  let kind: TargetKind = "absolute"
   return x => {
-    const isConnect = x.method === "CONNECT"
-    if (x.port === port && isConnect === connect && x.host === host) return null
-    const fault = checkTarget(x.host, x.port, isConnect, rules)
+    const asked = x.method === "CONNECT" ? "connect" : x.upgrade === CONNECT_UDP ? "udp" : "absolute"
+    if (x.port === port && asked === kind && x.host === host) return null
+    const fault = checkTarget(x.host, x.port, asked, rules)
     if (fault !== null) return fault
     host = x.host
     port = x.port
-    connect = isConnect
+    kind = asked
     return null
   }
 }

@@ -140,6 +140,7 @@ export class DryRun implements ServerHooks {
       watchFile: readDataFile,
       ownAddresses: Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(entry => entry.address)),
       dial: () => this.dials(),
+      dialUdp: () => this.dials(),
       watch: this.journey.watch,
     }
   }

@@ -1,5 +1,6 @@
 import { CidrSet, FAULT, type Fault, formatHostPort, ipFamily, privateRangeTable } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
+import { CONNECT_UDP } from "../../http/index.ts"
 import type { OriginChecks } from "../../upstream/index.ts"
 import type { ForwardConfig } from "../schema.ts"
 import type { CheckFacts, OriginFacts } from "./explanation.ts"
@@ -15,7 +16,7 @@ export interface OriginRulesOf {
 
 /** The origin that a forward request names, with what its listener's rules say of it. */
 export function originFacts(x: Exchange, { forward, checks, isVia }: OriginRulesOf): OriginFacts {
-  const facts = { scheme: x.method === "CONNECT" ? "tunnel" : x.scheme, host: shown(x.host), port: x.port }
+  const facts = { scheme: x.method === "CONNECT" ? "tunnel" : x.upgrade === CONNECT_UDP ? "udp tunnel" : x.scheme, host: shown(x.host), port: x.port }
   if (forward === null || checks === null) return { ...facts, privacy: forward?.privacy ?? "standard", checks: [] }
   const fault = checks.target(x)
   return {
@@ -26,7 +27,8 @@ export function originFacts(x: Exchange, { forward, checks, isVia }: OriginRules
 }
 
 function portCheck(x: Exchange, forward: ForwardConfig, fault: Fault | null): CheckFacts {
-  const [word, ports] = x.method === "CONNECT" ? ["connectPorts", forward.connectPorts] : ["ports", forward.ports]
+  const word = x.method === "CONNECT" ? "connectPorts" : x.upgrade === CONNECT_UDP ? "udpPorts" : "ports"
+  const ports = forward[word]
   const list = `${word} (${ports.length === 0 ? "none" : ports.join(", ")})`
   if (fault === null || fault === FAULT.addressForbidden) return { what: "port", ok: true, says: `${x.port} is among ${list}` }
   if (fault === FAULT.portForbidden) return { what: "port", ok: false, says: `${x.port} is not among ${list}` }

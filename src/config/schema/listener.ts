@@ -51,6 +51,7 @@ const forwardLongSchema = z.strictObject({
     "Whether clients may reach loopback, private and link-local addresses: deny, allow, or the ranges that are open.",
   ),
   connectPorts: field(z.array(portsSchema), [443], "Ports that CONNECT may name."),
+  udpPorts: field(z.array(portsSchema), [443], "Ports that CONNECT-UDP may name (RFC 9298), on routes whose upgrade lists connect-udp."),
   ports: field(z.array(portsSchema), ["80", "443", "1025-65535"], "Ports that absolute-form requests may name."),
   auth: maybe(forwardAuthSchema, "Clients must give a user and a password."),
   privacy: field(
@@ -128,7 +129,7 @@ export const listenerSchema = z.strictObject({
   tls: maybe(listenerTlsSchema, "Ends TLS here."),
   http2: field(z.boolean(), true, "Speaks HTTP/2: over TLS where ALPN agrees on it, on plain connections that begin with its preface."),
   http3: field(http3Schema, false, "Speaks HTTP/3 on the same port numbers over UDP, and says so in Alt-Svc. Needs tls. true = all defaults."),
-  forward: field(forwardSchema, false, "Takes forward requests: absolute-form and CONNECT. true = all defaults."),
+  forward: field(forwardSchema, false, "Takes forward requests: absolute-form, CONNECT and CONNECT-UDP. true = all defaults."),
   proxyProtocol: maybe(
     z.strictObject({ from: listOf(cidrSchema).describe("Senders that must put the header in front of the connection.") }),
     "Expects the PROXY protocol, version 1 or 2, from these addresses.",

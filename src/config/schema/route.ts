@@ -175,7 +175,7 @@ export const routeSchema = z
           .toLowerCase(),
       ),
       ["websocket"],
-      "Protocols that a client may switch to (RFC 9110 section 7.8).",
+      "Protocols that a client may switch to (RFC 9110 section 7.8). connect-udp opens UDP tunnels of forward clients to origins (RFC 9298).",
     ),
     encodedSlashes: z
       .enum(["refuse", "allow"])

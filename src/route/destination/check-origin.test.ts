@@ -12,7 +12,7 @@ const own = {
 }
 
 function rulesOf(options: Partial<OriginOptions> = {}): OriginRules {
-  return compileOriginRules({ privateRanges: "deny", connectPorts: [443], ports: ["80", "443", "1025-65535"], ...options }, own)
+  return compileOriginRules({ privateRanges: "deny", connectPorts: [443], udpPorts: [443], ports: ["80", "443", "1025-65535"], ...options }, own)
 }
 
 function code(fault: Fault | null): string {
@@ -36,18 +36,18 @@ describe("CONNECT to ports and targets that should be closed (FIELD-CASES O-49)"
     ["127.0.0.1", 3128, FAULT.loop],
     ["127.0.0.1", 9900, FAULT.loop],
   ]
-  for (const [host, port, fault] of rows) test(`${host}:${port}`, () => expect(code(checkTarget(host, port, true, only443))).toBe(code(fault)))
+  for (const [host, port, fault] of rows) test(`${host}:${port}`, () => expect(code(checkTarget(host, port, "connect", only443))).toBe(code(fault)))
 
   test("absolute-form has a list of its own", () => {
-    expect(checkTarget("127.0.0.1", 25, false, only443)).toBe(FAULT.portForbidden)
-    for (const port of [80, 443, 1025, 8080, 65535]) expect(code(checkTarget("127.0.0.1", port, false, only443))).toBe("open")
-    for (const port of [1, 22, 81, 1024]) expect(checkTarget("127.0.0.1", port, false, only443)).toBe(FAULT.portForbidden)
+    expect(checkTarget("127.0.0.1", 25, "absolute", only443)).toBe(FAULT.portForbidden)
+    for (const port of [80, 443, 1025, 8080, 65535]) expect(code(checkTarget("127.0.0.1", port, "absolute", only443))).toBe("open")
+    for (const port of [1, 22, 81, 1024]) expect(checkTarget("127.0.0.1", port, "absolute", only443)).toBe(FAULT.portForbidden)
   })
 
   test("the policy 443 and 80 opens exactly port 80 more", () => {
     const both = rulesOf({ privateRanges: "allow", connectPorts: [443, 80] })
     const opened: number[] = []
-    for (let port = 0; port <= 65_536; port++) if (checkTarget("app.test", port, true, both) === null) opened.push(port)
+    for (let port = 0; port <= 65_536; port++) if (checkTarget("app.test", port, "connect", both) === null) opened.push(port)
     expect(opened).toEqual([80, 443])
   })
 })
@@ -73,14 +73,14 @@ describe("private ranges", () => {
   test("deny closes them, as literals and as what a name resolved to", () => {
     const rules = rulesOf()
     for (const address of closed) {
-      expect({ address, target: code(checkTarget(address, 443, true, rules)), origin: code(checkOrigin(address, 443, rules)) }).toEqual({
+      expect({ address, target: code(checkTarget(address, 443, "connect", rules)), origin: code(checkOrigin(address, 443, rules)) }).toEqual({
         address,
         target: FAULT.addressForbidden.code,
         origin: FAULT.addressForbidden.code,
       })
     }
     for (const address of open)
-      expect({ address, target: checkTarget(address, 443, true, rules), origin: checkOrigin(address, 443, rules) }).toEqual({
+      expect({ address, target: checkTarget(address, 443, "connect", rules), origin: checkOrigin(address, 443, rules) }).toEqual({
         address,
         target: null,
         origin: null,
@@ -123,17 +123,17 @@ describe("our own ports", () => {
 
   test("other ports of the same addresses are other programs", () => {
     expect(checkOrigin("127.0.0.1", 3129, rules)).toBe(null)
-    expect(checkTarget("127.0.0.1", 3129, true, rules)).toBe(null)
+    expect(checkTarget("127.0.0.1", 3129, "connect", rules)).toBe(null)
   })
 
   test("a name that leads home is found when it is resolved", () => {
-    expect(checkTarget("localhost", 3128, true, rules)).toBe(null)
+    expect(checkTarget("localhost", 3128, "connect", rules)).toBe(null)
     expect(checkOrigin("127.0.0.1", 3128, rules)).toBe(FAULT.loop)
   })
 
   test("a bind by name counts as every address", () => {
     const named = compileOriginRules(
-      { privateRanges: "allow", connectPorts: [443], ports: [80] },
+      { privateRanges: "allow", connectPorts: [443], udpPorts: [443], ports: [80] },
       {
         binds: [
           { host: "localhost", port: 80 },
@@ -176,7 +176,7 @@ describe("spellings of hosts that programs read differently", () => {
     `${"a".repeat(64)}.test`,
     `${"a.".repeat(127)}test`,
   ]
-  for (const host of deceptive) test(JSON.stringify(host).slice(0, 40), () => expect(checkTarget(host, 443, true, rules)).toBe(FAULT.badHost))
+  for (const host of deceptive) test(JSON.stringify(host).slice(0, 40), () => expect(checkTarget(host, 443, "connect", rules)).toBe(FAULT.badHost))
 
   test("honest ones", () => {
     for (const host of [
@@ -192,7 +192,7 @@ describe("spellings of hosts that programs read differently", () => {
       "::1",
       "2001:db8::1",
     ])
-      expect({ host, verdict: code(checkTarget(host, 443, true, rules)) }).toEqual({ host, verdict: "open" })
+      expect({ host, verdict: code(checkTarget(host, 443, "connect", rules)) }).toEqual({ host, verdict: "open" })
   })
 })
 

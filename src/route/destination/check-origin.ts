@@ -1,23 +1,30 @@
 // HOT
-import { FAULT, type Fault, ipFamily, isDeceptiveHost } from "../../base/index.ts"
+import { FAULT, type Fault, ipFamily, isDeceptiveHost, type PortSet } from "../../base/index.ts"
 import type { OriginRules } from "./origin-rules.ts"
+
+/** How a request names its target: in its URL, by CONNECT, or for a tunnel of datagrams (RFC 9298). */
+export type TargetKind = "absolute" | "connect" | "udp"
 
 const NAME_OCTETS_MAX = 253
 const LABEL_OCTETS_MAX = 63
 
 /**
  * Judges what a forward request names, before anything is resolved: how the host is spelled, the port, and the address when it is one.
- * `host` is in the form of `x.host`; `connect` is true for CONNECT, which has a list of ports of its own. null = nothing against it; the
+ * `host` is in the form of `x.host`; each kind of request has a list of ports of its own. null = nothing against it; the
  * addresses that a name resolves to are then for `checkOrigin`.
  */
-export function checkTarget(host: string, port: number, connect: boolean, rules: OriginRules): Fault | null {
+export function checkTarget(host: string, port: number, kind: TargetKind, rules: OriginRules): Fault | null {
   if (!(port >= 1 && port <= 65535)) return FAULT.badTarget
   const isAddress = ipFamily(host) !== 0
   if (!isAddress && !isName(host)) return FAULT.badHost
   // Our own ports come first: whoever asks for them has a loop in the configuration, which no other list of ports would mend.
   if (isAddress && isOwn(host, port, rules)) return FAULT.loop
-  if (!(connect ? rules.connectPorts : rules.ports).has(port)) return FAULT.portForbidden
+  if (!portsOf(kind, rules).has(port)) return FAULT.portForbidden
   return isAddress && isClosed(host, rules) ? FAULT.addressForbidden : null
+}
+
+function portsOf(kind: TargetKind, rules: OriginRules): PortSet {
+  return kind === "connect" ? rules.connectPorts : kind === "udp" ? rules.udpPorts : rules.ports
 }
 
 /**

@@ -9,6 +9,8 @@ export interface OriginOptions {
   readonly privateRanges: "deny" | "allow" | readonly string[]
   /** Ports for CONNECT. */
   readonly connectPorts: readonly PortEntry[]
+  /** Ports for CONNECT-UDP. */
+  readonly udpPorts: readonly PortEntry[]
   /** Ports for absolute-form targets. */
   readonly ports: readonly PortEntry[]
 }
@@ -23,6 +25,7 @@ export interface OwnListeners {
 
 export interface OriginRules {
   readonly connectPorts: PortSet
+  readonly udpPorts: PortSet
   readonly ports: PortSet
   /** Ranges that are closed, null = none. */
   readonly closed: CidrSet | null
@@ -42,6 +45,7 @@ export function compileOriginRules(options: OriginOptions, own: OwnListeners): O
   const { privateRanges } = options
   return {
     connectPorts: parsePortList(options.connectPorts),
+    udpPorts: parsePortList(options.udpPorts),
     ports: parsePortList(options.ports),
     closed: privateRanges === "allow" ? null : PRIVATE_RANGES,
     opened: typeof privateRanges === "string" ? null : CidrSet.parse(privateRanges),
