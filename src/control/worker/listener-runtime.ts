@@ -21,12 +21,12 @@ import type {
   QuicCertificates,
   QuicConnection,
   QuicConnectionHandler,
-  QuicListening,
   Refusal,
   Wire,
   WireHandler,
 } from "../../net/index.ts"
 import { LISTENER, type WorkerMetrics } from "../../observe/index.ts"
+import type { QuicPlace } from "./quic-place.ts"
 
 const REFUSED_TEXT = `HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 39\r\nConnection: close\r\n\r\nToo many connections; try again later.\n`
 
@@ -59,7 +59,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   /** Sockets that accept for it. */
   listening: Listening[] = []
   /** Its UDP sockets, where it speaks HTTP/3. */
-  quic: QuicListening[] = []
+  quic: QuicPlace[] = []
   quicCertificates: QuicCertificates | null = null
   certificates: CertificateStore | null = null
   /** Number of the memory where connections are counted over all workers. */
@@ -189,14 +189,14 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   retire(lastRequests = true): void {
     this.lastRequests = lastRequests
     for (const listening of this.listening) listening.stop()
-    for (const listening of this.quic) listening.drain()
+    for (const place of this.quic) place.drain()
     this.end()
   }
 
   /** The same when nothing takes its place: whoever waits to be accepted is served as well. */
   drain(): void {
     for (const listening of this.listening) listening.drain()
-    for (const listening of this.quic) listening.drain()
+    for (const place of this.quic) place.drain()
     this.end()
   }
 
@@ -215,7 +215,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
       connection.closeNow()
       count++
     }
-    for (const listening of this.quic) listening.close()
+    for (const place of this.quic) place.close()
     return count
   }
 }

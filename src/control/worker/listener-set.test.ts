@@ -21,6 +21,7 @@ test("listeners that a reload replaced are forgotten when their last connection 
         secure: false,
         connections: own,
         listening: [],
+        quic: [],
         limitsId: 0,
         certificates: null,
         swap() {},

@@ -6,12 +6,12 @@ import {
   ConnectionLimits,
   listen,
   type Listening,
-  listenQuic,
   QuicCertificates,
   type TlsListenOptions,
 } from "../../net/index.ts"
 import type { LimitsByListener } from "../connection-memory.ts"
 import type { ListenerRuntime } from "./listener-runtime.ts"
+import { QuicPlace } from "./quic-place.ts"
 
 export type MakeRuntime = (name: string, index: number, config: ListenerConfig) => ListenerRuntime
 
@@ -21,6 +21,7 @@ export interface PreparedListeners {
   /** Made for this snapshot; the others are the live ones. */
   readonly fresh: readonly ListenerRuntime[]
   readonly handovers: readonly Handover[]
+  readonly places: readonly PlaceHandover[]
   readonly limits: LimitsByListener
 }
 
@@ -30,6 +31,13 @@ interface Handover {
   /** Accepts with the new settings from then on: from the same socket, so that nobody who waits in its queue is lost. */
   readonly take: (fd: number | undefined) => Listening | null
   readonly to: ListenerRuntime
+}
+
+/** A UDP socket that stays, for another listener. */
+interface PlaceHandover {
+  readonly place: QuicPlace
+  readonly to: ListenerRuntime
+  readonly counter: ConnectionLimits | null
 }
 
 /** The listeners of one worker over reloads: an unchanged address keeps its socket. */
@@ -54,6 +62,7 @@ export class ListenerSet {
     const runtimes = new Map<string, ListenerRuntime>()
     const fresh: ListenerRuntime[] = []
     const handovers: Handover[] = []
+    const places: PlaceHandover[] = []
     try {
       Object.entries(snapshot.config.listeners).forEach(([name, config], index) => {
         const old = this.live.get(name)
@@ -69,7 +78,7 @@ export class ListenerSet {
         runtime.limitsId = count?.id ?? 0
         runtime.certificates = config.tls === null ? null : new CertificateStore(tlsOptions(config.tls, config.http2))
         runtime.certificates?.watch()
-        if (config.http3 !== null && config.tls !== null) this.openQuic(runtime, config, count)
+        if (config.http3 !== null && config.tls !== null) places.push(...this.openQuic(runtime, config, count))
         const counter = this.counterOf(count)
         for (const bind of config.bind) {
           const take = (fd?: number): Listening | null => this.bind(bind, config, runtime, { counter, fd })
@@ -82,7 +91,7 @@ export class ListenerSet {
       for (const runtime of fresh) runtime.retire()
       throw error
     }
-    return { runtimes, fresh, limits, handovers }
+    return { runtimes, fresh, limits, handovers, places }
   }
 
   /** The socket that has this address now. That of a Unix socket goes with its listener. */
@@ -104,30 +113,42 @@ export class ListenerSet {
     return listen({ ...settings, reusePort: !("path" in bind), ...(fd === undefined ? {} : { fd }) }, runtime)
   }
 
-  /** UDP sockets are bound with the snapshot: two may share a port for the moment that a reload takes. */
-  private openQuic(runtime: ListenerRuntime, config: ListenerConfig, count: LimitsByListener[string] | undefined): void {
+  /** UDP sockets are bound with the snapshot, except those that are there: they are handed over with it, and returned here. */
+  private openQuic(runtime: ListenerRuntime, config: ListenerConfig, count: LimitsByListener[string] | undefined): PlaceHandover[] {
     const { tls, http3, http2, bind, limits, timeouts } = config
     runtime.quicCertificates = new QuicCertificates(runtime.certificates!, tlsOptions(tls!, http2))
     runtime.quicCertificates.watch()
     // By address alone: a client that a NAT gives another port stays with its worker.
     const steerOver = this.workers > 1 ? this.workers : 0
+    const handovers: PlaceHandover[] = []
     for (const at of bind) {
       if ("path" in at) continue
+      const key = QuicPlace.keyOf(at, config)
+      const place = this.placeOf(key)
+      if (place !== undefined) {
+        handovers.push({ place, to: runtime, counter: this.counterOf(count) })
+        continue
+      }
       const options = {
         bind: at,
-        tls: runtime.quicCertificates,
         reusePort: true,
         steerOver,
         connectionLimits: this.counterOf(count),
         earlyData: http3!.earlyData,
       }
       const quicLimits = { streamsMax: limits.streamsMax, idleMs: timeouts.idle, connectionsMax: Math.min(limits.connectionsMax, 65_535) }
-      runtime.quic.push(listenQuic({ ...options, limits: quicLimits }, { onOpen: connection => runtime.onQuic(connection) }))
+      runtime.quic.push(new QuicPlace(key, { ...options, limits: quicLimits }, runtime))
     }
+    return handovers
+  }
+
+  private placeOf(key: string): QuicPlace | undefined {
+    return [...this.live.values()].flatMap(runtime => runtime.quic).find(place => place.key === key)
   }
 
   commit(prepared: PreparedListeners, snapshot: Snapshot): void {
     for (const handover of prepared.handovers) push(handover.to, accept(handover))
+    this.handPlacesOver(prepared.places)
     this.forgetRetired()
     for (const old of this.retired) follow(old, prepared.runtimes, snapshot)
     for (const [name, old] of this.live) {
@@ -138,10 +159,21 @@ export class ListenerSet {
     for (const [name, runtime] of prepared.runtimes) {
       runtime.swap(snapshot)
       const counter = prepared.fresh.includes(runtime) ? null : this.counterOf(prepared.limits[name])
-      if (counter !== null) for (const listening of runtime.listening) listening.limit(counter)
+      if (counter === null) continue
+      for (const listening of runtime.listening) listening.limit(counter)
+      for (const place of runtime.quic) place.limit(counter)
     }
     this.live = prepared.runtimes
     this.liveKeys = new Map(Object.entries(snapshot.config.listeners).map(([name, config]) => [name, keyOf(config)]))
+  }
+
+  /** Before the former listeners end, so that they do not end these, too. */
+  private handPlacesOver(places: PreparedListeners["places"]): void {
+    for (const { place, to, counter } of places) {
+      for (const former of this.live.values()) former.quic = former.quic.filter(each => each !== place)
+      place.give(to, counter)
+      to.quic.push(place)
+    }
   }
 
   /** Those without connections hold nothing but a snapshot that is over. One reload later, for a handshake may have been under way. */

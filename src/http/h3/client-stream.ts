@@ -26,6 +26,8 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
   private requestDone = false
   private ended = false
   private interims = 0
+  /** The connection had been in use: its end may have crossed this request. */
+  private readonly late: boolean
   /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
   private promised = -1
   private trailers = ""
@@ -42,6 +44,7 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
   constructor(connection: H3ClientConnection, times: AttemptTimes) {
     this.connection = connection
     this.times = times
+    this.late = connection.served > 0
   }
 
   private now(): number {
@@ -217,6 +220,7 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
 
   onReset(_stream: QuicStream, code: number): void {
     if (code === H3_REQUEST_REJECTED && !this.headCame) this.tell(FAULT.streamRefused)
+    else if (code === 0) this.tell(this.headCame ? FAULT.truncated : this.cut())
     else this.tell(this.headCame ? FAULT.truncated : FAULT.closedEarly)
     this.giveUp(H3_REQUEST_CANCELLED)
   }
@@ -224,9 +228,13 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
   /** The peer wants no more of the request; its answer may come all the same (RFC 9114 section 4.1). */
   onStopped(_stream: QuicStream): void {}
 
-  onClose(_stream: QuicStream, _end: StreamEnd): void {
+  onClose(stream: QuicStream, _end: StreamEnd): void {
     this.finish()
-    this.tell(this.headCame ? FAULT.truncated : FAULT.closedEarly)
+    this.tell(this.headCame ? FAULT.truncated : stream.isMade ? this.cut() : FAULT.streamRefused)
+  }
+
+  private cut(): Fault {
+    return this.late ? FAULT.reusedClosed : FAULT.closedEarly
   }
 
   // ---- ends

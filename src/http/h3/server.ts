@@ -1,5 +1,5 @@
 // HOT
-import { type Fault, FAULT } from "../../base/index.ts"
+import { type Fault, FAULT, Timer, type TimerOwner } from "../../base/index.ts"
 import type { ConnectionInfo, QuicConnection, QuicConnectionHandler, QuicStream, QuicStreamHandler } from "../../net/index.ts"
 import { FrameBudget } from "../h2/frame-budget.ts"
 import type { ServerHooks } from "../server-hooks.ts"
@@ -10,8 +10,11 @@ import type { DatagramPath } from "./datagram-path.ts"
 import { QuicInfo } from "./quic-info.ts"
 import { H3ServerStream } from "./server-stream.ts"
 
+/** Closing: a connection without requests waits so long for one that may be on its way. The runtime would close at once, and a GOAWAY without a close it has not. */
+const LAST_REQUEST_MS = 1000
+
 /** One client connection that speaks HTTP/3 (RFC 9114): each stream is an exchange. */
-export class H3ServerConnection implements QuicConnectionHandler, DownstreamConnection {
+export class H3ServerConnection implements QuicConnectionHandler, DownstreamConnection, TimerOwner {
   readonly info: ConnectionInfo
   readonly hooks: ServerHooks
   private readonly connection: QuicConnection
@@ -20,6 +23,8 @@ export class H3ServerConnection implements QuicConnectionHandler, DownstreamConn
   private datagrams: Map<number, DatagramPath> | null = null
   private requests = 0
   private leaving = false
+  private toldToGo = false
+  private timer: Timer | null = null
   private over = false
   private readonly resetBudget = new FrameBudget()
   /** Why streams end that nobody has reset. */
@@ -33,9 +38,10 @@ export class H3ServerConnection implements QuicConnectionHandler, DownstreamConn
   }
 
   onStream(_connection: QuicConnection, stream: QuicStream): QuicStreamHandler | null {
-    if (this.leaving || this.streams.size >= this.hooks.limits.streamsMax) return null
+    if (this.toldToGo || this.streams.size >= this.hooks.limits.streamsMax) return null
     const request = new H3ServerStream(this, stream)
     this.streams.add(request)
+    if (this.leaving) this.goAway()
     this.requests++
     const max = this.hooks.limits.requestsMax
     if (max > 0 && this.requests >= max) this.closeIdle()
@@ -64,6 +70,7 @@ export class H3ServerConnection implements QuicConnectionHandler, DownstreamConn
   onClose(_connection: QuicConnection, _error: string): void {
     if (this.over) return
     this.over = true
+    if (this.timer !== null) this.hooks.time.wheel.cancel(this.timer)
     this.hooks.closed(this)
   }
 
@@ -83,6 +90,23 @@ export class H3ServerConnection implements QuicConnectionHandler, DownstreamConn
   closeIdle(): void {
     if (this.leaving) return
     this.leaving = true
+    if (this.streams.size > 0 || this.hooks.lastRequests === false) {
+      this.goAway()
+      return
+    }
+    const { clock, wheel } = this.hooks.time
+    this.timer = new Timer(this)
+    wheel.schedule(this.timer, clock.now() + LAST_REQUEST_MS)
+  }
+
+  onTimer(): void {
+    this.goAway()
+  }
+
+  /** While a stream is open the client hears of it before the end, and what it sent too late is given back to it. */
+  private goAway(): void {
+    if (this.toldToGo) return
+    this.toldToGo = true
     this.connection.goAway()
   }
 

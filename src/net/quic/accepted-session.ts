@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto"
 import { type ClientCertificate, plainAddress, plainServerName } from "../connection-info.ts"
 import type { Refusal } from "../accept-point.ts"
-import { REFUSED, UNTRACKED } from "../connection-limits.ts"
+import { type ConnectionLimits, REFUSED, UNTRACKED } from "../connection-limits.ts"
 import type { QuicListener } from "./listen-quic.ts"
 import { handshakeFacts, QuicConnection } from "./quic-connection.ts"
 import { H3_EXCESSIVE_LOAD } from "./quic-handlers.ts"
@@ -16,7 +16,8 @@ export class AcceptedSession {
   private readonly native: NativeSession
   private connection: QuicConnection | null
   private slot: number
-  private counted: boolean
+  /** Where it is counted; the listener may count others elsewhere by the time that it ends. */
+  private limits: ConnectionLimits | null
   private refused: boolean
   private error: NativeError | null
 
@@ -25,7 +26,7 @@ export class AcceptedSession {
     this.native = native
     this.connection = null
     this.slot = UNTRACKED
-    this.counted = false
+    this.limits = null
     this.refused = false
     this.error = null
     // Whatever has no listener here ends in an unhandled rejection, or ends every stream.
@@ -85,7 +86,7 @@ export class AcceptedSession {
   private admit(address: string): boolean {
     const { connectionLimits } = this.listener
     if (connectionLimits === null) return true
-    this.counted = true
+    this.limits = connectionLimits
     if (!connectionLimits.openOne()) return this.refuse(address, "connectionsMax")
     this.slot = connectionLimits.admit(address)
     return this.slot === REFUSED ? this.refuse(address, "connectionsPerClientMax") : true
@@ -99,12 +100,11 @@ export class AcceptedSession {
   }
 
   private ended(): void {
-    const { listener, connection } = this
+    const { listener, connection, limits } = this
     listener.sessions.delete(this)
-    const { connectionLimits } = listener
-    if (connectionLimits !== null && this.counted) {
-      connectionLimits.closeOne()
-      if (this.slot !== REFUSED && this.slot !== UNTRACKED) connectionLimits.release(this.slot)
+    if (limits !== null) {
+      limits.closeOne()
+      if (this.slot !== REFUSED && this.slot !== UNTRACKED) limits.release(this.slot)
     }
     if (connection !== null) connection.ended(this.error)
     else if (!this.refused) listener.acceptor.onFailed?.(this.error === null ? "the handshake did not finish" : errorText(this.error))

@@ -47,6 +47,8 @@ export interface QuicListenOptions {
 export interface QuicListening {
   readonly bind: Address
   readonly port: number
+  /** Counts who comes from now on by these limits. */
+  limit(limits: ConnectionLimits | null): void
   /** Takes no new connections; open ones live on. */
   stop(): void
   /** The same, and lets the open ones end: GOAWAY, no new streams. */
@@ -71,7 +73,7 @@ export class QuicListener implements QuicListening {
   port: number
   readonly acceptor: QuicAcceptor
   readonly limits: Required<QuicLimits>
-  readonly connectionLimits: ConnectionLimits | null
+  connectionLimits: ConnectionLimits | null
   readonly unread: UnreadBudget
   /** Slows down clients of which too much lies unread; null where the system has none. */
   brake: UdpBrake | null
@@ -166,6 +168,10 @@ export class QuicListener implements QuicListening {
     } catch (error) {
       log.error("net", "the QUIC listener could not take its new certificates", { bind: formatAddress(this.bind), reason: (error as Error).message })
     }
+  }
+
+  limit(limits: ConnectionLimits | null): void {
+    this.connectionLimits = limits
   }
 
   stop(): void {

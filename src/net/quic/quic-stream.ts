@@ -19,6 +19,8 @@ export class QuicStream implements InputOwner, OutputOwner {
   handler: QuicStreamHandler
   /** The request came in 0-RTT data and may be a replay (RFC 8470). */
   readonly early: boolean
+  /** False to its end: the connection would not take it any more, and nothing of it has left. */
+  isMade: boolean
   private native: NativeStream | null
   private readonly input: StreamInput
   private readonly output: StreamOutput
@@ -38,6 +40,7 @@ export class QuicStream implements InputOwner, OutputOwner {
     this.connection = connection
     this.handler = handler
     this.early = native?.early === true
+    this.isMade = native !== null
     this.native = null
     this.input = new StreamInput(this, connection.unread)
     this.output = new StreamOutput(this)
@@ -154,6 +157,7 @@ export class QuicStream implements InputOwner, OutputOwner {
   /** For the connection: the runtime has made the stream. */
   made(native: NativeStream): void {
     if (this.nativeClosed) return this.drop(native)
+    this.isMade = true
     this.attach(native)
     const { head } = this
     this.head = null

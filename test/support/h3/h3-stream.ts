@@ -50,11 +50,7 @@ export class H3Stream implements QuicStreamHandler {
 
   /** False = the runtime cannot send it. */
   head(fields: Fields, kind: HeadersKind = "initial", fin = false): boolean {
-    return this.quic!.sendHeaders(
-      fieldList(fields).flatMap(([name, value]) => [name, value]),
-      kind,
-      fin,
-    )
+    return this.quic!.sendHeaders(fieldList(fields).flat(), kind, fin)
   }
 
   /** Sends as fast as the other side takes it; settles when it has been passed on, or the stream is gone. */

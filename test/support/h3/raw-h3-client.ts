@@ -12,6 +12,8 @@ export interface RawH3ClientOptions {
   readonly cert?: string
   readonly key?: string
   readonly idleMs?: number
+  /** For the handshake. */
+  readonly timeoutMs?: number
 }
 
 export interface H3RequestOptions {
@@ -83,13 +85,16 @@ function completed(fields: Readonly<Record<string, string | undefined>> | Fields
 const anybody = new QuicClientTls({ verify: false })
 
 /** Connects; fails as the handshake fails. */
-export function rawH3Client(port: number, { servername = "a.test", idleMs, ...tls }: RawH3ClientOptions = {}): Promise<RawH3Client> {
+export function rawH3Client(
+  port: number,
+  { servername = "a.test", idleMs, timeoutMs = patienceMs, ...tls }: RawH3ClientOptions = {},
+): Promise<RawH3Client> {
   const settings = tls.ca === undefined && tls.cert === undefined ? anybody : new QuicClientTls({ verify: tls.ca !== undefined, ...tls })
   const limits = idleMs === undefined ? {} : { limits: { idleMs } }
   return new Promise((resolve, reject) => {
     dialQuic(
       { host: "127.0.0.1", port },
-      { time: quicTime, tls: settings, serverName: servername, timeoutMs: patienceMs, ...limits },
+      { time: quicTime, tls: settings, serverName: servername, timeoutMs, ...limits },
       {
         onOpen(connection) {
           const client = new RawH3Client(connection)
