@@ -119,18 +119,26 @@ function codeOf(error: unknown): string {
 
 /** Opens a UDP socket that talks to one address. Does not throw. */
 // allow(closure): once a socket; the runtime has no place for who it belongs to
-export function dialUdp({ host, port }: UdpTarget, handler: UdpDialHandler): DialHandle {
+export function dialUdp(target: UdpTarget, handler: UdpDialHandler): DialHandle {
   const peer = new UdpPeer(handler)
-  open({
+  const refused = (error: unknown): void => peer.refused(error)
+  try {
+    open(optionsOf(target, peer)).then(native => peer.opened(native), refused)
+  } catch (error) {
+    // No way there, or no descriptor left: the runtime throws, and nobody is told before we return.
+    queueMicrotask(() => refused(error))
+  }
+  return peer
+}
+
+// allow(closure): as above
+function optionsOf({ host, port }: UdpTarget, peer: UdpPeer): NativeOptions {
+  return {
     hostname: host.includes(":") ? "::" : "0.0.0.0",
     connect: { hostname: host, port },
     socket: {
       data: (_native: NativeUdp, data: Uint8Array): void => peer.received(data),
       error: (error: unknown): void => peer.failed(error),
     },
-  }).then(
-    native => peer.opened(native),
-    error => peer.refused(error),
-  )
-  return peer
+  }
 }
