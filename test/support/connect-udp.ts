@@ -89,7 +89,7 @@ export function ended(client: TunnelClient, ms = patienceMs): Promise<string> {
 }
 
 /** `Upgrade: connect-udp`. */
-export async function openByHttp1(port: number, path: string, extra = ""): Promise<TunnelClient> {
+export async function openByHttp1(port: number, path: string, extra = ""): Promise<TunnelClient & { pause(): void; resume(): void }> {
   const client = await rawClient(port)
   client.send(`GET ${path} HTTP/1.1\r\nHost: proxy.test\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\nCapsule-Protocol: ?1\r\n${extra}\r\n`)
   const head = await client.head()
@@ -109,6 +109,8 @@ export async function openByHttp1(port: number, path: string, extra = ""): Promi
     send: data => client.send(udpCapsule(data)),
     octets: data => client.send(data),
     end: () => client.fin(),
+    pause: () => client.pause(),
+    resume: () => client.resume(),
     get ending() {
       return client.ending === "open" ? "" : client.ending === "fin" ? "end" : "cut"
     },
@@ -167,7 +169,9 @@ export async function openByHttp3(
   const at = client ?? (await rawH3Client(port))
   const stream = at.request(asked(path), { end: false })
   const payloads = new Payloads()
-  stream.take = chunk => payloads.push(chunk)
+  stream.take = chunk => {
+    if (stream.headers[":status"] === "200") payloads.push(chunk)
+  }
   let came = 0
   const take = (_connection: unknown, data: Uint8Array): void => {
     if (data[0] !== stream.quic!.id / 4 || data[1] !== 0) return

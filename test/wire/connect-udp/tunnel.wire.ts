@@ -17,7 +17,7 @@ import { freePorts } from "../../support/ports.ts"
 import { until } from "../../support/wait.ts"
 
 // CONNECT-UDP (RFC 9298) of forward clients over every version of HTTP, to a UDP server that returns what it gets.
-const [plain, secure] = (await freePorts(2)) as [number, number]
+const [plain, secure, front] = (await freePorts(3)) as [number, number, number]
 const echo = await udpServer()
 const six = await udpServer(undefined, "::1")
 const forward = { privateRanges: "allow", udpPorts: [`1024-65535`] }
@@ -25,8 +25,13 @@ const proxy = await startBothways({
   listeners: {
     fwd: { bind: `127.0.0.1:${plain}`, forward },
     tls: { bind: `127.0.0.1:${secure}`, ...secureListener(), forward },
+    front: { bind: `127.0.0.1:${front}`, ...secureListener() },
   },
-  routes: [{ to: { origin: {} }, upgrade: ["connect-udp"] }],
+  clusters: { inner: { peers: [`127.0.0.1:${plain}`] } },
+  routes: [
+    { match: { listener: "front" }, to: { cluster: "inner" }, upgrade: ["connect-udp"] },
+    { match: { listener: ["fwd", "tls"] }, to: { origin: {} }, upgrade: ["connect-udp"] },
+  ],
 })
 afterAll(async () => {
   await proxy.stop()
@@ -129,4 +134,19 @@ test("the access log has the target, the octets both ways and the user's way in"
       .find(each => each.target === path && each.requestBytes === 8),
   )
   expect(line).toMatchObject({ method: "GET", host: "127.0.0.1", status: 101, peer: `127.0.0.1:${echo.port}`, requestBytes: 8, responseBytes: 8 })
+})
+
+test("a reverse proxy in front of the UDP proxy: QUIC datagrams here, capsules of HTTP/1.1 behind", async () => {
+  using client = await openByHttp3(front, targetPath("127.0.0.1", echo.port))
+  expect([client.status, client.fields["capsule-protocol"]]).toEqual([200, "?1"])
+  client.send("through both")
+  expect(await payload(client)).toBe("through both")
+  expect(client.datagrams).toBe(1)
+  client.send("x".repeat(9000))
+  expect((await payload(client, 1)).length).toBe(9000)
+  client.octets(capsule(0x2f37, Buffer.alloc(100_000)))
+  client.octets(udpCapsule("and on"))
+  expect(await payload(client, 2)).toBe("and on")
+  client.end()
+  expect(await ended(client)).toBe("end")
 })
