@@ -54,8 +54,10 @@ export interface ClientHooks {
     /** A shared connection without an exchange closes after so long. */
     readonly idleTimeoutMs: number
   }
-  /** After so many requests the peer has ended a connection and given back what came on top: the next one gets no more. 0 = it has not done so. */
-  requestsTaken: number
+  /** After so many requests the peer ends its connections and gives back what comes on top: one gets no more. 0 = not as far as is known. */
+  readonly requestsTaken: number
+  /** It has done so, after so many. */
+  gaveBack(taken: number): void
   /** The exchange is over and the connection may serve another one. `limitMs`: what the peer said it keeps it (Keep-Alive: timeout), 0 = nothing said. */
   idle(connection: KeptConnection, limitMs: number): void
   /** A shared connection can take one more. */

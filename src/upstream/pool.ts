@@ -59,6 +59,7 @@ export class Pool implements ClientHooks {
   readonly limits: ClientHooks["limits"]
   readonly settings: PoolSettings
   requestsTaken = 0
+  private gaveBackAt = 0
   /** Changes when a reload hands the connections on. */
   owner: PoolOwner | null
   private readonly idleStack: ClientConnection[] = []
@@ -193,6 +194,12 @@ export class Pool implements ClientHooks {
 
   private dialForWaiters(): void {
     while (this.waiters.length > 0 && !(this.sharing && this.mustWait(this.waiters.length)) && this.takePlace()) this.nextWaiter().onTurn(null)
+  }
+
+  /** Once may be a restart, twice the same is a limit (nginx: keepalive_requests). */
+  gaveBack(taken: number): void {
+    if (taken === this.gaveBackAt) this.requestsTaken = taken
+    this.gaveBackAt = taken
   }
 
   changed(connection: SharedConnection): void {

@@ -180,7 +180,7 @@ export function hearResponse(bytes: string, method: string, cuts: Cuts, upgrade 
   const wire = new FakeWire()
   const connection = new ClientConnection(
     wire,
-    { time: newTime(), limits: LIMITS, idle() {}, requestsTaken: 0, room() {}, changed() {}, gone() {} },
+    { time: newTime(), limits: LIMITS, idle() {}, requestsTaken: 0, gaveBack() {}, room() {}, changed() {}, gone() {} },
     null,
   )
   wire.data = connection

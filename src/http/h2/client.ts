@@ -1,5 +1,5 @@
 // HOT
-import { assert, type Fault, FAULT } from "../../base/index.ts"
+import { assert, type Fault, FAULT, log } from "../../base/index.ts"
 import type { Wire } from "../../net/index.ts"
 import type { AttemptTimes, ClientHooks, SharedConnection } from "../client-hooks.ts"
 import type { Message } from "../message.ts"
@@ -27,8 +27,10 @@ import { noFields, trailerFields } from "./trailer-fields.ts"
 const LAST_ID = 0x7fffffff
 /** Streams at the same time until the peer has said how many it takes: more would be given back, or lost, where it takes fewer or speaks no HTTP/2. */
 const STREAMS_UNTOLD = 1
-/** Frames of a peer that bring nothing, in ten seconds. */
+/** Frames of a peer that bring nothing, in ten seconds, beside those that exchanges explain. */
 const CONTROL_FRAMES_MAX = 10_000
+/** An early answer is followed by RST_STREAM, a large upload measured by PING: a busy peer is no flood. */
+const FRAMES_AN_EXCHANGE = 4
 /** A peer with requests under way that is silent for so long is asked whether it is still there, and has half as long to answer. */
 const SILENCE_MS = 30_000
 /** The same for one that has been silent for the whole of a head timeout. */
@@ -58,6 +60,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   private pongMs = SILENCE_MS / 2
   /** It is asked because somebody has waited in vain: nobody else should meanwhile. */
   private doubted = false
+  private credit = 0
   private readonly controlBudget = new FrameBudget()
   failure: Fault | null = null
   /** Whose answer broke the connection; null = nobody's, or one cannot say. */
@@ -109,6 +112,11 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
     return !this.leaving && !this.closed && this.streamsMax === 0
   }
 
+  private get peerName(): string {
+    const { remoteAddress, remotePort } = this.wire
+    return `${remoteAddress}:${remotePort}`
+  }
+
   /** It has ended, and its streams with it. */
   get over(): boolean {
     return this.closed
@@ -140,6 +148,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
     stream.id = this.nextId
     this.nextId += 2
     stream.sendWindow = this.peer.window
+    this.credit = Math.min(this.credit + FRAMES_AN_EXCHANGE, CONTROL_FRAMES_MAX)
     this.streams.set(stream.id, stream)
   }
 
@@ -250,6 +259,10 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   }
 
   protected spend(): boolean {
+    if (this.credit > 0) {
+      this.credit--
+      return true
+    }
     if (this.controlBudget.spend(this.now(), CONTROL_FRAMES_MAX)) return true
     this.flooded()
     return false
@@ -261,11 +274,11 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   }
 
   /** Streams above `last` have not been looked at: they may be sent again, elsewhere (RFC 9113 section 6.8). */
-  protected onGoAway(last: number, _code: number): void {
+  protected onGoAway(last: number, code: number): void {
+    if (code !== NO_ERROR) log.warn("http", "a peer gives an HTTP/2 connection up", { peer: this.peerName, code })
     this.leaving = true
     const streams = [...this.streams.values()] as ClientStream[] // allow(spread): once or twice for a connection
-    const taken = (last + 1) >> 1
-    if (last + 2 < this.nextId && taken >= TAKEN_MIN) this.hooks.requestsTaken = taken
+    if (last + 2 < this.nextId && last > TAKEN_MIN * 2) this.hooks.gaveBack((last + 1) >> 1)
     for (let i = 0; i < streams.length; i++) if (streams[i]!.id > last) streams[i]!.unprocessed()
     this.endWhenIdle()
     if (!this.closed) this.hooks.changed(this)
@@ -305,7 +318,8 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   }
 
   /** Those who have nothing to do with it may try elsewhere. */
-  protected onFailing(_code: number): void {
+  protected onFailing(code: number): void {
+    log.warn("http", "a peer broke the rules of HTTP/2", { peer: this.peerName, code })
     this.failure = this.known ? FAULT.closedEarly : FAULT.protocolUnavailable
   }
 

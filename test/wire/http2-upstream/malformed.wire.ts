@@ -119,6 +119,7 @@ const connections: Record<string, readonly [code: number, break_: Break]> = {
   "WINDOW_UPDATE by 0": [errorCode.protocolError, ({ connection }) => connection.send(windowUpdateFrame(0, 0))],
   "a window over 2^31": [errorCode.flowControlError, ({ connection }) => connection.send(windowUpdateFrame(0, 2 ** 31 - 1))],
   "a setting out of range": [errorCode.flowControlError, ({ connection }) => connection.send(settingsFrame([[4, 2 ** 31]]))],
+  "SETTINGS_ENABLE_PUSH of 1, which no server says": [errorCode.protocolError, ({ connection }) => connection.send(settingsFrame([[2, 1]]))],
   "DATA inside a header section": [
     errorCode.protocolError,
     ({ connection, streamId }) => {
@@ -180,13 +181,18 @@ describe("the stream ends, and the connection goes on", () => {
       expect(connection.ending).toBe("open")
     })
   }
-  test("trailers with a pseudo field, and trailers that end nothing: the answer is cut", async () => {
-    for (const end of [true, false]) {
+  test("trailers with a pseudo field or one of the connection, and trailers that end nothing: the answer is cut", async () => {
+    const trailers: [fields: Fields, end: boolean][] = [
+      [[[":status", "200"]], true],
+      [[["connection", "close"]], true],
+      [[["x-a", "1"]], false],
+    ]
+    for (const [fields, end] of trailers) {
       await using spoiler = await h2Origin({
         script: async exchange => {
           exchange.head(200)
           await exchange.data("half")
-          exchange.connection.headers(exchange.streamId, end ? [[":status", "200"]] : [["x-a", "1"]], { end })
+          exchange.connection.headers(exchange.streamId, fields, { end })
         },
       })
       const [own] = (await freePorts(1)) as [number]
