@@ -5,7 +5,7 @@ import { bodyLengthLine } from "../body-length-line.ts"
 import { BODY_LENGTH, BODY_TUNNEL, type Message } from "../message.ts"
 import { NAME } from "../names.ts"
 import type { Downstream, TunnelEnd } from "../sides.ts"
-import { CANCEL, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from "./frames.ts"
+import { CANCEL, CONNECT_ERROR, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from "./frames.ts"
 import { priority, readPriority } from "./priority.ts"
 import type { H2ServerConnection } from "./server.ts"
 import { H2Stream } from "./stream.ts"
@@ -25,6 +25,8 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
   private promised = -1
   /** It asks for a tunnel: what comes before that is agreed belongs to nobody yet. */
   private wantsTunnel = false
+  /** By CONNECT as it always was, not the extended one. */
+  private connects = false
   private rate: UploadRate | null = null
   private tunnel: StreamTunnel | null = null
 
@@ -52,6 +54,7 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
     if (m.upgrade === "websocket") askWebSocket(m)
     if (m.upgrade !== "" || m.method === "CONNECT") {
       this.wantsTunnel = true
+      this.connects = m.method === "CONNECT"
       this.pause()
     } else if (!ends && hooks.timeouts.bodyRateMin > 0) this.rate = new UploadRate(m.startedAt)
     if (m.requestBody === BODY_LENGTH) this.promised = m.requestLength
@@ -237,7 +240,8 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
   }
 
   tunnelAbort(): void {
-    this.reset(CANCEL)
+    // The target's connection failed (RFC 9113 section 8.5, RFC 8441 section 5).
+    this.reset(this.connects ? CONNECT_ERROR : CANCEL)
   }
 
   // ---- time
