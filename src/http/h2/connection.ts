@@ -118,7 +118,8 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
         this.fail(PROTOCOL_ERROR)
         return
       case PRIORITY_UPDATE:
-        if (id !== 0 || payload.length < 4) this.fail(PROTOCOL_ERROR)
+        if (id !== 0) this.fail(PROTOCOL_ERROR)
+        else if (payload.length < 4) this.fail(FRAME_SIZE_ERROR)
         else if (this.spend()) this.onPriority(payload.readUInt32BE(0) & 0x7fffffff, payload.latin1Slice(4))
         return
       default:
@@ -149,7 +150,7 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
     }
     const data = unpadded(payload, flags)
     if (data === null) {
-      this.fail(PROTOCOL_ERROR)
+      this.fail(bytes === 0 ? FRAME_SIZE_ERROR : PROTOCOL_ERROR)
       return
     }
     const ends = (flags & END_STREAM) !== 0

@@ -145,6 +145,11 @@ export abstract class FrameReader extends FrameWriter {
       this.fail(PROTOCOL_ERROR)
       return
     }
+    // Too short for what it must have (section 4.2).
+    if (payload.length < ((flags & PADDED) !== 0 ? 1 : 0) + ((flags & WITH_PRIORITY) !== 0 ? 5 : 0)) {
+      this.fail(FRAME_SIZE_ERROR)
+      return
+    }
     let fragment = unpadded(payload, flags)
     if (fragment !== null && (flags & WITH_PRIORITY) !== 0) fragment = fragment.length < 5 ? null : fragment
     if (fragment === null) {

@@ -6,6 +6,7 @@ import {
   PROTOCOL_ERROR,
   SET_CONNECT_PROTOCOL,
   SET_FRAME_SIZE,
+  SET_NO_PRIORITIES,
   SET_PUSH,
   SET_STREAMS,
   SET_WINDOW,
@@ -21,12 +22,16 @@ export class PeerSettings {
   streamsMax = Number.POSITIVE_INFINITY
   /** It takes extended CONNECT (RFC 8441 section 3). */
   connects = false
+  /** The most that SETTINGS_ENABLE_PUSH may say: 1 of a client, 0 of a server. */
+  pushMax = 0
+  /** What was said of RFC 7540's priorities; -1 = nothing yet. */
+  private noPriorities = -1
 
   /** Returns NO_ERROR, or why the value is none. */
   set(setting: number, value: number): number {
     switch (setting) {
       case SET_PUSH:
-        return value > 1 ? PROTOCOL_ERROR : NO_ERROR
+        return value > this.pushMax ? PROTOCOL_ERROR : NO_ERROR
       case SET_STREAMS:
         this.streamsMax = value
         return NO_ERROR
@@ -39,6 +44,11 @@ export class PeerSettings {
       case SET_CONNECT_PROTOCOL:
         if (value > 1) return PROTOCOL_ERROR
         this.connects = value === 1
+        return NO_ERROR
+      case SET_NO_PRIORITIES:
+        // 0 or 1, and never another than at first (RFC 9218 section 2.1).
+        if (value > 1 || (this.noPriorities >= 0 && this.noPriorities !== value)) return PROTOCOL_ERROR
+        this.noPriorities = value
         return NO_ERROR
       default:
         return NO_ERROR

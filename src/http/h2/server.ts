@@ -55,6 +55,7 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
     super(wire, hooks.time)
     this.info = info
     this.hooks = hooks
+    this.peer.pushMax = 1
     this.idleSince = this.now()
     this.unfinishedSince = this.idleSince
     this.writeSettings()
@@ -172,6 +173,8 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
   }
 
   protected onPriority(id: number, value: string): void {
+    // Stream 0, and a push that we have not promised (RFC 9218 section 7.1).
+    if ((id & 1) === 0) this.fail(PROTOCOL_ERROR)
     const stream = this.streams.get(id)
     if (stream === undefined) return
     readPriority(value)
@@ -200,7 +203,8 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
   // ---- ends
 
   protected lastTaken(): number {
-    return this.lastId
+    // What was said once is never raised (RFC 9113 section 6.8).
+    return Math.min(this.lastId, this.servedTo)
   }
 
   protected onGoAway(_last: number, _code: number): void {
@@ -250,14 +254,14 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
   private refuseNew(): void {
     if (this.servedTo !== LAST_STREAM) return
     this.servedTo = this.lastId
-    this.writeGoAway(this.lastId, NO_ERROR)
+    this.writeGoAway(this.lastTaken(), NO_ERROR)
     this.endWhenIdle()
   }
 
   /** Cuts whatever is under way. */
   closeNow(): void {
     if (this.closed) return
-    this.writeGoAway(this.lastId, NO_ERROR)
+    this.writeGoAway(this.lastTaken(), NO_ERROR)
     this.flushNow()
     this.shutBecause(FAULT.draining)
   }
@@ -308,7 +312,7 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
     if (head > 0 && this.unfinishedSince > 0 && now - this.unfinishedSince >= head) {
       this.hooks.faulted(FAULT.headTimeout)
       this.why = FAULT.headTimeout
-      this.writeGoAway(this.lastId, PROTOCOL_ERROR)
+      this.writeGoAway(this.lastTaken(), PROTOCOL_ERROR)
       this.flushNow()
       this.shut(true)
       return
@@ -319,7 +323,7 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
     }
     if (this.streamCount === 0) {
       if (idle > 0 && now - this.idleSince >= idle) {
-        this.writeGoAway(this.lastId, NO_ERROR)
+        this.writeGoAway(this.lastTaken(), NO_ERROR)
         this.flushNow()
         this.shut(true)
         return

@@ -1,4 +1,5 @@
 // HOT
+import { NAME } from "../names.ts"
 import { mayTrail } from "../trailer-fields.ts"
 import type { HeaderSink } from "./hpack/decoder.ts"
 import type { HeaderEntry } from "./hpack/entry.ts"
@@ -22,7 +23,8 @@ class TrailerFields implements HeaderSink {
 
   onField(entry: HeaderEntry): void {
     this.size += entry.size
-    if (!entry.sound || entry.pseudo || ++this.count > TRAILER_FIELDS_MAX || this.size > TRAILER_BYTES_MAX) this.bad = true
+    if (!entry.sound || entry.pseudo || isOfConnection(entry.id) || ++this.count > TRAILER_FIELDS_MAX || this.size > TRAILER_BYTES_MAX)
+      this.bad = true
     if (!this.bad && mayTrail(entry.id)) this.lines += entry.line
   }
 
@@ -30,6 +32,11 @@ class TrailerFields implements HeaderSink {
   finish(): string | null {
     return this.bad ? null : this.lines
   }
+}
+
+/** A message that has one of these is none, wherever it stands (RFC 9113 section 8.2.2, RFC 9114 section 4.2). */
+function isOfConnection(id: number): boolean {
+  return id === NAME.connection || id === NAME.keepAlive || id === NAME.proxyConnection || id === NAME.transferEncoding || id === NAME.upgrade
 }
 
 export const trailerFields: TrailerFields = new TrailerFields()

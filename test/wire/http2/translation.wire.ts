@@ -79,7 +79,7 @@ describe("what an HTTP/1.1 origin gets", () => {
         ["x-sum", "5"],
         ["content-length", "9"],
         ["host", "b.test"],
-        ["transfer-encoding", "chunked"],
+        ["authorization", "Basic eA=="],
       ],
       { end: true },
     )
