@@ -9,7 +9,7 @@ import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Message } from 
 import { NAME } from "../names.ts"
 import type { Downstream, TunnelEnd } from "../sides.ts"
 import { CONNECT_UDP } from "../udp-target.ts"
-import { H3_INTERNAL_ERROR, H3_MESSAGE_ERROR, H3_NO_ERROR, H3_REQUEST_CANCELLED } from "./codes.ts"
+import { H3_CONNECT_ERROR, H3_INTERNAL_ERROR, H3_MESSAGE_ERROR, H3_NO_ERROR, H3_REQUEST_CANCELLED } from "./codes.ts"
 import { DatagramPath } from "./datagram-path.ts"
 import { addLines, readPairs } from "./lines.ts"
 import type { H3ServerConnection } from "./server.ts"
@@ -38,6 +38,9 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, H3TunnelOw
   /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
   private promised = -1
   private full = false
+  private wantsTunnel = false
+  /** RFC 9114 section 4.4, RFC 9220 section 3. */
+  tunnelCode = H3_REQUEST_CANCELLED
   private paused = false
   private tunnel: H3Tunnel | null = null
   /** Where it is a tunnel of capsules. */
@@ -104,6 +107,8 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, H3TunnelOw
 
   /** What comes before a tunnel is agreed on belongs to nobody yet. */
   private awaitTunnel(m: Message): void {
+    this.wantsTunnel = true
+    if (m.method === "CONNECT") this.tunnelCode = H3_CONNECT_ERROR
     if (m.upgrade === "websocket") askWebSocket(m)
     else if (m.upgrade === CONNECT_UDP) {
       this.datagrams = new DatagramPath(this.stream, this.id)
@@ -258,7 +263,9 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, H3TunnelOw
     if (isTunnel && m.status === 101) acceptWebSocket(m)
     if (isTunnel) fields.remove(NAME.contentLength)
     const line = isTunnel ? "" : bodyLengthLine(m)
-    this.head = [":status", m.status === 101 ? "200" : String(m.status)]
+    // Success would mean a tunnel, and whoever answered has not agreed to one (RFC 9220 section 3).
+    const refuses = this.wantsTunnel && !isTunnel && m.status >= 200 && m.status < 300
+    this.head = [":status", m.status === 101 ? "200" : refuses ? "501" : String(m.status)]
     addLines(this.head, fields.render() + line)
   }
 

@@ -1,11 +1,12 @@
 // HOT
 import type { QuicStream, Time } from "../../net/index.ts"
 import { StreamTunnel, type TunnelStream } from "../h2/stream-tunnel.ts"
-import { H3_REQUEST_CANCELLED } from "./codes.ts"
 import type { DatagramPath } from "./datagram-path.ts"
 
 /** Whoever had the stream before. */
 export interface H3TunnelOwner {
+  /** What the client is told when the target's side fails. */
+  readonly tunnelCode: number
   /** The tunnel has given the stream up. */
   tunnelAborted(): void
 }
@@ -78,7 +79,7 @@ export class H3Tunnel implements TunnelStream {
 
   tunnelAbort(): void {
     this.closed = true
-    this.stream.abort(H3_REQUEST_CANCELLED)
+    this.stream.abort(this.owner.tunnelCode)
     this.owner.tunnelAborted()
   }
 }
