@@ -36,7 +36,7 @@ const proxy = await startBothways({
     { match: { listener: proxies, host: "cluster.test" }, to: { cluster: "site" }, ...udp },
     { match: { listener: proxies, host: "parent.test" }, to: { origin: { via: "site" } }, ...udp },
     { match: { listener: proxies, host: "plain.test" }, to: { origin: {} } },
-    { match: { host: "127.0.0.1", listener: "secure" }, to: { origin: { upgrade: { tls: true } } }, ...udp },
+    { match: { listener: proxies, host: "tls.test" }, to: { origin: { upgrade: { tls: true } } }, ...udp },
     { match: { listener: proxies }, to: { origin: {} }, ...udp },
   ],
 })
@@ -115,10 +115,12 @@ test("who does not say who it is learns nothing, not even that its target is non
   expect(await payload(known)).toBe("hello")
 })
 
-test("a route that reaches origins over TLS leaves ports as they are", async () => {
-  using client = await openByHttp3(secure, targetPath("127.0.0.1", echo.port))
-  client.send("hello")
-  expect(await payload(client)).toBe("hello")
+test("a route that reaches origins of http URLs over TLS leaves the port of a tunnel as it is", async () => {
+  using client = await openByHttp1(usual, targetPath("tls.test", 80))
+  expect(client.status).toBe(403)
+  const line = await until(() => proxy.log().find(each => each.host === "tls.test"))
+  // The port is said where it is not the scheme's.
+  expect([line.port, line.scheme]).toEqual([undefined, "http"])
 })
 
 test("absolute-form, and a protocol among others", async () => {
@@ -141,9 +143,12 @@ test("another method, or a body, asks for no tunnel", async () => {
 })
 
 test("a listener that is no forward proxy hands the request to its route, where nobody agrees to it", async () => {
+  const before = echo.count
   using client = await openByHttp1(reverse, targetPath("127.0.0.1", echo.port))
   expect(client.status).toBe(200)
   using two = await openByHttp2(reverse, targetPath("127.0.0.1", echo.port))
   expect(two.status).toBe(501)
-  expect(echo.count).toBe(2)
+  client.send("x")
+  two.send("x")
+  expect(echo.count).toBe(before)
 })

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test"
+import { DnsServer } from "../../../src/net/resolve/dns-server.fixture.ts"
 import { startBothways } from "../../support/bothways.ts"
 import { residentBytes } from "../../support/bulk.ts"
 import {
@@ -25,7 +26,10 @@ const MB = 1024 * 1024
 const [plain, secure, hasty] = (await freePorts(3)) as [number, number, number]
 const echo = await udpServer()
 const forward = { privateRanges: "allow", udpPorts: ["1024-65535"] }
+const names = await DnsServer.start()
+names.say("slow.test", { a: ["127.0.0.1"], delayMs: 150, ttl: 0 })
 const proxy = await startBothways({
+  resolver: { servers: [names.address] },
   listeners: {
     fwd: { bind: `127.0.0.1:${plain}`, forward },
     tls: { bind: `127.0.0.1:${secure}`, ...secureListener(), forward },
@@ -36,6 +40,7 @@ const proxy = await startBothways({
 afterAll(async () => {
   await proxy.stop()
   await echo[Symbol.asyncDispose]()
+  names.stop()
 })
 
 const ways: [string, (path: string) => Promise<TunnelClient>][] = [
@@ -140,15 +145,15 @@ describe("HTTP/3", () => {
     using client = await rawH3Client(secure)
     const came: string[] = []
     Object.assign(client, { onDatagram: (_c: unknown, data: Uint8Array) => void came.push(Buffer.from(data.subarray(2)).toString()) })
-    // Its name takes a moment to be looked up.
     const stream = client.request(
-      { ":method": "CONNECT", ":protocol": "connect-udp", ":path": targetPath("localhost", echo.port), ":authority": "proxy.test" },
+      { ":method": "CONNECT", ":protocol": "connect-udp", ":path": targetPath("slow.test", echo.port), ":authority": "proxy.test" },
       { end: false },
     )
     stream.quic!.write(udpCapsule("in a capsule"))
     await until(() => stream.quic!.id >= 0)
     client.connection.sendDatagram(Buffer.concat([varint(stream.quic!.id / 4), varint(0), Buffer.from("in a datagram")]))
     await until(() => came.length === 2)
+    expect(names.count("slow.test", "A")).toBeGreaterThan(0)
     expect(came.sort()).toEqual(["in a capsule", "in a datagram"])
   })
 
