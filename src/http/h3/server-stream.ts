@@ -274,7 +274,11 @@ export class H3ServerStream implements QuicStreamHandler, Downstream, H3TunnelOw
     const head = this.head
     if (head === null) return
     this.head = null
-    this.stream.sendHeaders(head, "initial", fin)
+    if (this.stream.sendHeaders(head, "initial", fin) || this.closed) return
+    // More fields than a section can have here: the client would wait for ever.
+    this.connection.hooks.faulted(FAULT.responseTooLarge)
+    if (this.m !== null) this.m.status = FAULT.responseTooLarge.status
+    this.stream.sendHeaders([":status", "502", "content-length", "0"], "initial", true)
   }
 
   sendBody(chunk: Uint8Array): boolean {

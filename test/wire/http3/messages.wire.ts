@@ -27,6 +27,9 @@ const answers: Record<string, string> = {
   "/empty": "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
   "/cookies": "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nVary: x\r\nVary: y\r\nContent-Length: 0\r\n\r\n",
 }
+const fields = (count: number): string => Array.from({ length: count }, (_, i) => `x-${i}: 1\r\n`).join("")
+for (const count of [120, 150]) answers[`/fields-${count}`] = `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${fields(count)}\r\nok`
+answers["/fields-150-empty"] = `HTTP/1.1 200 OK\r\nContent-Length: 0\r\n${fields(150)}\r\n`
 const upstream = await scriptedServer(async connection => {
   for (;;) {
     const head = await connection.head(3_600_000)
@@ -178,6 +181,13 @@ describe("answers", () => {
     expect(stream.headers["vary"]).toBe("x, y")
     expect(stream.headers["connection"]).toBeUndefined()
     expect(stream.headers["alt-svc"]).toBeUndefined()
+  })
+  test("as many fields as a section can have here, and then 502 instead of silence", async () => {
+    expect(await get("/fields-120").response()).toMatchObject({ status: 200, body: "ok", headers: { "x-119": "1" } })
+    expect(await get("/fields-150").response()).toMatchObject({ status: 502, body: "", ended: true })
+    expect(await get("/fields-150-empty").response()).toMatchObject({ status: 502, body: "", ended: true })
+    await until(() => proxies[1].log().some(line => line["target"] === "/fields-150" && line["status"] === 502))
+    expect((await get("/chunked").response()).body).toBe("abcde")
   })
   test("1 MB down, octet for octet", async () => {
     const { body } = await get("/big").response()
