@@ -229,7 +229,8 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
   onStopped(_stream: QuicStream): void {}
 
   onClose(stream: QuicStream, _end: StreamEnd): void {
-    this.finish()
+    if (this.closed) this.connection.streamGone()
+    else this.finish(true)
     this.tell(this.headCame ? FAULT.truncated : stream.isMade ? this.cut() : FAULT.streamRefused)
   }
 
@@ -257,15 +258,16 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
 
   private giveUp(code: number): void {
     if (this.closed) return
-    if (this.stream !== null) this.stream.abort(code)
-    this.finish()
+    // One that waits for its turn would take it all the same, and nobody could end it.
+    if (this.stream!.isWaiting) this.connection.retire()
+    this.finish(false)
+    this.stream!.abort(code)
   }
 
-  private finish(): void {
-    if (this.closed) return
+  private finish(gone: boolean): void {
     this.closed = true
     this.connection.hooks.time.wheel.cancel(this.timer)
-    this.connection.forget(this)
+    this.connection.forget(this, gone)
     if (this.tunnel !== null) this.tunnel.gone()
   }
 

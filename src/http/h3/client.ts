@@ -13,6 +13,8 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
   readonly version = 30
   served = 0
   private readonly streams = new Set<H3ClientStream>()
+  /** Exchanges that are over and whose streams are not: the peer counts them still. */
+  private ending = 0
   private begun = 0
   private leaving = false
   private over = false
@@ -27,7 +29,7 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
   }
 
   get usable(): boolean {
-    return !this.leaving && !this.over && this.connection.isOpen && this.streams.size < this.streamsMax
+    return !this.leaving && !this.over && this.connection.isOpen && this.streams.size + this.ending < this.streamsMax
   }
 
   /** What the peer takes is part of the handshake. */
@@ -51,10 +53,21 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
     stream.begin(m, target)
   }
 
-  /** The stream has ended. */
-  forget(stream: H3ClientStream): void {
+  /** The exchange has ended; `gone`: so has its stream. */
+  forget(stream: H3ClientStream, gone: boolean): void {
     if (!this.streams.delete(stream)) return
     this.served++
+    if (!gone) this.ending++
+    this.placeFree()
+  }
+
+  /** The stream of an exchange that is over is gone, too. */
+  streamGone(): void {
+    this.ending--
+    this.placeFree()
+  }
+
+  private placeFree(): void {
     if (this.leaving && this.streams.size === 0) this.close()
     else if (this.usable) this.hooks.room(this)
   }

@@ -237,3 +237,13 @@ test("datagrams, both ways", async () => {
   expect([connections[0]!.datagrams, log.datagrams]).toEqual([["\0\0there"], ["\0\0back"]])
   connection!.close(0x100)
 })
+
+test("streams that wait for their turn say so, and end when they are given up", async () => {
+  const { at } = start(() => {}, { limits: { streamsMax: 5 } })
+  const { connection } = await dialTest(at.port)
+  const asked = Array.from({ length: 8 }, () => ask(connection!, get, true))
+  await until(() => asked.filter(({ stream }) => stream.isWaiting).length === 3, "three that wait")
+  for (const { stream } of asked) stream.abort(0x10c)
+  await until(() => asked.every(({ log }) => log.closed === "reset"), "their ends")
+  connection!.close(0x100)
+})

@@ -77,6 +77,8 @@ export interface NativeWriter {
 export interface NativeStream extends AsyncIterable<Uint8Array[]> {
   readonly id: bigint
   readonly destroyed: boolean
+  /** It waits until the peer allows one more. */
+  readonly pending: boolean
   /** It came in 0-RTT data. */
   readonly early: boolean
   readonly closed: Promise<void>
@@ -94,6 +96,7 @@ export interface NativeStream extends AsyncIterable<Uint8Array[]> {
   sendInformationalHeaders(fields: FieldBlock): boolean
   resetStream(code: bigint): void
   stopSending(code: bigint): void
+  destroy(): void
 }
 
 export interface NativeError extends Error {

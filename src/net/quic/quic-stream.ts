@@ -62,6 +62,11 @@ export class QuicStream implements InputOwner, OutputOwner {
     return this.native === null ? -1 : Number(this.native.id)
   }
 
+  /** It waits until the peer allows one more. Given up now it ends, and yet takes a place when there is one: the runtime takes nothing back. */
+  get isWaiting(): boolean {
+    return this.native?.pending === true
+  }
+
   get mayHaveTrailers(): boolean {
     return this.connection.isClient
   }
@@ -129,13 +134,14 @@ export class QuicStream implements InputOwner, OutputOwner {
     this.cause = "reset"
     this.output.close()
     if (this.native === null) this.resetWanted = code
+    else if (this.native.pending) this.native.destroy()
     else this.native.resetStream(BigInt(code))
   }
 
   /** Wants no more from the peer (STOP_SENDING); what has come and was not read is dropped. */
   stopSending(code: number): void {
     this.stopWanted = code
-    if (this.native !== null) this.native.stopSending(BigInt(code))
+    if (this.native !== null && !this.native.destroyed) this.native.stopSending(BigInt(code))
     this.input.finish()
   }
 
@@ -157,23 +163,22 @@ export class QuicStream implements InputOwner, OutputOwner {
   /** For the connection: the runtime has made the stream. */
   made(native: NativeStream): void {
     if (this.nativeClosed) return this.drop(native)
-    this.isMade = true
     this.attach(native)
+    if (this.resetWanted >= 0) return giveUp(native, this.resetWanted)
+    this.isMade = true
     const { head } = this
     this.head = null
     if (head !== null && !this.send(native, head, "initial", this.headIsLast)) {
       this.abort(H3_EXCESSIVE_LOAD)
       return
     }
-    if (this.resetWanted >= 0) native.resetStream(BigInt(this.resetWanted))
-    else this.output.attach(native)
+    this.output.attach(native)
     if (this.stopWanted >= 0) native.stopSending(BigInt(this.stopWanted))
   }
 
   private drop(native: NativeStream): void {
     native.onerror = noop
-    native.resetStream(BigInt(H3_EXCESSIVE_LOAD))
-    native.stopSending(BigInt(H3_EXCESSIVE_LOAD))
+    giveUp(native, H3_EXCESSIVE_LOAD)
   }
 
   /** For the connection: it could not be made, or the connection is gone. */
@@ -280,6 +285,12 @@ export class QuicStream implements InputOwner, OutputOwner {
     this.stopTold = true
     this.handler.onStopped(this)
   }
+}
+
+function giveUp(native: NativeStream, code: number): void {
+  if (native.pending) return native.destroy()
+  native.resetStream(BigInt(code))
+  native.stopSending(BigInt(code))
 }
 
 function ownerOf(native: NativeStream): QuicStream {
