@@ -8,8 +8,12 @@ export class NginxPeer implements AsyncDisposable {
   readonly port: number
   private program: Program | null = null
 
-  constructor(port: number) {
+  private readonly http2: boolean
+
+  /** `http2`: by prior knowledge, and nothing else; answers have no body, so that none is killed between head and body, when it is too late for another attempt. */
+  constructor(port: number, { http2 = false } = {}) {
     this.port = port
+    this.http2 = http2
   }
 
   get address(): string {
@@ -17,7 +21,7 @@ export class NginxPeer implements AsyncDisposable {
   }
 
   async start(): Promise<this> {
-    const server = `server { listen ${this.address} backlog=4096; location / { return 200 "from ${this.port}"; } }`
+    const server = `server { listen ${this.address}${this.http2 ? " http2" : ""} backlog=4096; location / { return ${this.http2 ? "204" : `200 "from ${this.port}"`}; } }`
     this.program = await startNginx(this.port, `keepalive_requests 1000000;\n${server}`)
     return this
   }
