@@ -126,7 +126,8 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
       x.fault = FAULT.poolExhausted
       return FAULT_VERDICT
     }
-    this.arm(pool.settings.waitTimeoutMs)
+    // Somebody may be dialling for all of them, which has a time of its own.
+    this.arm(pool.trying ? pool.settings.waitTimeoutMs + this.rules!.connectMs : pool.settings.waitTimeoutMs)
     return WAIT
   }
 
@@ -169,6 +170,10 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     this.x.waiter = null
     if (connection !== null) this.send(connection)
     else this.dial()
+  }
+
+  onHttp3Wanted(): void {
+    this.cluster!.joinHttp3(this.peer!, this.pool!, this.rules!.connectMs)
   }
 
   onSharedFailed(fault: Fault): void {

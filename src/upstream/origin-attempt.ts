@@ -147,7 +147,9 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     x.waiter = this
     if (this.timer === null) this.timer = new Timer(this)
     const { time } = this.origins!.parts
-    time.wheel.schedule(this.timer, time.clock.now() + (this.racing ? RACE_MS : pool!.settings.waitTimeoutMs))
+    // Somebody may be dialling for all of them, which has a time of its own.
+    const waitMs = pool!.settings.waitTimeoutMs + (pool!.trying ? this.rules!.connectMs : 0)
+    time.wheel.schedule(this.timer, time.clock.now() + (this.racing ? RACE_MS : waitMs))
     return WAIT
   }
 
@@ -178,6 +180,10 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     }
     const verdict = this.dial()
     if (verdict === FAULT_VERDICT) fail(x, x.fault!)
+  }
+
+  onHttp3Wanted(): void {
+    this.tryHttp3(this.addresses)
   }
 
   onSharedFailed(fault: Fault): void {

@@ -109,6 +109,7 @@ describe("a full pool", () => {
     const turns: string[] = []
     const waiter = (name: string) => ({
       onSharedFailed: () => {},
+      onHttp3Wanted: () => {},
       onTurn: (connection: UpstreamConnection | null) => void turns.push(connection === null ? `${name} dials` : name),
     })
     const [a, b, c] = [waiter("a"), waiter("b"), waiter("c")]
@@ -133,7 +134,7 @@ describe("a full pool", () => {
     const owner = { saturated: false }
     const pool = poolOf({ connectionsMax: 1, waitersMax: 1 }, owner)
     pool.mayDial()
-    const waiter = { onTurn: () => expect.unreachable(), onSharedFailed: () => {} }
+    const waiter = { onTurn: () => expect.unreachable(), onSharedFailed: () => {}, onHttp3Wanted: () => {} }
     pool.wait(waiter)
     expect(owner.saturated).toBe(true)
     pool.forget(waiter)

@@ -37,6 +37,8 @@ export interface PoolWaiter {
   readonly fresh?: boolean
   /** A connection became free, or null: there is room to dial. Counts as taken. */
   onTurn(connection: UpstreamConnection | null): void
+  /** Those who wait need another connection over QUIC, which is none of theirs: sees to it and waits on. */
+  onHttp3Wanted(): void
   /** The connection that this one and others waited for to share has failed. */
   onSharedFailed(fault: Fault): void
 }
@@ -193,6 +195,10 @@ export class Pool implements ClientHooks {
   }
 
   private dialForWaiters(): void {
+    if (this.settings.protocol === "http3") {
+      if (this.waiters.length > 0 && !this.trying) this.waiters[0]!.onHttp3Wanted()
+      return
+    }
     while (this.waiters.length > 0 && !(this.sharing && this.mustWait(this.waiters.length)) && this.takePlace()) this.nextWaiter().onTurn(null)
   }
 
