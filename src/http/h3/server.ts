@@ -13,6 +13,9 @@ import { H3ServerStream } from "./server-stream.ts"
 /** Closing: a connection without requests waits so long for one that may be on its way. The runtime would close at once, and a GOAWAY without a close it has not. */
 const LAST_REQUEST_MS = 1000
 
+/** No stream has an id of four times this (RFC 9297 section 2.1). */
+const QUARTER_ID_END = 2 ** 60
+
 /** One client connection that speaks HTTP/3 (RFC 9114): each stream is an exchange. */
 export class H3ServerConnection implements QuicConnectionHandler, DownstreamConnection, TimerOwner {
   readonly info: ConnectionInfo
@@ -52,8 +55,9 @@ export class H3ServerConnection implements QuicConnectionHandler, DownstreamConn
   onDatagram(_connection: QuicConnection, data: Uint8Array): void {
     this.hooks.time.clock.tick()
     const octets = data.length === 0 ? 1 : varintOctets(data[0]!)
-    if (data.length < octets) this.connection.close(H3_DATAGRAM_ERROR)
-    else this.datagrams?.get(readVarint(data, 0))?.fromDatagram(data.subarray(octets))
+    const quarter = data.length < octets ? QUARTER_ID_END : readVarint(data, 0)
+    if (quarter >= QUARTER_ID_END) this.connection.close(H3_DATAGRAM_ERROR)
+    else this.datagrams?.get(quarter)?.fromDatagram(data.subarray(octets))
   }
 
   /** Datagrams of this stream are for `path`; null = for nobody any more. */

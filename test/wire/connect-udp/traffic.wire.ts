@@ -189,15 +189,18 @@ describe("HTTP/3", () => {
     expect(await payload(client, 2)).toBe("after")
   })
 
-  test("datagrams for streams that are none are dropped; one without a stream id ends the connection", async () => {
+  test("datagrams for streams that are not there are dropped; one without a stream id, or with one that no stream can have, ends the connection", async () => {
     using client = await openByHttp3(secure, targetPath("127.0.0.1", echo.port))
     const { connection } = client.client
-    for (const head of ["3f", "7fff", "bfffffff", "ffffffffffffffff"])
+    for (const head of ["3f", "7fff", "bfffffff", "cfffffff00000000"])
       connection.sendDatagram(Buffer.concat([Buffer.from(head, "hex"), Buffer.from("\0x")]))
     client.send("still here")
     expect(await payload(client)).toBe("still here")
     connection.sendDatagram(Buffer.from([0xc0, 0]))
     await until(() => client.client.closed !== null)
+    using other = await openByHttp3(secure, targetPath("127.0.0.1", echo.port))
+    other.client.connection.sendDatagram(Buffer.from("d000000000000000", "hex"))
+    await until(() => other.client.closed !== null)
   })
 })
 
