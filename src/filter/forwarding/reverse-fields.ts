@@ -85,6 +85,8 @@ export function reverseResponseStep(options: ReverseFieldsOptions): Step {
     const fields = x.response
     if (fields.has(NAME.server)) fields.remove(NAME.server)
     if (fields.has(NAME.xPoweredBy)) fields.remove(NAME.xPoweredBy)
+    // It names ports of a server that nobody is to see; ours is the listener's to say (RFC 7838).
+    if (fields.has(NAME.altSvc)) fields.remove(NAME.altSvc)
     if (fields.has(NAME.location)) rewriteUrl(x, NAME.location, "Location", options)
     if (fields.has(NAME.contentLocation)) rewriteUrl(x, NAME.contentLocation, "Content-Location", options)
     if (fields.has(NAME.setCookie)) rewriteCookies(x)

@@ -68,6 +68,6 @@ describe("Set-Cookie", () => {
 })
 
 test("who the servers are stays inside", async () => {
-  const { fields } = await say("Server: Apache/2.4.1 (Debian)|Server: two|X-Powered-By: PHP/8|X-Powered-By: more|X-Stay: 1")
-  expect([fields.server, fields["x-powered-by"], fields["x-stay"]]).toEqual([undefined, undefined, "1"])
+  const { fields } = await say('Server: Apache/2.4.1 (Debian)|Server: two|X-Powered-By: PHP/8|X-Powered-By: more|Alt-Svc: h3=":443"|X-Stay: 1')
+  expect([fields.server, fields["x-powered-by"], fields["alt-svc"], fields["x-stay"]]).toEqual([undefined, undefined, undefined, "1"])
 })
