@@ -70,7 +70,13 @@ export const FAULT = {
     "The PROXY protocol header is missing, malformed or from an address that is not trusted.",
   ),
   handshakeFailed: fault("client.handshake-failed", 0, "never", true, "The TLS handshake failed or did not finish in time."),
-  tooEarly: fault("client.too-early", 425, "never", false, "The request came in 0-RTT data, which may be a replay, and would change something (RFC 8470)."),
+  tooEarly: fault(
+    "client.too-early",
+    425,
+    "never",
+    false,
+    "The request came in 0-RTT data, which may be a replay, and would change something (RFC 8470).",
+  ),
   h2Protocol: fault("client.h2-protocol", 0, "never", true, "The client broke the rules of HTTP/2 for a whole connection (RFC 9113 section 5.4.1)."),
   flood: fault("client.flood", 0, "never", true, "The connection went over streamResetsMax or controlFramesMax, or its header section had no end."),
   certificateRequired: fault(
@@ -140,7 +146,13 @@ export const FAULT = {
     "The answer breaks the HTTP/1.1 grammar or could be read in two ways.",
   ),
   responseTooLarge: fault("upstream.fields-too-large", 502, "never", false, "The header section of the answer is over headBytesMax."),
-  streamRefused: fault("upstream.stream-refused", 502, "always", false, "The peer gave the request back without having looked at it (RFC 9113 section 8.7)."),
+  streamRefused: fault(
+    "upstream.stream-refused",
+    502,
+    "always",
+    false,
+    "The peer gave the request back without having looked at it (RFC 9113 section 8.7).",
+  ),
   protocolUnavailable: fault(
     "upstream.protocol-unavailable",
     502,
