@@ -92,6 +92,9 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
   })
 }
 
+/** A third of the runtime's idle timeout: an answer may take longer than that. */
+export const KEEP_ALIVE_MS = 10_000
+
 /** What TLS offers to peers (RFC 7301), by what the cluster is set to. */
 const offers = { auto: ["h2", "http/1.1"], http1: [], http2: ["h2"], http3: [] } as const
 
@@ -111,8 +114,11 @@ function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
 function compileQuicDialer(settings: ClusterConfig, deps: CompileDeps): ClusterQuicDialer {
   const { tls } = settings
   const client = new QuicClientTls(tls === null ? {} : { ...readClientTlsFiles(tls), verify: tls.verify })
-  return (peer, timeoutMs, handler) =>
-    dialQuic({ host: peer.address, port: peer.port }, { time: deps.time, timeoutMs, tls: client, serverName: tls?.serverName ?? peer.host }, handler)
+  const { time } = deps
+  return (peer, timeoutMs, handler) => {
+    const serverName = tls?.serverName ?? peer.host
+    return dialQuic({ host: peer.address, port: peer.port }, { time, timeoutMs, keepAliveMs: KEEP_ALIVE_MS, tls: client, serverName }, handler)
+  }
 }
 
 function prefaceOf(version: "v1" | "v2", x: Exchange): Uint8Array {

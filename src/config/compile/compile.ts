@@ -7,7 +7,7 @@ import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type Origi
 import { type PoolSettings, type OriginChecks, Origins } from "../../upstream/index.ts"
 import { matchers } from "../features.gen.ts"
 import type { Config, ForwardConfig } from "../schema.ts"
-import { compileClusters } from "./compile-clusters.ts"
+import { compileClusters, KEEP_ALIVE_MS } from "./compile-clusters.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { compileEntry } from "./compile-entry.ts"
 import { compileRoute, type RouteParts } from "./compile-route.ts"
@@ -86,7 +86,11 @@ function buildOrigins(
     },
     udpDialer: deps.dialUdp ?? dialUdp,
     quicDialer: ({ address, port, tlsName, timeoutMs, upgrade }, handler) =>
-      dialQuic({ host: address, port }, { time: deps.time, timeoutMs, tls: tls.quic(upgrade), serverName: tlsName }, handler),
+      dialQuic(
+        { host: address, port },
+        { time: deps.time, timeoutMs, keepAliveMs: KEEP_ALIVE_MS, tls: tls.quic(upgrade), serverName: tlsName },
+        handler,
+      ),
   })
 }
 

@@ -14,6 +14,8 @@ import { H3_MESSAGE_ERROR, H3_REQUEST_CANCELLED, H3_REQUEST_REJECTED } from "./c
 import { addLines, readPairs } from "./lines.ts"
 
 const INTERIM_MAX = 16
+/** The runtime tells the end of a connection, and a GOAWAY in front of it, a moment after the ends of its streams. */
+const WHY_MS = 5
 
 /** One exchange with a peer that speaks HTTP/3. */
 export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream, TimerOwner {
@@ -26,6 +28,7 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
   private requestDone = false
   private ended = false
   private interims = 0
+  private asksWhy = false
   /** The connection had been in use: its end may have crossed this request. */
   private readonly late: boolean
   /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
@@ -220,7 +223,7 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
 
   onReset(_stream: QuicStream, code: number): void {
     if (code === H3_REQUEST_REJECTED && !this.headCame) this.tell(FAULT.streamRefused)
-    else if (code === 0) this.tell(this.headCame ? FAULT.truncated : this.cut())
+    else if (code === 0) this.endedUnderUs()
     else this.tell(this.headCame ? FAULT.truncated : FAULT.closedEarly)
     this.giveUp(H3_REQUEST_CANCELLED)
   }
@@ -231,10 +234,21 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
   onClose(stream: QuicStream, _end: StreamEnd): void {
     if (this.closed) this.connection.streamGone()
     else this.finish(true)
-    this.tell(this.headCame ? FAULT.truncated : stream.isMade ? this.cut() : FAULT.streamRefused)
+    if (!stream.isMade) this.tell(FAULT.streamRefused)
+    else this.endedUnderUs()
   }
 
+  private endedUnderUs(): void {
+    if (this.headCame) this.tell(FAULT.truncated)
+    else if (this.m !== null && !this.asksWhy) {
+      this.asksWhy = true
+      this.connection.hooks.time.wheel.schedule(this.timer, this.now() + WHY_MS)
+    }
+  }
+
+  /** The connection has ended before there was a head. */
   private cut(): Fault {
+    if (this.connection.leftInOrder) return FAULT.streamRefused
     return this.late ? FAULT.reusedClosed : FAULT.closedEarly
   }
 
@@ -266,7 +280,7 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
 
   private finish(gone: boolean): void {
     this.closed = true
-    this.connection.hooks.time.wheel.cancel(this.timer)
+    if (!this.asksWhy) this.connection.hooks.time.wheel.cancel(this.timer)
     this.connection.forget(this, gone)
     if (this.tunnel !== null) this.tunnel.gone()
   }
@@ -311,6 +325,10 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
   }
 
   onTimer(): void {
+    if (this.asksWhy) {
+      this.tell(this.cut())
+      return
+    }
     const due = this.dueAt()
     if (due === 0 || this.closed) return
     if (due > this.now()) this.connection.hooks.time.wheel.schedule(this.timer, due)

@@ -1,13 +1,17 @@
 // HOT
-import { assert, type Fault } from "../../base/index.ts"
+import { assert, type Fault, Timer, type TimerOwner } from "../../base/index.ts"
 import type { QuicConnection, QuicConnectionHandler, QuicStream, QuicStreamHandler } from "../../net/index.ts"
 import type { AttemptTimes, ClientHooks, SharedConnection } from "../client-hooks.ts"
 import type { Message } from "../message.ts"
 import { H3ClientStream } from "./client-stream.ts"
 import { H3_NO_ERROR } from "./codes.ts"
 
+/** A peer acknowledges what it gets at once. Where nothing at all comes for so long behind a request, it is gone, or the way to it is. */
+const DEAF_MS = 3000
+const LOOK_MS = 1000
+
 /** One connection to a peer that speaks HTTP/3: many exchanges at the same time (RFC 9114). */
-export class H3ClientConnection implements QuicConnectionHandler, SharedConnection {
+export class H3ClientConnection implements QuicConnectionHandler, SharedConnection, TimerOwner {
   readonly hooks: ClientHooks
   readonly connection: QuicConnection
   readonly version = 30
@@ -17,11 +21,21 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
   private ending = 0
   private begun = 0
   private leaving = false
+  private goneAway = false
   private over = false
+  private readonly timer = new Timer(this)
+  private idleSince: number
+  /** Octets that had come at the last look, and when a look has found more. */
+  private heard = 0
+  private heardAt = 0
+  /** The first request since then. */
+  private askedAt = 0
 
   constructor(connection: QuicConnection, hooks: ClientHooks) {
     this.connection = connection
     this.hooks = hooks
+    this.idleSince = hooks.time.clock.now()
+    this.lookAt(this.idleSince + hooks.limits.idleTimeoutMs)
   }
 
   get streamCount(): number {
@@ -50,6 +64,7 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
     if (requestsMax > 0 && ++this.begun >= requestsMax) this.leaving = true
     const stream = new H3ClientStream(this, times)
     this.streams.add(stream)
+    this.watch()
     stream.begin(m, target)
   }
 
@@ -58,6 +73,7 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
     if (!this.streams.delete(stream)) return
     this.served++
     if (!gone) this.ending++
+    if (this.streams.size === 0) this.idleSince = this.hooks.time.clock.now()
     this.placeFree()
   }
 
@@ -72,6 +88,36 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
     else if (this.usable) this.hooks.room(this)
   }
 
+  // ---- time
+
+  private lookAt(due: number): void {
+    this.hooks.time.wheel.schedule(this.timer, due)
+  }
+
+  private watch(): void {
+    const now = this.hooks.time.clock.now()
+    if (this.askedAt > this.heardAt) return
+    this.askedAt = now
+    if (this.timer.deadline <= now + LOOK_MS) return
+    this.heard = this.connection.octetsReceived
+    this.lookAt(now + LOOK_MS)
+  }
+
+  onTimer(): void {
+    if (this.over) return
+    const now = this.hooks.time.clock.now()
+    const { octetsReceived } = this.connection
+    if (octetsReceived !== this.heard) {
+      this.heard = octetsReceived
+      this.heardAt = now
+    }
+    const waits = this.askedAt > this.heardAt
+    const idleMs = this.hooks.limits.idleTimeoutMs
+    if (waits && now - this.askedAt >= DEAF_MS) this.close()
+    else if (this.streams.size === 0 && now - this.idleSince >= idleMs) this.retire()
+    else this.lookAt(waits ? now + LOOK_MS : this.streams.size === 0 ? this.idleSince + idleMs : now + idleMs)
+  }
+
   // A peer opens no streams and sends nothing beside them (RFC 9114 section 6.1).
   onStream(_connection: QuicConnection, _stream: QuicStream): QuicStreamHandler | null {
     return null
@@ -80,7 +126,13 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
   onDatagram(_connection: QuicConnection, _data: Uint8Array): void {}
 
   onGoAway(_connection: QuicConnection): void {
+    this.goneAway = true
     this.retire()
+  }
+
+  /** The peer has said that it goes, and went with everything done that it had taken on (RFC 9114 section 5.2). */
+  get leftInOrder(): boolean {
+    return this.goneAway && this.connection.endedInOrder
   }
 
   retire(): void {
@@ -101,6 +153,7 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
   private gone(): void {
     if (this.over) return
     this.over = true
+    this.hooks.time.wheel.cancel(this.timer)
     this.hooks.gone(this)
   }
 }

@@ -29,6 +29,8 @@ export interface QuicDialOptions {
   alpn?: string
   /** Milliseconds until the connection must stand; 0 = as long as `idleMs`. */
   timeoutMs: number
+  /** Milliseconds of silence after which the peer is asked for a sign of life (PING), so that a slow answer is waited for longer than `idleMs`. The connection then ends only when the peer does not acknowledge, or is closed. Default 0 = never. */
+  keepAliveMs?: number
   limits?: QuicLimits
 }
 
@@ -102,14 +104,23 @@ class QuicDialAttempt implements DialHandle, TimerOwner {
   }
 
   private sessionOptions(endpoint: NativeEndpoint): object {
-    const { tls, serverName, alpn = "h3", timeoutMs } = this.options
+    const { tls, serverName, alpn = "h3", timeoutMs, keepAliveMs = 0 } = this.options
+    const keepAlive = keepAliveMs > 0 ? { keepAlive: keepAliveMs } : {}
     const handshakeTimeout = timeoutMs > 0 ? timeoutMs + 1000 : this.limits.idleMs
     const callbacks = {
       onerror: (error: NativeError) => this.broke(error),
       onhandshake: (info: NativeHandshake) => this.shookHands(info),
       onsessionticket: (ticket: Uint8Array) => tls.keepTicket(this.peer, ticket),
     }
-    return { ...transportOptions(this.limits, false), ...tls.settings(serverName, this.peer), ...callbacks, alpn, endpoint, handshakeTimeout }
+    return {
+      ...transportOptions(this.limits, false),
+      ...tls.settings(serverName, this.peer),
+      ...callbacks,
+      ...keepAlive,
+      alpn,
+      endpoint,
+      handshakeTimeout,
+    }
   }
 
   private began(session: NativeSession): void {

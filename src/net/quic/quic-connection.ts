@@ -74,6 +74,11 @@ export class QuicConnection {
     return params === null || params === undefined ? 0 : Number(params.initialMaxStreamsBidi)
   }
 
+  /** Octets that have come, acknowledgements among them: more of them say that the peer is there. */
+  get octetsReceived(): number {
+    return this.native.destroyed ? 0 : Number(this.native.stats.bytesReceived)
+  }
+
   /** Octets that a datagram may have; 0 = the peer takes none. */
   get datagramBytesMax(): number {
     return this.native.destroyed ? 0 : this.native.maxDatagramSize

@@ -43,6 +43,7 @@ export interface NativeCloseOptions {
 export interface NativeSession {
   readonly path: { readonly local: NativeAddress; readonly remote: NativeAddress } | undefined
   readonly peerCertificate: X509Certificate | undefined
+  readonly stats: { readonly bytesReceived: bigint }
   readonly remoteTransportParams: { readonly initialMaxStreamsBidi: bigint } | null | undefined
   readonly destroyed: boolean
   readonly closing: boolean
