@@ -88,7 +88,11 @@ function banner(instance: Instance, source: ConfigSource, context: CommandContex
 }
 
 function addresses(listener: Config["listeners"][string]): string {
-  const kind = [listener.tls === null ? "" : "TLS", listener.http3 === null ? "" : "HTTP/3", listener.forward === null ? "reverse" : "forward and reverse"]
+  const kind = [
+    listener.tls === null ? "" : "TLS",
+    listener.http3 === null ? "" : "HTTP/3",
+    listener.forward === null ? "reverse" : "forward and reverse",
+  ]
     .filter(word => word !== "")
     .join(", ")
   return `${listener.bind.map(formatAddress).join(" ")} (${kind})`
