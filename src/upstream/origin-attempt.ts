@@ -32,6 +32,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
   /** In the pool's queue: for a connection that others have dialled, or for HTTP/3 to win. */
   private queued = false
   private racing = false
+  private waitsUntil = 0
   /** A tunnel of datagrams is asked for (RFC 9298). */
   private udp = false
   private timer: Timer | null = null
@@ -128,10 +129,18 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     const { pool } = this
     if (pool === null) return this.dial()
     if (this.http3Port() > 0 && !pool.hasHttp3 && this.tryHttp3(this.addresses)) return this.wait(true)
-    if (pool.settings.protocol === "http3") return this.wait(false)
+    if (pool.settings.protocol === "http3") return pool.hasHttp3 ? this.wait(false) : this.refused()
     if (pool.mayDial()) return this.dial()
     if (pool.settings.protocol !== "http1") return this.wait(pool.trying)
     x.fault = FAULT.poolExhausted
+    return FAULT_VERDICT
+  }
+
+  /** No address can be dialled over QUIC. */
+  private refused(): Verdict {
+    const { x, addresses } = this
+    x.fault = FAULT.poolExhausted
+    for (let i = 0; i < addresses.length; i++) x.fault = this.origins!.parts.checks.address(addresses[i]!.address, x.port) ?? x.fault
     return FAULT_VERDICT
   }
 
@@ -147,16 +156,25 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     x.waiter = this
     if (this.timer === null) this.timer = new Timer(this)
     const { time } = this.origins!.parts
+    const now = time.clock.now()
     // Somebody may be dialling for all of them, which has a time of its own.
-    const waitMs = pool!.settings.waitTimeoutMs + (pool!.trying ? this.rules!.connectMs : 0)
-    time.wheel.schedule(this.timer, time.clock.now() + (this.racing ? RACE_MS : waitMs))
+    this.waitsUntil = now + pool!.settings.waitTimeoutMs + (pool!.trying ? this.rules!.connectMs : 0)
+    time.wheel.schedule(this.timer, this.racing ? now + RACE_MS : this.waitsUntil)
     return WAIT
   }
 
   onTimer(): void {
+    const pool = this.pool!
+    const { time } = this.origins!.parts
+    const now = time.clock.now()
+    // Another one's connection over TCP will do for all who wait, as a rule.
+    if (this.racing && pool.dialsBeside && now < this.waitsUntil) {
+      time.wheel.schedule(this.timer!, now + RACE_MS)
+      return
+    }
     this.leaveQueue()
     this.x.waiter = null
-    if (this.racing && this.pool!.mayDialBeside()) {
+    if (this.racing && pool.mayDialBeside()) {
       const verdict = this.dial()
       if (verdict === FAULT_VERDICT) fail(this.x, this.x.fault!)
     } else fail(this.x, FAULT.poolExhausted)

@@ -125,11 +125,16 @@ export class Pool implements ClientHooks {
     return best
   }
 
-  /** Somebody is trying HTTP/3 for this pool, or it has it. */
+  /** Somebody is trying HTTP/3 for this pool, or it has a connection with room. */
   get hasHttp3(): boolean {
     if (this.trying) return true
-    for (let i = 0; i < this.shared.length; i++) if (this.shared[i]!.version === 30) return true
+    for (let i = 0; i < this.shared.length; i++) if (this.shared[i]!.version === 30 && this.shared[i]!.usable) return true
     return false
+  }
+
+  /** Somebody dials over TCP while HTTP/3 is being tried. */
+  get dialsBeside(): boolean {
+    return this.trying && this.arriving > 1
   }
 
   /** True and counted as taken when another connection may be opened. */

@@ -25,10 +25,9 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
   private over = false
   private readonly timer = new Timer(this)
   private idleSince: number
-  /** Octets that had come at the last look, and when a look has found more. */
+  /** Octets that had come by the last look. */
   private heard = 0
-  private heardAt = 0
-  /** The first request since then. */
+  /** The first request since more than those came; 0 = there is none. */
   private askedAt = 0
 
   constructor(connection: QuicConnection, hooks: ClientHooks) {
@@ -96,26 +95,27 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
 
   private watch(): void {
     const now = this.hooks.time.clock.now()
-    if (this.askedAt > this.heardAt) return
-    this.askedAt = now
-    if (this.timer.deadline <= now + LOOK_MS) return
-    this.heard = this.connection.octetsReceived
-    this.lookAt(now + LOOK_MS)
+    this.listen()
+    if (this.askedAt === 0) this.askedAt = now
+    if (this.timer.deadline > now + LOOK_MS) this.lookAt(now + LOOK_MS)
+  }
+
+  private listen(): void {
+    const { octetsReceived } = this.connection
+    if (octetsReceived === this.heard) return
+    this.heard = octetsReceived
+    this.askedAt = 0
   }
 
   onTimer(): void {
     if (this.over) return
     const now = this.hooks.time.clock.now()
-    const { octetsReceived } = this.connection
-    if (octetsReceived !== this.heard) {
-      this.heard = octetsReceived
-      this.heardAt = now
-    }
-    const waits = this.askedAt > this.heardAt
     const idleMs = this.hooks.limits.idleTimeoutMs
-    if (waits && now - this.askedAt >= DEAF_MS) this.close()
-    else if (this.streams.size === 0 && now - this.idleSince >= idleMs) this.retire()
-    else this.lookAt(waits ? now + LOOK_MS : this.streams.size === 0 ? this.idleSince + idleMs : now + idleMs)
+    const isIdle = this.streams.size === 0
+    this.listen()
+    if (this.askedAt > 0 && now - this.askedAt >= DEAF_MS) this.close()
+    else if (isIdle && now - this.idleSince >= idleMs) this.retire()
+    else this.lookAt(this.askedAt > 0 ? now + LOOK_MS : isIdle ? this.idleSince + idleMs : now + idleMs)
   }
 
   // A peer opens no streams and sends nothing beside them (RFC 9114 section 6.1).
