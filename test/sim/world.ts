@@ -25,11 +25,13 @@ import {
   clusterSteps,
   Origins,
   originSteps,
+  type OriginUpgrade,
   Peer,
   PeerStates,
   type PoolSettings,
   RetryBudget,
 } from "../../src/upstream/index.ts"
+import { PendingQuicDial } from "./fake-quic.ts"
 import { FakeWire } from "./fake-wire.ts"
 
 export interface WorldOptions {
@@ -44,6 +46,8 @@ export interface WorldOptions {
   readonly responseFilter?: boolean
   /** Requests go to the origin that they name, not to the cluster. */
   readonly forward?: boolean
+  /** How they leave for their origins. */
+  readonly upgrade?: OriginUpgrade
   readonly seed?: number
 }
 
@@ -176,6 +180,7 @@ export class World implements ServerHooks {
   readonly origins: Origins
   readonly plan: Plan
   readonly dials: PendingDial[] = []
+  readonly quicDials: PendingQuicDial[] = []
   readonly lookups: PendingLookup[] = []
   readonly filters: PendingFilter[] = []
   readonly upstreams: FakeWire[] = []
@@ -230,7 +235,7 @@ export class World implements ServerHooks {
       checks: { target: () => null, address: () => null },
       pool: { ...POOL, ...options.pool },
       dialer: (_dial, handler) => this.newDial(null, handler),
-      quicDialer: () => ({ cancel() {} }),
+      quicDialer: (_dial, handler) => new PendingQuicDial(this.quicDials, handler),
     })
     this.setPeers(options.peers ?? 2)
     this.plan = this.planOf(options)
@@ -251,7 +256,7 @@ export class World implements ServerHooks {
 
   private planOf(options: WorldOptions): Plan {
     const rules = { ...RULES, ...options.rules }
-    const upstream = options.forward ? originSteps(this.origins, rules) : clusterSteps(this.cluster, rules)
+    const upstream = options.forward ? originSteps(this.origins, rules, options.upgrade ?? null) : clusterSteps(this.cluster, rules)
     const wait: Step = x => {
       x.waiter = new PendingFilter(this, x)
       return WAIT
@@ -358,6 +363,7 @@ export class World implements ServerHooks {
     note("messages that were neither started nor recycled", this.acquired)
     note("client connections", this.connections.size)
     note("dials", this.dials.length)
+    note("dials over QUIC", this.quicDials.length)
     note("waiting filters", this.filters.length)
     for (const { busy, idle } of [this.cluster.counts(), this.origins.counts()]) {
       note("connections taken from pools", busy)
