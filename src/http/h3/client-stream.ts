@@ -8,6 +8,7 @@ import { trailerFields } from "../h2/trailer-fields.ts"
 import { agreeWebSocket, keyOf, linesWithoutKey } from "../h2/websocket.ts"
 import { BODY_LENGTH, BODY_NONE, type Message } from "../message.ts"
 import { requestLead } from "../request-lead.ts"
+import { NAME } from "../names.ts"
 import type { TunnelEnd, Upstream } from "../sides.ts"
 import type { H3ClientConnection } from "./client.ts"
 import { H3_MESSAGE_ERROR, H3_REQUEST_CANCELLED, H3_REQUEST_REJECTED } from "./codes.ts"
@@ -33,6 +34,7 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
   private readonly late: boolean
   /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
   private promised = -1
+  private endsByLength = false
   private trailers = ""
   private full = false
   private paused = false
@@ -159,8 +161,11 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
     this.headCame = true
     if (m.upgrade !== "" && m.status < 300) agreeWebSocket(m, this.key)
     if (m.responseBody === BODY_LENGTH) this.promised = m.responseLength
+    // Whoever announces trailers is waited for; they are rare where a length is known.
+    this.endsByLength = !m.response.has(NAME.trailer)
     m.onResponseHead()
-    this.pushDown(m)
+    if (this.isWhole(m)) this.answerIsWhole(m)
+    else this.pushDown(m)
     if (!this.closed) this.watch()
   }
 
@@ -185,7 +190,21 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
       }
     }
     m.onResponseBody(chunk)
-    this.pushDown(m)
+    if (this.isWhole(m)) this.answerIsWhole(m)
+    else this.pushDown(m)
+  }
+
+  /** All has come that its head promised: nothing that follows is of interest. That the stream has ended is told some milliseconds later. */
+  private isWhole(m: Message): boolean {
+    return this.m === m && this.endsByLength && (this.promised === 0 || m.responseBody === BODY_NONE)
+  }
+
+  private answerIsWhole(m: Message): void {
+    this.m = null
+    m.up = null
+    // An early answer: the rest of the request has no reader.
+    if (!this.requestDone) this.stream!.reset(H3_REQUEST_CANCELLED)
+    m.onResponseEnd(this.trailers)
   }
 
   /** What has come goes to the client; the source waits for a client that has enough. */
@@ -206,11 +225,7 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
       this.refuse(FAULT.malformedResponse)
       return
     }
-    this.m = null
-    m.up = null
-    // An early answer: the rest of the request has no reader.
-    if (!this.requestDone) this.stream!.reset(H3_REQUEST_CANCELLED)
-    m.onResponseEnd(this.trailers)
+    this.answerIsWhole(m)
   }
 
   onDrain(_stream: QuicStream): void {
