@@ -146,7 +146,8 @@ describe("an answer that is cut: RESET_STREAM, never an end", () => {
   for (const path of ["/half", "/half-chunked"]) {
     test(path, async () => {
       const stream = client.request({ ":path": path })
-      expect(await stream.response()).toMatchObject({ status: 200, ended: false, resetCode: H3_INTERNAL_ERROR })
+      // The reset may overtake the head.
+      expect(await stream.response()).toMatchObject({ ended: false, resetCode: H3_INTERNAL_ERROR })
       await logged(line => line["target"] === path && line["fault"] === "upstream.truncated")
     })
   }

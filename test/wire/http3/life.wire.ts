@@ -27,7 +27,7 @@ const reload = async (proxy: Bothways, next: object): Promise<void> => {
   proxy.rewrite(next)
   expect((await proxy.ask("/reload", change)).status).toBe(200)
 }
-const config = (admin: number, listeners: object, routes: object[] = [{ match: {}, to: { cluster: "a" } }]) => ({
+const configOf = (admin: number, listeners: object, routes: object[] = [{ match: {}, to: { cluster: "a" } }]) => ({
   workers: 1,
   admin: { bind: `127.0.0.1:${admin}` },
   listeners,
@@ -38,47 +38,49 @@ const at = (port: number, more: object = {}) => ({ bind: `127.0.0.1:${port}`, ..
 
 test("a reload that changes routes: connections live on, and the next request sees them", async () => {
   const [port, admin] = (await freePorts(2)) as [number, number]
-  await using proxy = await startBothways(config(admin, { web: at(port) }))
+  await using proxy = await startBothways(configOf(admin, { web: at(port) }))
   using client = await rawH3Client(port)
   expect((await client.request({ ":path": "/a" }).response()).body).toBe("/a")
   const seen = upstream.received.length
   const held = client.request({ ":path": "/held" })
   await until(() => upstream.received.indexOf(" /held ", seen) > 0)
-  await reload(proxy, config(admin, { web: at(port) }, [{ match: {}, to: { respond: { body: "new" } } }]))
+  await reload(proxy, configOf(admin, { web: at(port) }, [{ match: {}, to: { respond: { body: "new" } } }]))
   expect((await client.request({ ":path": "/a" }).response()).body).toBe("new")
   release()
   expect((await held.response()).body).toBe("/held")
   expect([client.closed, client.goneAway]).toEqual([null, false])
 })
 
-test("a reload that changes the listener itself loses no request and takes new connections", async () => {
-  const [port, admin] = (await freePorts(2)) as [number, number]
-  await using proxy = await startBothways(config(admin, { web: at(port) }))
-  let over = false
-  let served = 0
-  const load = async (): Promise<void> => {
-    while (!over) {
-      using client = await rawH3Client(port)
-      for (let i = 0; i < 20 && !client.goneAway && !over; i++) {
-        const stream = client.request()
-        const answer = await stream.response()
-        // What came behind GOAWAY was not served, and the client knows.
-        if (answer.status !== 200 && (answer.resetCode === 0x10b || !stream.quic!.isMade)) continue
-        expect([answer.status, answer.ended, stream.state]).toEqual([200, true, stream.state])
-        served++
+for (const workers of [1, 2])
+  test(`a reload that changes the listener itself loses no request and takes new connections, workers: ${workers}`, async () => {
+    const [port, admin] = (await freePorts(2)) as [number, number]
+    const config = (admin: number, listeners: object) => ({ ...configOf(admin, listeners), workers })
+    await using proxy = await startBothways(config(admin, { web: at(port) }))
+    let over = false
+    let served = 0
+    const load = async (): Promise<void> => {
+      while (!over) {
+        using client = await rawH3Client(port)
+        for (let i = 0; i < 20 && !client.goneAway && !over; i++) {
+          const stream = client.request()
+          const answer = await stream.response()
+          // What came behind GOAWAY was not served, and the client knows.
+          if (answer.status !== 200 && (answer.resetCode === 0x10b || !stream.quic!.isMade)) continue
+          expect([answer.status, answer.ended, stream.state]).toEqual([200, true, stream.state])
+          served++
+        }
       }
     }
-  }
-  const loads = Promise.all([load(), load(), load()])
-  for (let round = 1; round <= 3; round++) {
-    await reload(proxy, config(admin, { web: at(port, { timeouts: { handshake: `${5 + round}s` } }) }))
-    const before = served
-    await until(() => served > before + 30)
-  }
-  over = true
-  await loads
-  expect(proxy.log().filter(line => line["status"] !== 200)).toEqual([])
-}, 20_000)
+    const loads = Promise.all([load(), load(), load()])
+    for (let round = 1; round <= 3; round++) {
+      await reload(proxy, config(admin, { web: at(port, { timeouts: { handshake: `${5 + round}s` } }) }))
+      const before = served
+      await until(() => served > before + 30)
+    }
+    over = true
+    await loads
+    expect(proxy.log().filter(line => line["status"] !== 200)).toEqual([])
+  }, 20_000)
 
 test("certificates that change on disk are used by new connections, old ones live on", async () => {
   const [port, folder] = [await freePort(), temporaryFolder("renewed")]
