@@ -65,7 +65,12 @@ export async function startBothways(config: string | object, options: BothwaysOp
   model.workers ??= options.workers ?? 1
   const file = join(temporaryFolder("config"), "bothways.yaml")
   writeFileSync(file, JSON.stringify(model, null, 2))
-  const program = startProgram("bothways", process.execPath, [join(root, "src/main.ts"), "run", file, ...(options.args ?? [])], options.env && { env: options.env })
+  const program = startProgram(
+    "bothways",
+    process.execPath,
+    [join(root, "src/main.ts"), "run", file, ...(options.args ?? [])],
+    options.env && { env: options.env },
+  )
   const admin = `http://${model.admin.bind}`
   await untilReady(program, () => isReady(admin))
   return new Bothways(program, file, admin)
