@@ -249,8 +249,13 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
   onClose(stream: QuicStream, _end: StreamEnd): void {
     if (this.closed) this.connection.streamGone()
     else this.finish(true)
-    if (!stream.isMade) this.tell(FAULT.streamRefused)
-    else this.endedUnderUs()
+    if (stream.isMade) {
+      this.endedUnderUs()
+      return
+    }
+    // The connection makes no streams any more, before it has said so: another attempt must not come back to it.
+    if (this.m !== null) this.connection.retire()
+    this.tell(FAULT.streamRefused)
   }
 
   private endedUnderUs(): void {

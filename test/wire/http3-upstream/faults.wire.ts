@@ -8,7 +8,7 @@ import { testSite } from "../../support/h3/secure-config.ts"
 import { freePort } from "../../support/ports.ts"
 import { rawClient } from "../../support/raw-client.ts"
 import { reverseConfig } from "../../support/reverse-config.ts"
-import { pause, until } from "../../support/wait.ts"
+import { until } from "../../support/wait.ts"
 
 // Peers over HTTP/3 that refuse, cut, vanish, or are not who they should be.
 const get = "GET /a HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -91,21 +91,29 @@ describe("cut answers are never whole", () => {
       script: async exchange => {
         exchange.head(200, [["content-length", "100"]])
         await exchange.stream.data("half")
-        await pause(20)
+        await until(() => arrived)
+        arrived = false
         cuts[decodeURI(exchange.path.slice(1))]!(exchange)
       },
     })
+    // A cut before the head has gone on would be a 502.
+    let arrived = false
     await using it = await world([origin.address])
     for (const name of Object.keys(cuts)) {
       const target = `/${encodeURI(name)}`
       using client = await rawClient(it.port)
       client.send(get.replace("/a", target))
+      await until(() => client.received.endsWith("\r\n\r\nhalf"))
+      arrived = true
       await expect(client.response("GET", 3000)).rejects.toThrow("ended")
       expect([name, client.received.endsWith("\r\n\r\nhalf") || name === "too many octets"]).toEqual([name, true])
       const line = await until(() => it.proxy.log().find(each => each["target"] === target))
       expect([name, ["upstream.truncated", "upstream.malformed-response"].includes(String(line["fault"]))]).toEqual([name, true])
       using other = await rawH2Client(it.port)
-      const { ended, resetCode } = await other.response(other.request({ ":path": target }))
+      const id = other.request({ ":path": target })
+      await other.body(id, 4)
+      arrived = true
+      const { ended, resetCode } = await other.response(id)
       expect([name, ended, resetCode === null]).toEqual([name, false, false])
     }
   })
