@@ -1,6 +1,7 @@
 import { getSystemErrorName } from "node:util"
-import { dlopen, type Pointer, ptr, read } from "bun:ffi"
+import { type Pointer, ptr, read } from "bun:ffi"
 import { writeIp } from "../base/index.ts"
+import { openLibc } from "./open-libc.ts"
 
 // What the runtime does not offer: a connection that can be given up while it is being made, the length of the accept queue, a second handle on a
 // listening socket, a read into memory that is there already. Linux on x86-64 and arm64, where these numbers are the same; elsewhere `libc` is null and the callers do without.
@@ -37,21 +38,7 @@ const EAGAIN = 11
 const EINPROGRESS = 115
 const EINVAL = 22
 
-type Symbols = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"]
-
-function load(): Symbols | null {
-  if (process.platform !== "linux") return null
-  for (const name of ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`, "libc.so"]) {
-    try {
-      return dlopen(name, SYMBOLS).symbols
-    } catch {
-      // The next name.
-    }
-  }
-  return null
-}
-
-const symbols = load()
+const symbols = openLibc(SYMBOLS)
 /** True when the functions below can be called. */
 export const hasLibc: boolean = symbols !== null
 

@@ -105,7 +105,7 @@ export class QuicListener implements QuicListening {
   open(port: number): void {
     const { QuicEndpoint, listen } = quicRuntime()
     const guess = nextDescriptor()
-    const address = canRebind ? interimAddress(this.host) : formatPlace(this.host, port)
+    const address = canRebind() ? interimAddress(this.host) : formatPlace(this.host, port)
     const { connectionsMax } = this.limits
     const endpoint = new QuicEndpoint({ address, maxConnectionsPerHost: 0, maxConnectionsTotal: Math.min(connectionsMax, 65_535) })
     endpoint.closed.catch(noop)
@@ -118,7 +118,7 @@ export class QuicListener implements QuicListening {
       throw new ListenError(this.bind, "the runtime could not listen there")
     }
     this.endpoint = endpoint
-    this.port = canRebind ? this.place(findUdpSocket(bound.port, guess), port) : bound.port
+    this.port = canRebind() ? this.place(findUdpSocket(bound.port, guess), port) : bound.port
   }
 
   private tellRefusal(error: Error): void {

@@ -1,8 +1,9 @@
 import { readdirSync } from "node:fs"
 import { getSystemErrorName } from "node:util"
-import { dlopen, type Pointer, ptr, read } from "bun:ffi"
+import { type Pointer, ptr, read } from "bun:ffi"
 import { type Address, writeIp } from "../../base/index.ts"
 import { ListenError } from "../listen-error.ts"
+import { openLibc } from "../open-libc.ts"
 
 // The runtime binds its UDP socket for itself alone and tells of a failure too late. So it gets a port of the system's choice, and its socket is then unbound and
 // bound again, to where it should be and with what it should have (Linux). The numbers are those of x86-64 and arm64.
@@ -35,23 +36,18 @@ const IP_RECVERR = 11
 const IPV6_RECVERR = 25
 const EINVAL = 22
 
-type Symbols = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"]
+let symbols: ReturnType<typeof openLibc<typeof SYMBOLS>> | undefined
 
-function load(): Symbols | null {
-  if (process.platform !== "linux") return null
-  for (const name of ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`, "libc.so"]) {
-    try {
-      return dlopen(name, SYMBOLS).symbols
-    } catch {
-      // The next name.
-    }
-  }
-  return null
+/** Opened when the first QUIC socket is made: it costs a thread that has none a millisecond at its start. */
+function libc(): NonNullable<typeof symbols> | null {
+  symbols ??= openLibc(SYMBOLS)
+  return symbols
 }
 
-const symbols = load()
 /** Ports can be shared here, and a failure to bind is told at once. */
-export const canRebind: boolean = symbols !== null
+export function canRebind(): boolean {
+  return libc() !== null
+}
 
 const address = new Uint8Array(new ArrayBuffer(28))
 const addressPointer: Pointer = ptr(address)
@@ -62,15 +58,16 @@ const lengthPointer: Pointer = ptr(length)
 
 /** The descriptor that a socket made now most likely gets, for `findUdpSocket` to look at first. -1 = unknown. */
 export function nextDescriptor(): number {
-  if (symbols === null) return -1
-  const fd = symbols.dup(0)
-  if (fd >= 0) symbols.close(fd)
+  const calls = libc()
+  if (calls === null) return -1
+  const fd = calls.dup(0)
+  if (fd >= 0) calls.close(fd)
   return fd
 }
 
 /** The UDP socket of this process that is bound to `port`; -1 = there is none. */
 export function findUdpSocket(port: number, guess: number): number {
-  if (symbols === null) return -1
+  if (libc() === null) return -1
   if (isUdpSocket(guess, port)) return guess
   for (const entry of readdirSync("/proc/self/fd")) if (isUdpSocket(Number(entry), port)) return Number(entry)
   return -1
@@ -78,11 +75,11 @@ export function findUdpSocket(port: number, guess: number): number {
 
 function isUdpSocket(fd: number, port: number): boolean {
   length[0] = address.length
-  if (fd < 0 || symbols!.getsockname(fd, addressPointer, lengthPointer) !== 0) return false
+  if (fd < 0 || libc()!.getsockname(fd, addressPointer, lengthPointer) !== 0) return false
   const isInternet = address[0] === AF_INET || address[0] === AF_INET6
   if (!isInternet || address[2]! * 256 + address[3]! !== port) return false
   length[0] = 4
-  return symbols!.getsockopt(fd, SOL_SOCKET, SO_TYPE, numberPointer, lengthPointer) === 0 && number[0] === SOCK_DGRAM
+  return libc()!.getsockopt(fd, SOL_SOCKET, SO_TYPE, numberPointer, lengthPointer) === 0 && number[0] === SOCK_DGRAM
 }
 
 /**
@@ -111,7 +108,7 @@ export function rebind(fd: number, bind: { host: string; port: number }, { reuse
   const isSix = bind.host === "" || bind.host.includes(":")
   // AF_UNSPEC: a socket whose port was the system's choice gives it back (udp(7), connect(2)).
   address.fill(0)
-  check(symbols!.connect(fd, addressPointer, 16), bind)
+  check(libc()!.connect(fd, addressPointer, 16), bind)
   if (isSix) setNumber(fd, IPPROTO_IPV6, IPV6_V6ONLY, bind.host === "" ? 0 : 1)
   if (reusePort) setNumber(fd, SOL_SOCKET, SO_REUSEPORT, 1)
   if (bufferBytes > 0) {
@@ -120,21 +117,21 @@ export function rebind(fd: number, bind: { host: string; port: number }, { reuse
   }
   const size = writeSocketAddress(bind.host === "" ? "::" : bind.host, bind.port)
   if (size === 0) throw new ListenError(bind, "EINVAL")
-  check(symbols!.bind(fd, addressPointer, size), bind)
+  check(libc()!.bind(fd, addressPointer, size), bind)
   length[0] = address.length
-  check(symbols!.getsockname(fd, addressPointer, lengthPointer), bind)
+  check(libc()!.getsockname(fd, addressPointer, lengthPointer), bind)
   return address[2]! * 256 + address[3]!
 }
 
 function check(result: number, bind: Address): void {
   if (result === 0) return
-  const error = read.i32(symbols!.__errno_location()!, 0)
+  const error = read.i32(libc()!.__errno_location()!, 0)
   throw new ListenError(bind, error === EINVAL ? "EINVAL" : getSystemErrorName(-error))
 }
 
 function setNumber(fd: number, level: number, option: number, value: number): void {
   number[0] = value
-  symbols!.setsockopt(fd, level, option, numberPointer, 4)
+  libc()!.setsockopt(fd, level, option, numberPointer, 4)
 }
 
 /** Fills `address`; answers the length, 0 when the text is no address. */
@@ -199,7 +196,7 @@ export function steerByAddress(fd: number, sockets: number): boolean {
 
 /** Lets a program decide which packets the socket gets; null = all. Loads begin at the UDP header. */
 export function setFilter(fd: number, program: FilterProgram | null): void {
-  if (symbols === null) return
+  if (libc() === null) return
   if (program === null) setNumber(fd, SOL_SOCKET, SO_DETACH_FILTER, 0)
   else attach(fd, SO_ATTACH_FILTER, program)
 }
@@ -215,5 +212,5 @@ function attach(fd: number, option: number, program: FilterProgram): boolean {
   const filter = new DataView(new ArrayBuffer(16))
   filter.setUint16(0, program.length, true)
   filter.setBigUint64(8, BigInt(ptr(new Uint8Array(code.buffer))), true)
-  return symbols!.setsockopt(fd, SOL_SOCKET, option, ptr(new Uint8Array(filter.buffer)), 16) === 0
+  return libc()!.setsockopt(fd, SOL_SOCKET, option, ptr(new Uint8Array(filter.buffer)), 16) === 0
 }
