@@ -8,6 +8,7 @@ import { NAME } from "../names.ts"
 import { readExpect, readRulePath } from "../request-facts.ts"
 import type { HeadLimits } from "../server-hooks.ts"
 import { readTarget } from "../target.ts"
+import { isOfConnection } from "./connection-fields.ts"
 import type { HeaderSink } from "./hpack/decoder.ts"
 import type { HeaderEntry } from "./hpack/entry.ts"
 
@@ -108,15 +109,11 @@ class RequestFields implements HeaderSink {
       this.regular = true
       if (this.authority !== "") this.push(NAME.host, 4, `host: ${this.authority}\r\n`)
     }
+    if (isOfConnection(entry.id)) {
+      this.bad = true
+      return
+    }
     switch (entry.id) {
-      case NAME.connection:
-      case NAME.keepAlive:
-      case NAME.proxyConnection:
-      case NAME.transferEncoding:
-      case NAME.upgrade:
-        // These speak of one connection, and there is no such thing here (section 8.2.2).
-        this.bad = true
-        return
       case NAME.te:
         if (entry.value === "trailers") this.trailers = true
         else this.bad = true

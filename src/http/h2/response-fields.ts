@@ -4,6 +4,7 @@ import { contentLength } from "../content-length.ts"
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
 import { NAME } from "../names.ts"
 import { reasonOf } from "../reason.ts"
+import { isOfConnection } from "./connection-fields.ts"
 import type { HeaderSink } from "./hpack/decoder.ts"
 import type { HeaderEntry } from "./hpack/entry.ts"
 
@@ -25,6 +26,8 @@ class ResponseFields implements HeaderSink {
   private status = 0
   private bad = false
   private tooLarge = false
+  /** Trailer fields will follow; read before the next section. */
+  announcesTrailers = false
 
   begin(m: Message, limits: ResponseLimits): void {
     this.m = m
@@ -34,6 +37,7 @@ class ResponseFields implements HeaderSink {
     this.status = 0
     this.bad = false
     this.tooLarge = false
+    this.announcesTrailers = false
     m.response.reset("")
   }
 
@@ -56,17 +60,13 @@ class ResponseFields implements HeaderSink {
       if (this.status === 0) this.bad = true
       return
     }
-    switch (entry.id) {
-      case NAME.connection:
-      case NAME.keepAlive:
-      case NAME.proxyConnection:
-      case NAME.transferEncoding:
-      case NAME.upgrade:
-        this.bad = true
-        return
-      case NAME.trailer:
-        return
-      default:
+    if (isOfConnection(entry.id)) {
+      this.bad = true
+      return
+    }
+    if (entry.id === NAME.trailer) {
+      this.announcesTrailers = true
+      return
     }
     const at = this.text.length
     this.text += entry.line

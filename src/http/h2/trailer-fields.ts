@@ -1,5 +1,5 @@
 // HOT
-import { NAME } from "../names.ts"
+import { isOfConnection } from "./connection-fields.ts"
 import { mayTrail } from "../trailer-fields.ts"
 import type { HeaderSink } from "./hpack/decoder.ts"
 import type { HeaderEntry } from "./hpack/entry.ts"
@@ -32,11 +32,6 @@ class TrailerFields implements HeaderSink {
   finish(): string | null {
     return this.bad ? null : this.lines
   }
-}
-
-/** A message that has one of these is none, wherever it stands (RFC 9113 section 8.2.2, RFC 9114 section 4.2). */
-function isOfConnection(id: number): boolean {
-  return id === NAME.connection || id === NAME.keepAlive || id === NAME.proxyConnection || id === NAME.transferEncoding || id === NAME.upgrade
 }
 
 export const trailerFields: TrailerFields = new TrailerFields()

@@ -8,7 +8,6 @@ import { trailerFields } from "../h2/trailer-fields.ts"
 import { agreeWebSocket, keyOf, linesWithoutKey } from "../h2/websocket.ts"
 import { BODY_LENGTH, BODY_NONE, type Message } from "../message.ts"
 import { requestLead } from "../request-lead.ts"
-import { NAME } from "../names.ts"
 import type { TunnelEnd, Upstream } from "../sides.ts"
 import type { H3ClientConnection } from "./client.ts"
 import { H3_MESSAGE_ERROR, H3_REQUEST_CANCELLED, H3_REQUEST_REJECTED } from "./codes.ts"
@@ -162,7 +161,7 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
     if (m.upgrade !== "" && m.status < 300) agreeWebSocket(m, this.key)
     if (m.responseBody === BODY_LENGTH) this.promised = m.responseLength
     // Whoever announces trailers is waited for; they are rare where a length is known.
-    this.endsByLength = !m.response.has(NAME.trailer)
+    this.endsByLength = !responseFields.announcesTrailers
     m.onResponseHead()
     if (this.isWhole(m)) this.answerIsWhole(m)
     else this.pushDown(m)

@@ -24,6 +24,15 @@ const script: H3Script = async exchange => {
     const { body, trailers } = await stream.response()
     return exchange.respond(200, body, [["x-got", trailers?.["x-sum"] ?? "none"]], [["x-sum", "7"]])
   }
+  if (path === "/announced") {
+    exchange.head(200, [
+      ["content-length", "3"],
+      ["trailer", "x-sum"],
+    ])
+    await stream.data("abc")
+    stream.head([["x-sum", "7"]], "trailing")
+    return
+  }
   if (path === "/hints") {
     exchange.head(103, [["link", "</a.css>"]])
     return exchange.respond(200, "ok")
@@ -151,6 +160,11 @@ describe("the other versions", () => {
     expect(last().stream.headers["te"]).toBe("trailers")
     const bare = await client.response(client.request({ ...head, ":path": "/grpc-bare" }, { body: "\0\0\0\0\x02hi" }))
     expect([bare.status, bare.headers["grpc-status"], bare.ended]).toEqual([200, "5", true])
+  })
+  test("trailers that are announced are waited for, though the length has come", async () => {
+    using client = await rawH2Client(plain)
+    const answer = await client.response(client.request({ ":path": "/announced", te: "trailers" }))
+    expect([answer.body, answer.headers["content-length"], answer.trailers?.["x-sum"]]).toEqual(["abc", "3", "7"])
   })
   test("HTTP/3 on both sides: bodies, trailers, two hundred at the same time", async () => {
     using client = await rawH3Client(secure)
