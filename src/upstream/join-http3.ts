@@ -10,7 +10,13 @@ export function originKey(x: Exchange): string {
 }
 
 /** Tries HTTP/3 for this pool at the first address that the rules let through. False = nobody tries: there is no address, or no place. */
-export function joinHttp3(origins: Origins, pool: Pool, key: string, dial: OriginDial, addresses: readonly { readonly address: string }[]): boolean {
+export function joinHttp3(
+  origins: Origins,
+  pool: Pool,
+  key: string,
+  dial: Omit<OriginDial, "address">,
+  addresses: readonly { readonly address: string }[],
+): boolean {
   const { parts, memory } = origins
   const found = addresses.find(({ address }) => parts.checks.address(address, dial.port) === null)
   if (found === undefined) return false

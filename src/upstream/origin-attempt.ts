@@ -223,11 +223,9 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
 
   /** The connection that is there serves this request; one over QUIC will serve the next. */
   private tryHttp3Later(): void {
-    const { x } = this
-    const { pool, origins } = this
-    const port = this.http3Port()
+    const { x, pool, origins } = this
     const key = originKey(x)
-    const dial = this.http3Dial("", port)
+    const dial = this.http3Dial()
     // allow(closure): once in a while for an origin
     origins!.parts.resolver.lookup(x.host, (error, addresses) => {
       if (error === null) joinHttp3(origins!, pool!, key, dial, addresses)
@@ -235,11 +233,12 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
   }
 
   private tryHttp3(addresses: readonly { readonly address: string }[]): boolean {
-    return joinHttp3(this.origins!, this.pool!, originKey(this.x), this.http3Dial("", this.http3Port()), addresses)
+    return joinHttp3(this.origins!, this.pool!, originKey(this.x), this.http3Dial(), addresses)
   }
 
-  private http3Dial(address: string, port: number): OriginDial {
-    return { address, port, tlsName: this.x.host, timeoutMs: this.rules!.connectMs, upgrade: this.upgrade }
+  /** Without the address, which is chosen when the name's are known. */
+  private http3Dial(): Omit<OriginDial, "address"> {
+    return { port: this.http3Port(), tlsName: this.x.host, timeoutMs: this.rules!.connectMs, upgrade: this.upgrade }
   }
 
   /** What HTTPS records say of the origin, asked for once and waited for by nobody. */

@@ -22,9 +22,6 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
   headCame = false
   private requestDone = false
   private interims = 0
-  /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
-  private promised = -1
-  private tunnel: StreamTunnel | null = null
   private touched = false
   /** Its head has been written. */
   private gone = false
@@ -144,20 +141,8 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
     else if (!this.closed) this.watch()
   }
 
-  lengthIsRight(): boolean {
-    return this.promised <= 0
-  }
-
-  /** Counted as it comes: the end may come while some of it is kept back. */
-  override receiveData(chunk: Buffer, padding: number): void {
-    if (this.promised >= 0) {
-      this.promised -= chunk.length
-      if (this.promised < 0) {
-        this.refuse(FAULT.malformedResponse)
-        return
-      }
-    }
-    super.receiveData(chunk, padding)
+  protected onSurplus(): void {
+    this.refuse(FAULT.malformedResponse)
   }
 
   protected deliver(chunk: Buffer): void {
@@ -247,29 +232,7 @@ export class ClientStream extends H2Stream implements Upstream, TunnelStream {
     return this.late ? FAULT.reusedClosed : FAULT.closedEarly
   }
 
-  protected override onClosed(): void {
-    if (this.tunnel !== null) this.tunnel.gone()
-  }
-
   // ---- the stream under a tunnel
-
-  tunnelWrite(chunk: Uint8Array): boolean {
-    const room = this.send(chunk)
-    this.connection.flushSoon()
-    return room
-  }
-
-  tunnelFinish(): void {
-    this.end("")
-  }
-
-  tunnelPause(): void {
-    this.pause()
-  }
-
-  tunnelResume(): void {
-    this.resume()
-  }
 
   tunnelAbort(): void {
     this.reset(CANCEL)

@@ -6,19 +6,7 @@ import type { Message } from "../message.ts"
 import { ClientStream } from "./client-stream.ts"
 import { CONNECTION_WINDOW, H2Connection } from "./connection.ts"
 import { FrameBudget } from "./frame-budget.ts"
-import {
-  COMPRESSION_ERROR,
-  NO_ERROR,
-  PREFACE,
-  PROTOCOL_ERROR,
-  SET_HEADER_LIST,
-  SET_PUSH,
-  SET_WINDOW,
-  SETTINGS,
-  STREAM_CLOSED,
-  WINDOW_DEFAULT,
-  WINDOW_UPDATE,
-} from "./frames.ts"
+import { COMPRESSION_ERROR, NO_ERROR, PREFACE, PROTOCOL_ERROR, SET_HEADER_LIST, SET_PUSH, SET_WINDOW, STREAM_CLOSED } from "./frames.ts"
 import type { HpackEncoder } from "./hpack/encoder.ts"
 import { responseFields } from "./response-fields.ts"
 import { type H2Stream, STREAM_WINDOW } from "./stream.ts"
@@ -81,13 +69,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
 
   private writeSettings(): void {
     const pairs = [SET_PUSH, 0, SET_WINDOW, STREAM_WINDOW, SET_HEADER_LIST, this.hooks.limits.headBytesMax]
-    const payload = Buffer.alloc(pairs.length * 3)
-    for (let i = 0; i < pairs.length; i += 2) {
-      payload.writeUInt16BE(pairs[i]!, i * 3)
-      payload.writeUInt32BE(pairs[i + 1]!, i * 3 + 2)
-    }
-    this.writeSmall(SETTINGS, 0, 0, payload)
-    this.word(WINDOW_UPDATE, 0, CONNECTION_WINDOW - WINDOW_DEFAULT)
+    this.announce(pairs, CONNECTION_WINDOW)
     this.flushSoon()
   }
 

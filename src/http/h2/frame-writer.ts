@@ -11,6 +11,7 @@ import {
   HEADERS,
   PING,
   RST_STREAM,
+  SETTINGS,
   WINDOW_DEFAULT,
   WINDOW_UPDATE,
 } from "./frames.ts"
@@ -147,6 +148,17 @@ export abstract class FrameWriter extends FrameOut {
     if (payload !== null) this.out!.set(payload, at)
     this.seal()
     this.flushSoon()
+  }
+
+  /** Our settings, id, value, id, value …, and the connection's window, which no setting says (RFC 9113 section 6.9.2). `window`: octets. */
+  protected announce(pairs: readonly number[], window: number): void {
+    const payload = Buffer.alloc(pairs.length * 3)
+    for (let i = 0; i < pairs.length; i += 2) {
+      payload.writeUInt16BE(pairs[i]!, i * 3)
+      payload.writeUInt32BE(pairs[i + 1]!, i * 3 + 2)
+    }
+    this.writeSmall(SETTINGS, 0, 0, payload)
+    this.word(WINDOW_UPDATE, 0, window - WINDOW_DEFAULT)
   }
 
   protected ping(): void {

@@ -21,14 +21,11 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
   private continueDue = false
   /** The request was no message: whatever is answered, the client gets this code (RFC 9113 section 8.1.1); -1 = it was one. */
   private denial = -1
-  /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
-  private promised = -1
   /** It asks for a tunnel: what comes before that is agreed belongs to nobody yet. */
   private wantsTunnel = false
   /** By CONNECT as it always was, not the extended one. */
   private connects = false
   private rate: UploadRate | null = null
-  private tunnel: StreamTunnel | null = null
 
   constructor(id: number, connection: H2ServerConnection) {
     super(id, connection)
@@ -72,22 +69,10 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
     this.incremental = priority.incremental
   }
 
-  /** All that was promised has come. */
-  lengthIsRight(): boolean {
-    return this.promised <= 0
-  }
-
-  override receiveData(chunk: Buffer, padding: number): void {
-    if (this.promised >= 0) {
-      this.promised -= chunk.length
-      if (this.promised < 0) {
-        this.reset(PROTOCOL_ERROR)
-        this.connection.countReset()
-        this.onReset(PROTOCOL_ERROR)
-        return
-      }
-    }
-    super.receiveData(chunk, padding)
+  protected onSurplus(): void {
+    this.reset(PROTOCOL_ERROR)
+    this.connection.countReset()
+    this.onReset(PROTOCOL_ERROR)
   }
 
   protected deliver(chunk: Buffer): void {
@@ -105,10 +90,6 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
   protected deliverEnd(trailers: string): void {
     if (this.tunnel !== null) this.tunnel.receiveEnd()
     else if (this.m !== null) this.m.onRequestEnd(trailers)
-  }
-
-  protected override onClosed(): void {
-    if (this.tunnel !== null) this.tunnel.gone()
   }
 
   onReset(_code: number): void {
@@ -220,24 +201,6 @@ export class ServerStream extends H2Stream implements Downstream, TunnelStream {
   }
 
   // ---- the stream under a tunnel
-
-  tunnelWrite(chunk: Uint8Array): boolean {
-    const room = this.send(chunk)
-    this.connection.flushSoon()
-    return room
-  }
-
-  tunnelFinish(): void {
-    this.end("")
-  }
-
-  tunnelPause(): void {
-    this.pause()
-  }
-
-  tunnelResume(): void {
-    this.resume()
-  }
 
   tunnelAbort(): void {
     // The target's connection failed (RFC 9113 section 8.5, RFC 8441 section 5).

@@ -17,10 +17,7 @@ import {
   SET_NO_PRIORITIES,
   SET_STREAMS,
   SET_WINDOW,
-  SETTINGS,
   STREAM_CLOSED,
-  WINDOW_DEFAULT,
-  WINDOW_UPDATE,
 } from "./frames.ts"
 import type { HpackEncoder } from "./hpack/encoder.ts"
 import { priority, readPriority } from "./priority.ts"
@@ -66,13 +63,7 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
   private writeSettings(): void {
     const { streamsMax, headBytesMax } = this.hooks.limits
     const pairs = [SET_STREAMS, streamsMax, SET_WINDOW, STREAM_WINDOW, SET_HEADER_LIST, headBytesMax, SET_CONNECT_PROTOCOL, 1, SET_NO_PRIORITIES, 1]
-    const payload = Buffer.alloc(pairs.length * 3)
-    for (let i = 0; i < pairs.length; i += 2) {
-      payload.writeUInt16BE(pairs[i]!, i * 3)
-      payload.writeUInt32BE(pairs[i + 1]!, i * 3 + 2)
-    }
-    this.writeSmall(SETTINGS, 0, 0, payload)
-    this.word(WINDOW_UPDATE, 0, CONNECTION_WINDOW - WINDOW_DEFAULT)
+    this.announce(pairs, CONNECTION_WINDOW)
   }
 
   protected get headBytesMax(): number {

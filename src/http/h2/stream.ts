@@ -4,6 +4,7 @@ import { Backlog } from "../h1/backlog.ts"
 import type { H2Connection } from "./connection.ts"
 import { PROGRESS_BYTES } from "./frame-writer.ts"
 import { Stash } from "./stash.ts"
+import type { StreamTunnel, TunnelStream } from "./stream-tunnel.ts"
 
 /** Octets of a stream that we let the other side send before we have taken them: what a paused stream may cost. */
 export const STREAM_WINDOW = 128 * 1024
@@ -18,7 +19,7 @@ const URGENCY_DEFAULT = 3
  *   send ──> written at once as far as windows and socket allow, the rest waits in `pending` for the connection's turn
  *   receiveData ──> deliver, or `stash` while the receiver is paused; only what was delivered opens the window again
  */
-export abstract class H2Stream implements TimerOwner {
+export abstract class H2Stream implements TimerOwner, Omit<TunnelStream, "tunnelAbort"> {
   /** 0 = it has none yet. */
   id: number
   readonly connection: H2Connection
@@ -47,6 +48,9 @@ export abstract class H2Stream implements TimerOwner {
   incremental = true
   /** It stands in the connection's list of those that wait to send. */
   queued = false
+  /** Octets that Content-Length promised and that have not come; -1 = it promised nothing. */
+  protected promised = -1
+  protected tunnel: StreamTunnel | null = null
   private timer: Timer | null = null
   /** Octets sent since `sentAt`. */
   private sentBytes = 0
@@ -155,6 +159,14 @@ export abstract class H2Stream implements TimerOwner {
 
   /** `padding`: octets that count against the window and bring nothing. */
   receiveData(chunk: Buffer, padding: number): void {
+    // Counted as it comes: the end may come while some of it is kept back.
+    if (this.promised >= 0) {
+      this.promised -= chunk.length
+      if (this.promised < 0) {
+        this.onSurplus()
+        return
+      }
+    }
     this.gotAt = this.connection.now()
     if (chunk.length === 0) {
       this.consumed(padding)
@@ -266,7 +278,37 @@ export abstract class H2Stream implements TimerOwner {
   }
 
   /** Both halves are over, or the stream was given up. */
-  protected onClosed(): void {}
+  private onClosed(): void {
+    if (this.tunnel !== null) this.tunnel.gone()
+  }
+
+  /** All that was promised has come. */
+  lengthIsRight(): boolean {
+    return this.promised <= 0
+  }
+
+  /** More has come than was promised. */
+  protected abstract onSurplus(): void
+
+  // ---- under a tunnel
+
+  tunnelWrite(chunk: Uint8Array): boolean {
+    const room = this.send(chunk)
+    this.connection.flushSoon()
+    return room
+  }
+
+  tunnelFinish(): void {
+    this.end("")
+  }
+
+  tunnelPause(): void {
+    this.pause()
+  }
+
+  tunnelResume(): void {
+    this.resume()
+  }
 
   /** The other side gave the stream up; it is closed already. */
   abstract onReset(code: number): void
