@@ -1,7 +1,8 @@
 // HOT
 import type { RequestDirectives } from "./cache-control.ts"
+import { SECONDS_MAX } from "./scan.ts"
 
-/** What reuse needs to know of a stored response. */
+/** What reuse needs to know of a stored response: its `Freshness`, and what happened since. */
 export interface StoredTimes {
   readonly responseMs: number
   readonly initialAgeMs: number
@@ -23,22 +24,52 @@ export const STALE_WHILE_REVALIDATE = 2
 export const REVALIDATE = 3
 export type ReuseVerdict = 0 | 1 | 2 | 3
 
-/** Whether a stored response may answer now (RFC 9111 section 4). */
+/** Whether a stored response may answer now (RFC 9111 sections 4, 4.2, 5.2.1). */
 export function judgeReuse(stored: StoredTimes, request: RequestDirectives, nowMs: number): ReuseVerdict {
-  return [stored, request, nowMs] as never
+  if (stored.noCache || request.noCache) return REVALIDATE
+  const age = currentAgeMs(stored, nowMs)
+  const staleness = age - stored.lifetimeMs
+  if (staleness < 0 && !stored.marked) return isFreshEnough(stored, request, age) ? FRESH : REVALIDATE
+  if (request.minFresh >= 0 || isTooOld(request, age)) return REVALIDATE
+  if (request.maxStale >= 0 && !stored.mustRevalidate && !stored.marked && staleness <= request.maxStale * 1000) return STALE_OK
+  return staleness < stored.swrMs ? STALE_WHILE_REVALIDATE : REVALIDATE
 }
 
-/** What the Age field says: whole seconds, at most 2^31 (RFC 9111 section 4.2.3, 5.1). */
+/** Fresh, and what the client asks beyond that: max-age, which an immutable response answers at any age (RFC 8246 section 2), and min-fresh. */
+function isFreshEnough(stored: StoredTimes, request: RequestDirectives, age: number): boolean {
+  if (isTooOld(request, age) && !stored.immutable) return false
+  return request.minFresh < 0 || stored.lifetimeMs - age >= request.minFresh * 1000
+}
+
+function isTooOld(request: RequestDirectives, age: number): boolean {
+  return request.maxAge >= 0 && age > request.maxAge * 1000
+}
+
+/** current_age (section 4.2.3). A clock that was set back makes nothing younger. */
+export function currentAgeMs(stored: StoredTimes, nowMs: number): number {
+  const residentMs = nowMs - stored.responseMs
+  return residentMs > 0 ? stored.initialAgeMs + residentMs : stored.initialAgeMs
+}
+
+/** What the Age field says: whole seconds, at most 2^31 (RFC 9111 sections 4, 5.1, 1.2.2). */
 export function ageSeconds(stored: StoredTimes, nowMs: number): number {
-  return [stored, nowMs] as never
+  return Math.min(Math.floor(currentAgeMs(stored, nowMs) / 1000), SECONDS_MAX)
 }
 
-/** Seconds of freshness that are left; negative once stale (RFC 9211 section 2.4). */
+/** Seconds of freshness that are left; negative once stale, not positive once marked (RFC 9211 section 2.4). */
 export function ttlSeconds(stored: StoredTimes, nowMs: number): number {
-  return [stored, nowMs] as never
+  const left = Math.floor((stored.lifetimeMs - currentAgeMs(stored, nowMs)) / 1000)
+  return stored.marked && left > 0 ? 0 : left
 }
 
-/** Whether a stale response may stand in for a failed revalidation (RFC 5861 section 4). */
+/**
+ * Whether a stored response may stand in for an answer that failed (RFC 5861 section 4; RFC 9111 sections 4.2.4, 4.3.3): within the time that it, the operator or
+ * the client allows, and never against a directive that forbids it. A client's max-age does not stop it: a stale answer is better than an error.
+ */
 export function mayServeOnError(stored: StoredTimes, request: RequestDirectives, nowMs: number): boolean {
-  return [stored, request, nowMs] as never
+  if (stored.noCache || request.noCache) return false
+  const staleness = currentAgeMs(stored, nowMs) - stored.lifetimeMs
+  if (staleness < 0 && !stored.marked) return true
+  if (stored.mustRevalidate) return false
+  return staleness < Math.max(stored.sieMs, request.staleIfError * 1000)
 }
