@@ -1,5 +1,6 @@
 // HOT
-import type { Validators } from "./conditional.ts"
+import { hasStrongDate, isStrongTag, type Validators } from "./conditional.ts"
+import { isWord, readDigits, skipSpace, trimEnd } from "./scan.ts"
 
 /** Ranges of one request that are served; with more, the whole is. */
 export const rangesMax = 8
@@ -10,9 +11,62 @@ export interface ByteRange {
   readonly last: number
 }
 
-/** What a Range asks of a representation of `length` octets (RFC 9110 section 14.1.2): ranges in the order asked; null = the whole. */
+const UNIT = "bytes="
+const NOTHING: readonly ByteRange[] = Object.freeze([])
+/** Greater numbers are taken for this one, which no representation reaches. */
+const positionMax = Number.MAX_SAFE_INTEGER
+
+/**
+ * What a Range asks of a representation of `length` octets (RFC 9110 sections 14.1.2, 14.2): its ranges in the order asked. null = the whole: another unit,
+ * not valid, nothing to cut (`length` 0, or -1 = not known), more than `rangesMax`, or ranges that overlap, which are dearer than the whole.
+ */
 export function parseRange(value: string, length: number): readonly ByteRange[] | "unsatisfiable" | null {
-  return [value, length] as never
+  if (length <= 0 || !isWord(value, 0, UNIT.length, UNIT)) return null
+  const found = readRanges(value, length)
+  if (found === null) return null
+  return found.length === 0 ? "unsatisfiable" : found
+}
+
+/** The ranges that can be satisfied; null = not valid, too many, or overlapping. */
+function readRanges(value: string, length: number): readonly ByteRange[] | null {
+  let ranges = NOTHING as ByteRange[]
+  let count = 0
+  let at = UNIT.length
+  while (at <= value.length) {
+    const comma = value.indexOf(",", at)
+    const end = comma < 0 ? value.length : comma
+    const start = skipSpace(value, at, end)
+    const stop = trimEnd(value, start, end)
+    at = end + 1
+    if (stop === start) continue
+    if (++count > rangesMax) return null
+    const range = readRange(value, start, stop, length)
+    if (range === null) return null
+    if (range.first >= length) continue
+    if (overlapsOne(ranges, range)) return null
+    if (ranges.length === 0) ranges = [range]
+    else ranges.push(range)
+  }
+  return count === 0 ? null : ranges
+}
+
+/** One range; `first` is `length` or more when it cannot be satisfied. null = not valid. */
+function readRange(value: string, start: number, end: number, length: number): ByteRange | null {
+  const dash = value.indexOf("-", start)
+  if (dash < 0 || dash >= end) return null
+  if (dash === start) {
+    const suffix = readDigits(value, start + 1, end, positionMax)
+    return suffix < 0 ? null : { first: suffix === 0 ? length : Math.max(0, length - suffix), last: length - 1 }
+  }
+  const first = readDigits(value, start, dash, positionMax)
+  const last = dash + 1 === end ? positionMax : readDigits(value, dash + 1, end, positionMax)
+  if (first < 0 || last < first) return null
+  return { first, last: Math.min(last, length - 1) }
+}
+
+function overlapsOne(ranges: readonly ByteRange[], range: ByteRange): boolean {
+  for (let i = 0; i < ranges.length; i++) if (range.first <= ranges[i]!.last && ranges[i]!.first <= range.last) return true
+  return false
 }
 
 export interface ContentRange extends ByteRange {
@@ -22,14 +76,39 @@ export interface ContentRange extends ByteRange {
 
 /** A valid `bytes first-last/length` (RFC 9110 section 14.4), null for anything else. */
 export function parseContentRange(value: string): ContentRange | null {
-  return value as never
+  const dash = value.indexOf("-")
+  const slash = value.indexOf("/", dash)
+  if (!isWord(value, 0, 6, "bytes ") || dash < 0 || slash < 0) return null
+  const first = readPosition(value, 6, dash)
+  const last = readPosition(value, dash + 1, slash)
+  const unknown = value.length === slash + 2 && value.charCodeAt(slash + 1) === STAR
+  const length = unknown ? -1 : readPosition(value, slash + 1, value.length)
+  if (first < 0 || last < first || (!unknown && length <= last)) return null
+  return { first, last, length }
 }
 
+const STAR = 42
+
+/** -1 = no number, or one that cannot be told from others. */
+function readPosition(text: string, start: number, end: number): number {
+  const position = readDigits(text, start, end, positionMax)
+  return position === positionMax ? -1 : position
+}
+
+/** A part of a representation, or as much of an incomplete 200 as came. */
 export interface Part extends ContentRange {
   readonly validators: Validators
 }
 
 /** The run that two parts of the same representation give, null when they do not touch or are not known to be of the same (RFC 9111 section 3.4: the same strong validator). */
 export function combineParts(a: Part, b: Part): ContentRange | null {
-  return [a, b] as never
+  if (a.length >= 0 && b.length >= 0 && a.length !== b.length) return null
+  if (a.first > b.last + 1 || b.first > a.last + 1 || !isSameStrongly(a.validators, b.validators)) return null
+  return { first: Math.min(a.first, b.first), last: Math.max(a.last, b.last), length: Math.max(a.length, b.length) }
+}
+
+/** Entity tags where there are any; else dates, where they are strong (RFC 9110 section 8.8.2.2). */
+function isSameStrongly(a: Validators, b: Validators): boolean {
+  if (a.etag !== "" || b.etag !== "") return a.etag === b.etag && isStrongTag(a.etag)
+  return a.lastModified !== "" && a.lastModified === b.lastModified && hasStrongDate(a) && hasStrongDate(b)
 }

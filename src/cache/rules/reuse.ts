@@ -28,9 +28,9 @@ export type ReuseVerdict = 0 | 1 | 2 | 3
 export function judgeReuse(stored: StoredTimes, request: RequestDirectives, nowMs: number): ReuseVerdict {
   if (stored.noCache || request.noCache) return REVALIDATE
   const age = currentAgeMs(stored, nowMs)
-  const staleness = age - stored.lifetimeMs
-  if (staleness < 0 && !stored.marked) return isFreshEnough(stored, request, age) ? FRESH : REVALIDATE
-  if (request.minFresh >= 0 || isTooOld(request, age)) return REVALIDATE
+  if (age < stored.lifetimeMs && !stored.marked) return isFreshEnough(stored, request, age) ? FRESH : REVALIDATE
+  if (refusesStale(request, age)) return REVALIDATE
+  const staleness = Math.max(0, age - stored.lifetimeMs)
   if (request.maxStale >= 0 && !stored.mustRevalidate && !stored.marked && staleness <= request.maxStale * 1000) return STALE_OK
   return staleness < stored.swrMs ? STALE_WHILE_REVALIDATE : REVALIDATE
 }
@@ -39,6 +39,11 @@ export function judgeReuse(stored: StoredTimes, request: RequestDirectives, nowM
 function isFreshEnough(stored: StoredTimes, request: RequestDirectives, age: number): boolean {
   if (isTooOld(request, age) && !stored.immutable) return false
   return request.minFresh < 0 || stored.lifetimeMs - age >= request.minFresh * 1000
+}
+
+/** Who asks for min-fresh, or for max-age without max-stale, does not want a stale response (sections 5.2.1.1, 5.2.1.3). */
+function refusesStale(request: RequestDirectives, age: number): boolean {
+  return request.minFresh >= 0 || isTooOld(request, age) || (request.maxAge >= 0 && request.maxStale < 0)
 }
 
 function isTooOld(request: RequestDirectives, age: number): boolean {
@@ -68,8 +73,8 @@ export function ttlSeconds(stored: StoredTimes, nowMs: number): number {
  */
 export function mayServeOnError(stored: StoredTimes, request: RequestDirectives, nowMs: number): boolean {
   if (stored.noCache || request.noCache) return false
-  const staleness = currentAgeMs(stored, nowMs) - stored.lifetimeMs
-  if (staleness < 0 && !stored.marked) return true
+  const staleness = Math.max(0, currentAgeMs(stored, nowMs) - stored.lifetimeMs)
+  if (staleness === 0 && !stored.marked) return true
   if (stored.mustRevalidate) return false
   return staleness < Math.max(stored.sieMs, request.staleIfError * 1000)
 }
