@@ -9,14 +9,16 @@ export class FieldLines {
   readonly #lines: string[] = []
 
   /** Cuts ready-made lines. What has no colon is no field and is left out; the last line may lack its CRLF. */
-  constructor(text: string) {
+  static parse(text: string): FieldLines {
+    const read = new FieldLines()
     let at = 0
     while (at < text.length) {
       const crlf = text.indexOf("\r\n", at)
       const end = crlf < 0 ? text.length : crlf
-      this.#readLine(text.slice(at, end))
+      read.#readLine(text.slice(at, end))
       at = end + 2
     }
+    return read
   }
 
   #readLine(line: string): void {
@@ -62,7 +64,7 @@ export class FieldLines {
 
   /** Without the lines of these names (lower case). */
   without(names: ReadonlySet<string>): FieldLines {
-    const rest = new FieldLines("")
+    const rest = new FieldLines()
     for (let i = 0; i < this.#names.length; i++) {
       if (!names.has(this.#names[i]!)) rest.#add(this.#names[i]!, this.#values[i]!, this.#lines[i]!)
     }
@@ -71,7 +73,7 @@ export class FieldLines {
 
   /** With the lines of others behind its own. */
   concat(others: FieldLines): FieldLines {
-    const all = new FieldLines("")
+    const all = new FieldLines()
     for (const from of [this, others]) {
       for (let i = 0; i < from.#names.length; i++) all.#add(from.#names[i]!, from.#values[i]!, from.#lines[i]!)
     }
