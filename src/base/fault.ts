@@ -125,6 +125,13 @@ export const FAULT = {
   requestTimeout: fault("proxy.request-timeout", 504, "never", false, "The whole exchange took longer than the request timeout."),
   retryBudget: fault("proxy.retry-budget", 503, "never", false, "A retry was due but the budget is spent."),
   internal: fault("proxy.internal", 500, "never", true, "An invariant was broken; this is a defect of the proxy."),
+  notCached: fault(
+    "proxy.not-cached",
+    504,
+    "never",
+    false,
+    "The client wants a stored answer only (only-if-cached), and there is none (RFC 9111 section 5.2.1.7).",
+  ),
   fileMissing: fault("proxy.file-missing", 404, "never", false, "There is no such file."),
 
   // upstream: the peer or the way to it

@@ -5,6 +5,7 @@ import type { Config, Problem } from "../config/index.ts"
 import { clearGauges, createMetricsMemory, MetricsRegistry, renderPrometheus } from "../observe/index.ts"
 import { PeerStates } from "../upstream/index.ts"
 import type { AdminView } from "./admin/admin-routes.ts"
+import { Caches } from "./caches/caches.ts"
 import { AdminKeeper } from "./admin/admin-keeper.ts"
 import type { Status } from "./admin/status.ts"
 import { redact } from "./admin/redact.ts"
@@ -65,6 +66,7 @@ export class Instance {
   readonly #memory: SharedMemory
   readonly #pool: WorkerPool
   readonly #peers: PeerDirectory
+  readonly #caches: Caches
   readonly #stager: Stager
   readonly #reloader: Reloader
   readonly #admin: AdminKeeper
@@ -92,6 +94,7 @@ export class Instance {
       makeResolver,
       changed: (cluster, peers) => this.#pool.peersChanged(cluster, peers),
     })
+    this.#caches = new Caches(workerCount)
     this.#admin = new AdminKeeper(this.#view(), this.#log)
     this.#stager = this.#newStager()
     this.#reloader = this.#newReloader()
@@ -164,6 +167,7 @@ export class Instance {
     return new Stager({
       peers: this.#peers,
       registry: this.#registry,
+      caches: this.#caches,
       workers: this.workerCount,
       flags: { ...source.flags, ...(admin === null ? {} : { "admin.bind": "--admin" }) },
       log: this.#log,
@@ -219,7 +223,16 @@ export class Instance {
   #forget(index: number): void {
     this.#states.forgetWorker(index + 1)
     this.#stager.forgetWorker(index)
+    if (this.#caches.forgetWorker(index)) {
+      this.#log.error("a worker ended while it changed a cache: the cache begins anew", { worker: index })
+      this.#restage()
+    }
     clearGauges(this.#memory.metrics, index, this.#registry.layout)
+  }
+
+  /** Gives the live config out again: something that it needs has to be made anew. */
+  #restage(): void {
+    void this.#reloader.request("a cache begins anew", true)
   }
 
   #view(): AdminView {

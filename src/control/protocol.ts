@@ -14,6 +14,7 @@ import type { LogRecord } from "../base/index.ts"
 import type { Config } from "../config/index.ts"
 import type { MetricsLayout } from "../observe/index.ts"
 import type { PeerEndpoint } from "../upstream/index.ts"
+import type { SharedCaches } from "./caches/shared-caches.ts"
 import type { LimitsByListener } from "./connection-memory.ts"
 
 /** One endpoint of a cluster, with its places in the memory that all threads share. */
@@ -98,6 +99,8 @@ export type ToWorker =
       readonly clusterSlots: Readonly<Record<string, number>>
       /** By listener: where its open connections are counted over all workers. The same memory as before when the limits are the same. */
       readonly limits: LimitsByListener
+      /** By name: the memory that all threads share. The same as before where its size is. */
+      readonly caches: SharedCaches
       readonly layout: MetricsLayout
     }
   | { readonly type: "commit"; readonly version: number }

@@ -33,6 +33,7 @@ function fake(loads: (LoadOutcome | Error)[], set: Partial<Record<"stage" | "pre
         peers: {},
         clusterSlots: {},
         limits: {},
+        caches: { seed: 0, byName: {} },
         layout: { capacity: 0, blocks: [] },
         commit: () => void steps.push(`staged ${version}`),
         undo: () => void steps.push(`undo ${version}`),

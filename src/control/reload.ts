@@ -21,6 +21,7 @@ export interface Staged {
   readonly peers: PeersByCluster
   readonly clusterSlots: Readonly<Record<string, number>>
   readonly limits: Prepare["limits"]
+  readonly caches: Prepare["caches"]
   readonly layout: Prepare["layout"]
   /** The candidate is live: what only the old one used can go. */
   commit(): void | Promise<void>
@@ -82,6 +83,7 @@ export class Reloader {
   #next: Promise<ReloadOutcome> | null = null
   readonly #waiting = new Set<string>()
   #closed = ""
+  #anew = false
 
   constructor(parts: ReloadParts) {
     this.#parts = parts
@@ -110,8 +112,9 @@ export class Reloader {
     this.#closed = reason
   }
 
-  /** Never rejects. `trigger` says who asked, for the log and the status. */
-  request(trigger: string): Promise<ReloadOutcome> {
+  /** Never rejects. `trigger` says who asked, for the log and the status. `anew`: also a config that has not changed is given out again. */
+  request(trigger: string, anew = false): Promise<ReloadOutcome> {
+    this.#anew ||= anew
     if (this.#running === null) return this.#run(trigger)
     this.#waiting.add(trigger)
     this.#next ??= this.#running.then(() => {
@@ -147,7 +150,9 @@ export class Reloader {
     if ("problems" in loaded) return this.#refused(loaded.problems)
     const { candidate } = loaded
     const changes = this.#changes(candidate)
-    if (changes === "") {
+    const anew = this.#anew
+    this.#anew = false
+    if (changes === "" && !anew) {
       this.#parts.refresh()
       return { ok: true, version: this.version, changed: false, changes, warnings: candidate.warnings }
     }
@@ -167,7 +172,7 @@ export class Reloader {
 
   async #hand(candidate: Candidate, version: number, staged: Staged): Promise<readonly ReloadProblem[]> {
     const { file, baseDir } = candidate
-    const { peers, clusterSlots, limits, layout } = staged
+    const { peers, clusterSlots, limits, caches, layout } = staged
     const message: Prepare = {
       type: "prepare",
       version,
@@ -177,6 +182,7 @@ export class Reloader {
       peers,
       clusterSlots,
       limits,
+      caches,
       layout,
     }
     const problems = await this.#parts.workers.prepare(message)

@@ -3,6 +3,8 @@ import type { Config } from "../config/index.ts"
 import type { MetricsRegistry } from "../observe/index.ts"
 import { adminSettings } from "./overrides.ts"
 import { adminBindProblem } from "./admin/admin-server.ts"
+import type { Caches } from "./caches/caches.ts"
+import { NO_CACHES } from "./caches/shared-caches.ts"
 import { forgetConnections, type LimitsByListener, limitsOf } from "./connection-memory.ts"
 import { dryBuild } from "./dry-build.ts"
 import type { PeerDirectory } from "./peers/peer-directory.ts"
@@ -13,6 +15,7 @@ import type { Candidate, Staged } from "./reload.ts"
 export interface StagerParts {
   readonly peers: PeerDirectory
   readonly registry: MetricsRegistry
+  readonly caches: Caches
   readonly workers: number
   readonly flags: Readonly<Record<string, string>>
   readonly log: Log
@@ -44,17 +47,20 @@ export class Stager {
     const problems = dryBuild(config, baseDir, (name, help) => void registry.counter(name, help))
     if (problems.length > 0) return refusal(problems)
     const limits = limitsOf(config, this.#parts.workers, this.#limits)
+    const caches = this.#parts.caches.stage(config)
     const staged = await peers.stage(config)
     return {
       problems: staged.problems,
       peers: staged.peers,
       clusterSlots: staged.clusterSlots,
       limits,
+      caches: caches.shared,
       layout: registry.layout,
       undo: () => staged.undo(),
       commit: async () => {
         this.#bound = [...listenerBinds(config), ...adminBind(config)].map(({ bind }) => bind)
         this.#limits = limits
+        caches.commit()
         registry.commit()
         staged.commit()
         for (const warning of staged.warnings) log.warn("a cluster has no peers yet; its names are asked for again and again", { problem: warning })
@@ -73,12 +79,13 @@ export class Stager {
 }
 
 function refusal(problems: readonly ReloadProblem[]): Staged {
-  return { problems, peers: {}, clusterSlots: {}, limits: {}, layout: { capacity: 0, blocks: [] }, commit() {}, undo() {} }
+  return { problems, peers: {}, clusterSlots: {}, limits: {}, caches: NO_CACHES, layout: { capacity: 0, blocks: [] }, commit() {}, undo() {} }
 }
 
 /** Asks for the places of everything that has series by name, so that a reload keeps what stays. */
 function placeMetrics(registry: MetricsRegistry, config: Config): void {
   for (const name of Object.keys(config.listeners)) registry.listener(name)
   for (const route of config.routes) registry.route(route.name)
+  for (const route of config.routes) if (route.filters.some(({ name }) => name === "cache")) registry.cache(route.name)
   for (const name of Object.keys(config.clusters)) registry.cluster(name)
 }

@@ -137,6 +137,16 @@ export class Exchange implements Message {
   /** Body of a local reply. */
   localBody: Uint8Array | null = null // flow
 
+  // cache
+  /** What was looked up, in one word: "hit", "miss" …; "" = no cache was asked. */
+  cacheResult = "" // cache
+  /** Why the response was not taken from the cache or not stored, a word of its table; "" = nothing to say. */
+  cacheReason = "" // cache
+  /** Parameters of Cache-Status, "" = none. */
+  cacheStatus = "" // cache
+  /** What the cache holds for this exchange; its type. */
+  cached: unknown = null // cache
+
   // upstream side
   up: Upstream | null = null // upstream
   /** Peer chosen for this attempt; upstream's type. */
@@ -272,6 +282,11 @@ export class Exchange implements Message {
     this.responseBytes = 0
     this.expectContinue = false
     this.upgrade = ""
+    if (this.cacheResult !== "") {
+      this.cacheResult = ""
+      this.cacheReason = ""
+      this.cacheStatus = ""
+    }
     if (this.slots.length > 0) this.slots.length = 0
     this.request.reset("")
     this.response.reset("")

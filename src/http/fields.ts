@@ -47,6 +47,25 @@ export class Fields {
     this.lookalike = false
   }
 
+  /** Becomes what `other` is; they share nothing but text. */
+  copyFrom(other: Fields): void {
+    const { count } = other
+    while (this.ids.length < count) this.grow()
+    this.raw = other.raw
+    this.count = count
+    this.end = other.end
+    this.extra = other.extra
+    this.presentLow = other.presentLow
+    this.presentHigh = other.presentHigh
+    this.repeatedLow = other.repeatedLow
+    this.repeatedHigh = other.repeatedHigh
+    this.removed = other.removed
+    this.lookalike = other.lookalike
+    const { ids, spans } = this
+    for (let i = 0; i < count; i++) ids[i] = other.ids[i]!
+    for (let i = 0; i < count * LINE; i++) spans[i] = other.spans[i]!
+  }
+
   /** Adds a parsed line. The caller has checked the grammar. */
   push(id: number, lineStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
     const at = this.count

@@ -55,6 +55,10 @@ const names = [
   "client-ip",
   "x-client-ip",
   "true-client-ip",
+  "if-modified-since",
+  "if-match",
+  "if-unmodified-since",
+  "pragma",
 ] as const
 
 export const NAME = {
@@ -110,6 +114,10 @@ export const NAME = {
   clientIp: 49,
   xClientIp: 50,
   trueClientIp: 51,
+  ifModifiedSince: 52,
+  ifMatch: 53,
+  ifUnmodifiedSince: 54,
+  pragma: 55,
 } as const
 
 /** The lower-case name of an id. */

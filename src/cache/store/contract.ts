@@ -76,6 +76,10 @@ export interface MemoryStore {
   readonly entryBytesMax: number
   /** The entry under this key, held; pending and filling ones, too. null = none. */
   find(key: CacheKey): MemoryEntry | null
+  /** The entry in this place, held, if it is still the one of this generation and live. null = none. The quick way to an entry that this thread has seen before. */
+  hold(place: number, generation: number): MemoryEntry | null
+  /** The fill under way under this key, held; also one that will replace what `find` gives. null = none. */
+  pending(key: CacheKey): MemoryEntry | null
   /** Begins to fill. What was there under the key goes on being found until the new entry's head is set (`replace`), or there must be nothing (else null). null also for no room. */
   begin(key: CacheKey, replace: boolean): MemoryEntry | null
   /** Entries of this group: removed, or with `mark` marked. Returns how many. Fills under way are removed in both cases. */

@@ -23,3 +23,8 @@ export class Key implements CacheKey {
     this.hash = rest === "" ? this.groupHash : hashString(this.text, seed)
   }
 }
+
+/** Hash of a group's text, as keys have it. */
+export function hashOfGroup(group: string): number {
+  return hashString(group, seed)
+}

@@ -39,11 +39,14 @@ function checkAdmin({ config: { admin } }: Subject): Finding[] {
   return open && admin.token!.length < 16 ? [warning(["admin", "token"], "a token of fewer than 16 characters can be guessed")] : []
 }
 
-// The engine is a room of its own that comes later; until then a config that counts on it must not look as if it had it.
-function checkCaches({ raw }: Subject): Finding[] {
-  const caches = valueAt(raw, ["caches"])
-  const some = typeof caches === "object" && caches !== null && Object.keys(caches).length > 0
-  return some ? [warning(["caches"], "the cache engine passes everything for now: nothing is stored and every request goes upstream", "key")] : []
+/** Memory that nobody fills. Where a route names a cache that is not there, that is said instead. */
+function checkCaches({ config }: Subject): Finding[] {
+  const uses = config.routes.flatMap(route => route.filters.filter(use => use.inline === null && use.name === "cache"))
+  const used = uses.map(use => valueAt(use.options, ["store"]))
+  if (used.some(name => typeof name === "string" && !Object.hasOwn(config.caches, name))) return []
+  return Object.keys(config.caches)
+    .filter(name => !used.includes(name))
+    .map(name => warning(["caches", name], "no route uses this cache", "key"))
 }
 
 /** Who is never asked for a certificate never shows one. */

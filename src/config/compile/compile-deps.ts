@@ -1,3 +1,4 @@
+import type { CacheStore } from "../../cache/index.ts"
 import type { Exchange, Step } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
 import type { dial, dialUdp } from "../../net/index.ts"
@@ -35,6 +36,8 @@ export interface CompileDeps {
   watchFile(path: string, changed: (content: string) => void): string
   /** Addresses of this machine, for the loop rule. */
   readonly ownAddresses: readonly string[]
+  /** The caches of the config by name. Default: none, so that routes with a cache go without. */
+  readonly caches?: ReadonlyMap<string, CacheStore>
   /** Opens connections. Default: net's `dial`; explain gives one that opens none. */
   readonly dial?: typeof dial
   /** Opens UDP sockets. Default: net's `dialUdp`; explain gives one that opens none. */

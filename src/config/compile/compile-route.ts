@@ -1,4 +1,4 @@
-import { CidrSet, FAULT } from "../../base/index.ts"
+import { CidrSet, FAULT, hashString } from "../../base/index.ts"
 import {
   type ForwardFieldsOptions,
   forwardRequestStep,
@@ -16,6 +16,7 @@ import type { CompileDeps } from "./compile-deps.ts"
 import { logStep } from "./compile-entry.ts"
 import { redirectStep, respondStep } from "./destinations.ts"
 import { filesStep } from "./files.ts"
+import { compileCache, type RouteCachePlan } from "./cache.ts"
 import { buildFilters, type NamedFilter } from "./filters.ts"
 import { StepList } from "./step-list.ts"
 
@@ -27,6 +28,8 @@ export interface RouteParts {
   readonly origins: ReadonlyMap<string, Origins>
   /** Index of the route's metrics block. */
   readonly metrics: number
+  /** Index of the block of its cache. */
+  readonly cacheMetrics: number
 }
 
 /** Defaults of a route to an origin, where no cluster says anything. */
@@ -50,20 +53,24 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
   const times = timesOf(route, config)
   if (times.request > 0) list.add("request", "request timeout", requestTimer(deps, times.request))
   const upstream = upstreamOf(route, parts)
+  const cache = upstream === null ? null : compileCache(route, destinationOf(route, config), parts)
   if (upstream === null) {
     list.addPhase("request", filters)
     list.add("answer", route.to.kind, localStep(route, parts))
   }
-  const peerAt = upstream === null ? -1 : addUpstream(list, upstream, filters, { ...fieldsSteps(route, parts), slot: slots.value })
+  const way = upstream === null ? null : { upstream, filters, fields: fieldsSteps(route, parts), slot: slots.value }
+  const peerAt = way === null ? -1 : addUpstream(list, way, cache)
   const respondAt = list.length
+  if (cache !== null) list.add("response", "cache status", cache.steps.tell)
   list.addPhase("response", filters)
   list.add("deliver", "deliver", deliver)
   const logAt = list.length
   if (upstream !== null) list.add("log", "finish", upstream.finish)
+  if (cache !== null) list.add("log", "cache release", cache.steps.release)
   list.addPhase("log", filters)
   list.add("log", "log", logStep(deps))
   list.steps.push(() => DONE)
-  return {
+  const plan = {
     steps: list.steps,
     respondAt,
     peerAt,
@@ -75,6 +82,46 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
     tunnelIdleMs: 0,
     route: { name: route.name, index, cluster: clusterOf(route), metrics: parts.metrics },
   }
+  if (cache !== null) cache.complete(respondAt, fetchPlan(plan, way!, deps))
+  return plan
+}
+
+/** The way to an upstream and back, as a route has it. `slot` is a state slot that no filter has. */
+interface Way {
+  readonly upstream: ClusterSteps
+  readonly filters: readonly NamedFilter[]
+  readonly fields: { readonly request: Step; readonly response: Step }
+  readonly slot: number
+}
+
+/** How the requests of a route's cache go: upstream and back, without a client, a log line or what stands in front of the cache. */
+function fetchPlan(plan: Plan, way: Way, deps: CompileDeps): Plan {
+  const list = new StepList(plan.route.index, { ...deps, watch: undefined })
+  if (isEarly(way)) list.add("fields", "forwarding fields", way.fields.request)
+  const peerAt = addAttempt(list, way)
+  list.add("fields", "response fields", way.fields.response)
+  const respondAt = list.length
+  list.add("deliver", "deliver", deliver)
+  const logAt = list.length
+  list.add("log", "finish", way.upstream.finish)
+  list.steps.push(() => DONE)
+  return { ...plan, steps: list.steps, respondAt, peerAt, logAt }
+}
+
+/** Nothing that an operator wrote changes the request behind its access rules: then a hit needs no fields for the peer. */
+function isEarly({ filters }: Way): boolean {
+  return !filters.some(({ filter }) => filter.request !== undefined)
+}
+
+/** What tells apart, in one cache, answers that differ though their URLs do not: who gives them and what the listener makes of them. */
+export function destinationOf(route: RouteConfig, config: Config): string {
+  const names = route.match.listeners.length > 0 ? route.match.listeners : Object.keys(config.listeners)
+  const said = names.map(name => {
+    const { trustedHops, via, forward } = config.listeners[name]!
+    return JSON.stringify([trustedHops.length > 0, via, forward?.privacy ?? ""])
+  })
+  const sameForAll = said.every(one => one === said[0])
+  return `${route.to.kind}:${clusterOf(route)}:${sameForAll ? hashString(said[0]!) : hashString(route.name)}`
 }
 
 /** CONNECT reaches this route, and what stands there speaks HTTP: a 2xx would open a tunnel to it that no rule sees into (RFC 9110 section 9.3.6). */
@@ -93,23 +140,28 @@ function refuseConnect(x: Exchange): Verdict {
   return x.method === "CONNECT" ? refuseMethod(x) : NEXT
 }
 
-/** From the forwarding fields to the response's; returns where an attempt starts. `slot` is a state slot that no filter has. */
-function addUpstream(
-  list: StepList,
-  upstream: ClusterSteps,
-  filters: readonly NamedFilter[],
-  fields: { request: Step; response: Step; slot: number },
-): number {
-  list.add("fields", "forwarding fields", fields.request)
-  list.addPhase("request", filters)
+/** From the forwarding fields to the response's; returns where an attempt starts. */
+function addUpstream(list: StepList, way: Way, cache: RouteCachePlan | null): number {
+  const early = cache !== null && isEarly(way)
+  if (early) list.add("cache", "cache", cache.steps.look)
+  list.add("fields", "forwarding fields", way.fields.request)
+  list.addPhase("request", way.filters)
+  if (cache !== null && !early) list.add("cache", "cache", cache.steps.look)
+  const peerAt = addAttempt(list, way)
+  if (cache !== null) list.add("cache", "passed", cache.steps.passed)
+  list.add("fields", "response fields", way.fields.response)
+  return peerAt
+}
+
+/** From the peer to what its answer's own filters leave; returns the first step. */
+function addAttempt(list: StepList, { upstream, filters, slot }: Way): number {
   const peerAt = list.length
   list.add("peer", "peer", upstream.peer)
-  if (filters.some(({ filter }) => filter.upstreamRequest !== undefined)) list.add("upstreamRequest", "own fields", ownFields(fields.slot))
+  if (filters.some(({ filter }) => filter.upstreamRequest !== undefined)) list.add("upstreamRequest", "own fields", ownFields(slot))
   list.addPhase("upstreamRequest", filters)
   list.add("forward", "forward", upstream.forward)
   list.add("judge", "judge", upstream.judge)
   list.addPhase("upstreamResponse", filters)
-  list.add("fields", "response fields", fields.response)
   return peerAt
 }
 

@@ -36,7 +36,14 @@ export function compileSnapshot(version: number, config: Config, deps: CompileDe
   const origins = compileOrigins(config, deps, former)
   const table = compileRoutes(config.routes.map(routeInput), matchers)
   const plans: Plan[] = config.routes.map((route, index) => {
-    const parts: RouteParts = { config, deps, clusters, origins, metrics: registry?.route(route.name) ?? 0 }
+    const parts: RouteParts = {
+      config,
+      deps,
+      clusters,
+      origins,
+      metrics: registry?.route(route.name) ?? 0,
+      cacheMetrics: registry?.cache(route.name) ?? 0,
+    }
     return compileRoute(route, index, parts)
   })
   const parts = { table, plans, routes: config.routes, deps, unrouted: registry?.unrouted ?? 0 }

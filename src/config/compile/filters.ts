@@ -5,7 +5,7 @@ import { filters } from "../features.gen.ts"
 import type { FilterUse } from "../schema/route.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 
-/** The cache is written among the filters but passes everything until its engine exists; `check` says so. */
+/** The cache is written among the filters and is none: it has steps of its own (`compileCache`). */
 const CACHE = "cache"
 
 /** A built filter with its name in the config. */

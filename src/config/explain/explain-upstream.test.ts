@@ -96,7 +96,7 @@ describe("clusters", () => {
     const told = await shop({ fields })
     expect(told.timeouts).toMatchObject({ upstream: { connect: 5000, head: 60_000, idle: 60_000, request: 9000 }, tunnelIdle: 3_600_000 })
     expect(told.retry?.says).toMatch(/^up to 3 attempts: .*GET is idempotent.*after 502-504; .*20% of the requests/)
-    expect(told.cache).toBe("store main; the cache engine passes everything for now")
+    expect(told.cache).toBe("store main; passed by: The request asks for another protocol (Upgrade).")
     expect(told.upgrade).toEqual({ allowed: ["websocket"], asked: "h2c, websocket", says: "websocket; websocket goes through" })
     expect(told.body).toEqual({ bytesMax: 0, says: "no limit; this request has none" })
     expect(told.fields!.removed).toEqual(["Connection", "X-Hop", "Upgrade", "Cookie", "X-Forwarded-For"])

@@ -106,7 +106,7 @@ export class Findings {
     return {
       name: route.name,
       index,
-      cache: cacheFacts(route),
+      cache: cacheFacts(route, config, x),
       destination,
       timeouts: timeoutFacts(route, config, listener.config, tunnel ? plan.tunnelIdleMs : null),
       retry: retryFacts(route, config, x.method),

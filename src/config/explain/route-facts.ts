@@ -2,17 +2,23 @@ import { formatSize } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
 import { BODY_CHUNKED, BODY_LENGTH } from "../../http/index.ts"
 import { allowedUpgrades, isIdempotent } from "../../upstream/index.ts"
-import { retryOf, timesOf } from "../compile/compile-route.ts"
+import { CACHE_REASONS } from "../../cache/index.ts"
+import { cacheQuestion, cacheUseOf } from "../compile/cache.ts"
+import { destinationOf, retryOf, timesOf } from "../compile/compile-route.ts"
 import type { DestinationConfig } from "../schema/route.ts"
 import type { Config, ListenerConfig, RouteConfig } from "../schema.ts"
 import type { BodyFacts, RetryFacts, TimeoutFacts, UpgradeFacts } from "./explanation.ts"
 import { counted, plain, shown } from "./shown.ts"
 
-/** Whether the route asks a cache. */
-export function cacheFacts(route: RouteConfig): string {
-  const use = route.filters.find(filter => filter.inline === null && filter.name === "cache")
-  if (use === undefined) return "no cache on this route"
-  return `store ${plain((use.options as { store: string }).store)}; the cache engine passes everything for now`
+/** Whether the route asks a cache, and for what. */
+export function cacheFacts(route: RouteConfig, config: Config, x: Exchange): string {
+  const use = cacheUseOf(route)
+  const question = cacheQuestion(route, destinationOf(route, config))
+  if (use === null || question === null) return "no cache on this route"
+  if (route.to.kind !== "cluster" && route.to.kind !== "origin") return "not asked: the answer is the proxy's own"
+  const store = `store ${plain(use.store)}`
+  const why = question.whyNot(x)
+  return why === "" ? `${store}; asked for ${shown(question.groupOf(x))}` : `${store}; passed by: ${CACHE_REASONS[why]?.meaning ?? why}`
 }
 
 export function localText(to: Exclude<DestinationConfig, { kind: "cluster" | "origin" }>): string {

@@ -1,12 +1,13 @@
 import { z } from "zod"
 import { size } from "../../base/index.ts"
+import { cacheOptionsSchema } from "../../cache/index.ts"
 import type { Exchange } from "../../flow/index.ts"
 import type { Filter } from "../../plugin/index.ts"
 import { filters, matchers } from "../features.gen.ts"
 import { choice, choices, scriptOnly } from "./choice.ts"
 import { retrySchema, upstreamTimeoutsSchema } from "./cluster.ts"
 import { featureShape } from "./feature.ts"
-import { count, field, maybe, nameSchema, overridesOf, pathSchema } from "./section.ts"
+import { count, field, listOf, maybe, nameSchema, overridesOf, pathSchema } from "./section.ts"
 
 /** A matcher with its parsed options. */
 export interface MatcherUse {
@@ -71,7 +72,11 @@ const matchSchema: z.ZodType<MatchConfig, MatchInput> = choices("matcher", match
 )
 
 // The cache is not a filter folder (it has a room of its own) but is written among the filters, where its place in the order shows.
-const cacheUseSchema = z.strictObject({ store: nameSchema.describe("Name under `caches:`.") }).describe("Answers from a cache and fills it.")
+const cacheUseSchema = cacheOptionsSchema
+  .extend({
+    bypass: maybe(listOf(matchSchema), "Requests that the cache has no part in: a match as routes have it, or a list of which one must hold."),
+  })
+  .describe("Answers from a cache and fills it (RFC 9111).")
 
 const filterShape: Record<string, z.ZodType> = { cache: cacheUseSchema, ...featureShape(filters) }
 

@@ -1,5 +1,6 @@
 import { networkInterfaces } from "node:os"
 import { startWheel, TickClock, TimerWheel } from "../../base/index.ts"
+import { attachMemoryStore, CacheStore, setKeySeed, type SharedMemoryStore } from "../../cache/index.ts"
 import { adoptConnections, compileSnapshot, type CompileDeps, type Config, loadConfig, logFormats, type Snapshot } from "../../config/index.ts"
 import { type Exchange, setFlowClock, tunnelCount } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
@@ -48,6 +49,8 @@ export class DataPlane {
   private prepared: Prepared | null = null
   private resolver: { readonly key: string; readonly of: CompileDeps["resolver"] } | null = null
   private accessLog: { readonly key: string; readonly of: AccessLog } | null = null
+  /** By the number of their memory. */
+  private readonly caches = new Map<number, CacheStore>()
   private drainTimer: ReturnType<typeof setInterval> | null = null
   private droppedBefore = 0
   private filesTold = "[]"
@@ -161,6 +164,20 @@ export class DataPlane {
     return createAccessLog({ format: definition.compile(accessLog.format.options), to: accessLog.to })
   }
 
+  /** What a thread knows of a cache goes on as long as its memory does: a config that is live or prepared names it. */
+  private cachesFor({ caches }: Prepare): Map<string, CacheStore> {
+    setKeySeed(caches.seed)
+    const used = new Set([caches, this.live?.message.caches].flatMap(of => Object.values(of?.byName ?? {}).map(({ id }) => id)))
+    for (const id of this.caches.keys()) if (!used.has(id)) this.caches.delete(id)
+    return new Map(Object.entries(caches.byName).map(([name, { id, memory }]) => [name, this.cacheOf(name, id, memory)]))
+  }
+
+  private cacheOf(name: string, id: number, memory: SharedMemoryStore): CacheStore {
+    const store = this.caches.get(id) ?? new CacheStore(name, attachMemoryStore(memory, this.setup.index + 1), this.time)
+    this.caches.set(id, store)
+    return store
+  }
+
   private resolverFor(config: Config): CompileDeps["resolver"] {
     const key = JSON.stringify(config.resolver)
     if (this.resolver?.key !== key) this.resolver = { key, of: makeOriginResolver(config.resolver) }
@@ -181,6 +198,7 @@ export class DataPlane {
       baseDir: message.baseDir,
       refreshPeers: cluster => this.post({ type: "refreshPeers", cluster }),
       ended: this.ended,
+      caches: this.cachesFor(message),
       watchFile: (path, changed) => watchers.watch(path, changed),
       ownAddresses: Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(entry => entry.address)),
     }

@@ -44,6 +44,8 @@ export function compileFacts(redact: Redactor, clock: Clock) {
     version: plain(x => versionOf(x.version)),
     status: number(statusOf),
     grpcStatus: number(grpcStatusOf),
+    cache: plain(x => x.cacheResult),
+    cacheReason: plain(x => x.cacheReason),
     fault: plain(x => x.fault?.code ?? ""),
     route: text(x => x.plan?.route.name ?? ""),
     cluster: text(x => x.plan?.route.cluster ?? ""),

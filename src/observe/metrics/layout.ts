@@ -36,19 +36,23 @@ export interface Cell {
   readonly labels: Readonly<Record<string, string>>
 }
 
-export type ShapeName = "faults" | "process" | "route" | "cluster" | "peer" | "listener" | "counter" | "gauge"
+export type ShapeName = "faults" | "process" | "route" | "cluster" | "peer" | "listener" | "cache" | "counter" | "gauge"
 
 /** Cells of a route's block, by their distance from its offset. A status class is its own distance: `offset + (status / 100 | 0)`. */
 export const ROUTE = { noStatus: 0, duration: 6, requestBytes: 6 + HISTOGRAM_CELLS, responseBytes: 7 + HISTOGRAM_CELLS } as const
 export const CLUSTER = { attempts: 0, failures: 1, retries: 2, connect: 3 } as const
 export const PEER = { attempts: 0, failures: 1, connect: 2 } as const
 export const LISTENER = { accepted: 0, open: 1, refused: 2 } as const
+/** Cells of a route's cache: one a result, in this order, and octets that no upstream had to send. */
+export const CACHE_RESULTS = ["hit", "stale", "revalidated", "coalesced", "miss", "pass", "bypass"] as const
+export const CACHE = { savedBytes: CACHE_RESULTS.length } as const
 export const PROCESS = { linesDropped: 0 } as const
 
 const counter = (metric: string, help: string, labels: Record<string, string> = {}): Cell => ({ metric, kind: "counter", help, labels })
 const gauge = (metric: string, help: string): Cell => ({ metric, kind: "gauge", help, labels: {} })
 const histogram = (metric: string, help: string): Cell => ({ metric, kind: "histogram", help, labels: {} })
 
+const lookups = "Requests of routes with a cache, by what came of them."
 const requests = "Requests that ended, by the class of the status that the client got; none = it got no answer."
 
 /** What each shape's block holds. The page follows this order. Counters and gauges of their own are described by their block. */
@@ -78,6 +82,10 @@ export const shapes: Readonly<Record<Exclude<ShapeName, "counter" | "gauge">, re
     counter("bothways_peer_attempts_total", "Attempts to send a request to the peer."),
     counter("bothways_peer_failures_total", "Attempts that ended in a fault of the upstream side."),
     histogram("bothways_peer_connect_seconds", "Time to open a connection to the peer, TLS included."),
+  ],
+  cache: [
+    ...CACHE_RESULTS.map(result => counter("bothways_cache_requests_total", lookups, { result })),
+    counter("bothways_cache_saved_bytes_total", "Octets of bodies that came from the cache."),
   ],
   faults: faults.map(fault =>
     counter("bothways_faults_total", "Faults of exchanges and connections, as in the table of faults.", { fault: fault.code, source: fault.source }),

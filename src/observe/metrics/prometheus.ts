@@ -17,7 +17,7 @@ interface Family {
   readonly lines: string[]
 }
 
-const order: readonly ShapeName[] = ["process", "listener", "route", "cluster", "peer", "faults", "counter", "gauge"]
+const order: readonly ShapeName[] = ["process", "listener", "route", "cluster", "peer", "cache", "faults", "counter", "gauge"]
 
 /** The text exposition format 0.0.4 (Content-Type `text/plain; version=0.0.4; charset=utf-8`): the sums over all regions of `memory`, then `extra`. Control thread only. */
 export function renderPrometheus(registry: MetricsRegistry, memory: SharedArrayBuffer, extra: readonly ExtraSample[] = []): string {

@@ -73,6 +73,11 @@ export class MetricsRegistry {
     return this.place("peer", "", "", { cluster, peer })
   }
 
+  /** Offset of the block for a route's cache. */
+  cache(route: string): number {
+    return this.place("cache", "", "", { route })
+  }
+
   listener(name: string): number {
     return this.place("listener", "", "", { listener: name })
   }

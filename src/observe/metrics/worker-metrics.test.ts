@@ -102,7 +102,7 @@ describe("WorkerMetrics", () => {
 
   test("a series without a place writes where nobody reads", () => {
     const { memory } = setup()
-    const registry = new MetricsRegistry(120)
+    const registry = new MetricsRegistry(160)
     while (registry.refused === 0) registry.route(`r${Math.random()}`)
     const page = renderPrometheus(registry, memory)
     const metrics = WorkerMetrics.attach(memory, 0, registry.layout)

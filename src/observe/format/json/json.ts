@@ -32,7 +32,7 @@ export function jsonFormatter(settings: JsonOptions, clock: Clock = systemClock)
     const user = named(',"user":"', x.user)
     const front = `{"time":"${time.iso()}"${listener},"client":"${escapeJson(x.clientAddress)}"${user}${requestPart(x, redact)}`
     const back = `,"requestBytes":${x.requestBytes},"responseBytes":${x.responseBytes}${fieldsPart(x, redact)}}\n`
-    return `${front},"status":${statusOf(x)}${grpcPart(x)}${fault}${route}${upstreamPart(x)}${back}`
+    return `${front},"status":${statusOf(x)}${grpcPart(x)}${cachePart(x)}${fault}${route}${upstreamPart(x)}${back}`
   }
 }
 
@@ -40,6 +40,11 @@ function requestPart(x: Exchange, redact: Redactor): string {
   if (x.method === "") return ""
   const front = `,"method":"${escapeJson(x.method)}","scheme":"${x.scheme}","host":"${escapeJson(x.host)}"${portPart(x)}`
   return `${front},"target":"${escapeJson(targetOf(x, redact))}","version":"${versionOf(x.version)}"`
+}
+
+function cachePart(x: Exchange): string {
+  if (x.cacheResult === "") return ""
+  return x.cacheReason === "" ? `,"cache":"${x.cacheResult}"` : `,"cache":"${x.cacheResult}","cacheReason":"${x.cacheReason}"`
 }
 
 function grpcPart(x: Exchange): string {

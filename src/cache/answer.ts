@@ -1,0 +1,124 @@
+// HOT
+import { assert } from "../base/index.ts"
+import { type Exchange, NEXT, type Verdict } from "../flow/index.ts"
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, NAME, reasonOf } from "../http/index.ts"
+import { EntryReader } from "./entry-reader.ts"
+import { EntrySource } from "./entry-source.ts"
+import type { RouteCache } from "./route-cache.ts"
+import { evaluateConditions, rangeApplies } from "./rules/conditional.ts"
+import { type ByteRange, parseRange } from "./rules/range.ts"
+import { ageSeconds, ttlSeconds } from "./rules/reuse.ts"
+import { ENTRY_COMPLETE, type MemoryEntry } from "./store/contract.ts"
+import type { StoredResponse } from "./stored.ts"
+
+/** Bodies up to this size leave together with their head, straight from the store. */
+const WHOLE_BYTES_MAX = 64 * 1024
+
+/** Answers from an entry, which is held and given back when the exchange ends. The next step is the first behind the upstream's. */
+export function serveStored(cache: RouteCache, x: Exchange, entry: MemoryEntry, stored: StoredResponse, result: string): Verdict {
+  assert(x.cached === null && x.up === null, "an exchange is answered once")
+  const nowMs = cache.time.clock.wall()
+  entry.touch()
+  x.cacheResult = result
+  x.status = stored.status
+  x.reason = stored.reason
+  const { response, request } = x
+  response.copyFrom(stored.fields)
+  response.extra = `Age: ${ageSeconds(stored, nowMs)}\r\n`
+  if (cache.policy.status) x.cacheStatus = `; hit; ttl=${ttlSeconds(stored, nowMs)}`
+  x.step = x.plan!.respondAt - 1
+  if (stored.status === 200) {
+    if ((request.has(NAME.ifNoneMatch) || request.has(NAME.ifModifiedSince)) && isNotModified(x, stored)) return serve304(x, entry)
+    if (request.has(NAME.range) && x.method === "GET" && entry.bodyLength >= 0 && servePart(x, cache, entry, stored)) return NEXT
+  }
+  serveBody(x, cache, entry, 0, entry.bodyLength)
+  return NEXT
+}
+
+function isNotModified(x: Exchange, stored: StoredResponse): boolean {
+  const { request } = x
+  const conditions = {
+    ifNoneMatch: request.joined(NAME.ifNoneMatch),
+    ifModifiedSince: request.joined(NAME.ifModifiedSince),
+    ifMatch: "",
+    ifUnmodifiedSince: "",
+    ifRange: "",
+    range: "",
+  }
+  return evaluateConditions(conditions, stored, stored.responseMs) === "not-modified"
+}
+
+/** RFC 9110 section 15.4.5: without what describes a body that does not come. */
+function serve304(x: Exchange, entry: MemoryEntry): Verdict {
+  x.status = 304
+  x.reason = reasonOf(304)
+  x.response.remove(NAME.contentLength)
+  x.response.remove(NAME.contentEncoding)
+  x.response.remove(NAME.contentType)
+  x.responseBody = BODY_NONE
+  x.responseLength = 0
+  entry.release()
+  return NEXT
+}
+
+/** A range of a whole body; false = the whole is to be sent. */
+function servePart(x: Exchange, cache: RouteCache, entry: MemoryEntry, stored: StoredResponse): boolean {
+  const { request, response } = x
+  if (!rangeApplies(request.joined(NAME.ifRange), stored, cache.time.clock.wall())) return false
+  const ranges = parseRange(request.joined(NAME.range), entry.bodyLength)
+  if (ranges === null || (ranges !== "unsatisfiable" && ranges.length !== 1)) return false
+  response.remove(NAME.contentLength)
+  if (ranges === "unsatisfiable") {
+    x.status = 416
+    x.reason = reasonOf(416)
+    response.append("Content-Range", `bytes */${entry.bodyLength}`)
+    x.responseBody = BODY_NONE
+    x.responseLength = 0
+    entry.release()
+    return true
+  }
+  sendPart(x, cache, entry, ranges[0]!)
+  return true
+}
+
+function sendPart(x: Exchange, cache: RouteCache, entry: MemoryEntry, { first, last }: ByteRange): void {
+  x.status = 206
+  x.reason = reasonOf(206)
+  x.response.append("Content-Range", `bytes ${first}-${last}/${entry.bodyLength}`)
+  serveBody(x, cache, entry, first, last + 1)
+}
+
+/** Octets `from` up to, not including, `to`, -1 = to an end that is not known yet. */
+export function serveBody(x: Exchange, cache: RouteCache, entry: MemoryEntry, from: number, to: number): void {
+  x.responseBody = to < 0 ? BODY_CHUNKED : BODY_LENGTH
+  x.responseLength = to < 0 ? 0 : to - from
+  if (x.method === "HEAD") {
+    // Its length may be known by now; without it nothing is said of the body.
+    if (to < 0) x.responseBody = BODY_NONE
+    entry.release()
+    return
+  }
+  if (to === from) {
+    entry.release()
+    return
+  }
+  if (to >= 0 && to - from <= WHOLE_BYTES_MAX && entry.state === ENTRY_COMPLETE) {
+    const piece = entry.piece(from, to - from)
+    if (piece.length === to - from) {
+      x.localBody = piece
+      x.cached = entry
+      return
+    }
+  }
+  x.up = new EntryReader(x, new EntrySource(entry, cache.store.fetchOf(entry)), from, to)
+}
+
+/** Gives back what the answer was read from. A step behind the response, which always runs. */
+export function releaseStored(x: Exchange): Verdict {
+  const entry = x.cached as MemoryEntry | null
+  if (entry === null) return NEXT
+  x.cached = null
+  x.localBody = null
+  entry.release()
+  return NEXT
+}

@@ -1,0 +1,92 @@
+// HOT
+import type { Fault } from "../base/index.ts"
+import type { Exchange } from "../flow/index.ts"
+import type { Time } from "../http/index.ts"
+import type { Fetch } from "./fetch.ts"
+import type { MemoryEntry, MemoryStore } from "./store/contract.ts"
+import type { Key } from "./store/key.ts"
+import type { StoredHead } from "./stored.ts"
+
+/** Notes that a thread keeps of entries, so that it reads their heads once. */
+const NOTES_MAX = 8192
+const FAILURES_MAX = 1024
+const USES_MAX = 65_536
+
+interface Note {
+  readonly key: Key
+  readonly place: number
+  readonly generation: number
+  readonly stored: StoredHead
+}
+
+interface Failure {
+  readonly fault: Fault
+  readonly at: number
+}
+
+/** One cache of the config in one thread: the stores that all threads share, and what this thread knows of them. */
+export class CacheStore {
+  readonly name: string
+  readonly memory: MemoryStore
+  readonly notes = new Map<string, Note>()
+  private readonly time: Time
+  private readonly fetches = new Map<number, Fetch>()
+  private readonly failures = new Map<string, Failure>()
+  private readonly uses = new Map<number, number>()
+
+  constructor(name: string, memory: MemoryStore, time: Time) {
+    this.name = name
+    this.memory = memory
+    this.time = time
+  }
+
+  note(key: Key, entry: MemoryEntry, stored: StoredHead): void {
+    if (this.notes.size >= NOTES_MAX) this.notes.clear()
+    this.notes.set(key.text, { key, place: entry.place, generation: entry.generation, stored })
+  }
+
+  // ---- fetches of this thread, by the place of the entry that they fill
+
+  fetchBegins(place: number, fetch: Fetch): void {
+    this.fetches.set(place, fetch)
+  }
+
+  fetchEnds(place: number, fetch: Fetch): void {
+    if (this.fetches.get(place) === fetch) this.fetches.delete(place)
+  }
+
+  fetchOf(entry: MemoryEntry): Fetch | null {
+    const fetch = this.fetches.get(entry.place)
+    return fetch?.fills(entry) ? fetch : null
+  }
+
+  isFetchedHere(entry: MemoryEntry): boolean {
+    return this.fetchOf(entry) !== null
+  }
+
+  // ---- what failed lately: who waited for it gets the same answer instead of trying again one after the other
+
+  failed(key: Key, fault: Fault): void {
+    if (this.failures.size >= FAILURES_MAX) this.failures.clear()
+    this.failures.set(key.text, { fault, at: this.time.clock.now() })
+  }
+
+  /** The fault that a fetch for this key ended with after this request came, or null. */
+  failureSince(key: Key, x: Exchange): Fault | null {
+    const failure = this.failures.get(key.text)
+    return failure === undefined || failure.at < x.startedAt || x.startedAt === 0 ? null : failure.fault
+  }
+
+  succeeded(key: Key): void {
+    if (this.failures.size > 0) this.failures.delete(key.text)
+  }
+
+  /** Counts a request for what is not stored; true from the n-th on. */
+  usedOften(key: Key, n: number): boolean {
+    if (n <= 1) return true
+    const uses = (this.uses.get(key.hash) ?? 0) + 1
+    if (this.uses.size >= USES_MAX) this.uses.clear()
+    this.uses.set(key.hash, uses)
+    return uses >= n
+  }
+}

@@ -1,0 +1,49 @@
+import { acquireExchange, type Exchange, type Plan } from "../flow/index.ts"
+import { BODY_NONE, type Downstream, NAME } from "../http/index.ts"
+import type { StoredResponse } from "./stored.ts"
+
+/** The exchange that fetches for `x`: the same request, on a plan that knows no client, with `down` in the client's place. */
+export function fetchFor(x: Exchange, plan: Plan, down: Downstream): Exchange {
+  const f = acquireExchange()
+  f.plan = plan
+  f.snapshot = x.snapshot
+  f.listener = x.listener
+  f.down = down
+  f.clientAddress = x.clientAddress
+  f.peerAddress = x.peerAddress
+  f.user = x.user
+  f.method = x.method
+  f.scheme = x.scheme
+  f.host = x.host
+  f.authority = x.authority
+  f.port = x.port
+  f.path = x.path
+  f.rulePath = x.rulePath
+  f.query = x.query
+  f.version = x.version
+  f.forwardForm = x.forwardForm
+  f.encodedSlash = x.encodedSlash
+  f.startedAt = x.pump.now()
+  f.request.copyFrom(x.request)
+  f.requestBody = BODY_NONE
+  f.requestLength = 0
+  for (let i = 0; i < x.slots.length; i++) f.slots[i] = x.slots[i]
+  return f
+}
+
+/** Asks for the whole: what is stored must not depend on what this client has already (RFC 9111 section 4.3.1). */
+export function askForAll(f: Exchange): void {
+  const { request } = f
+  request.remove(NAME.ifNoneMatch)
+  request.remove(NAME.ifModifiedSince)
+  request.remove(NAME.ifRange)
+  request.remove(NAME.range)
+}
+
+/** Asks whether what is stored still holds (RFC 9111 section 4.3.1). False = it has nothing to ask by. */
+export function askIfChanged(f: Exchange, stored: StoredResponse): boolean {
+  askForAll(f)
+  if (stored.etag !== "") f.request.append("If-None-Match", stored.etag)
+  if (stored.lastModified !== "") f.request.append("If-Modified-Since", stored.lastModified)
+  return stored.etag !== "" || stored.lastModified !== ""
+}

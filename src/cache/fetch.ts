@@ -1,0 +1,373 @@
+import { assert, type Fault, FAULT } from "../base/index.ts"
+import { begin, type Exchange, FAULT_VERDICT, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
+import { type Downstream, Fields, type Message, NAME, type TunnelEnd } from "../http/index.ts"
+import type { ConnectionInfo } from "../net/index.ts"
+import { serveStored } from "./answer.ts"
+import type { EntrySource } from "./entry-source.ts"
+import { askForAll, askIfChanged, fetchFor } from "./fetch-request.ts"
+import { Keeper } from "./keeper.ts"
+import { Relay } from "./relay.ts"
+import type { RouteCache } from "./route-cache.ts"
+import { mayServeOnError } from "./rules/reuse.ts"
+import type { MemoryEntry } from "./store/contract.ts"
+import type { Key } from "./store/key.ts"
+import type { StoredResponse } from "./stored.ts"
+
+/** Nothing has come. */
+const ASKING = 0
+/** The answer goes into the store, and from there to whoever reads. */
+const STORING = 1
+/** It cannot be stored: it goes to the one client that caused it. */
+const RELAYING = 2
+/** Nobody wants it. */
+const DROPPING = 3
+const OVER = 4
+
+/**
+ * One request of the cache's own. It runs the route's upstream steps as an exchange without a client and is that exchange's client side. What comes is
+ * stored (Keeper), or handed to the client that caused it (Relay). That client may be slow or leave; the fetch goes on.
+ */
+export class Fetch implements Downstream, Waiter {
+  readonly cache: RouteCache
+  readonly key: Key
+  readonly info: ConnectionInfo
+  /** The request as the client sent it, for Vary. */
+  readonly asked = new Fields()
+  readonly f: Exchange
+  private client: Exchange | null
+  /** The entry that others wait for, under `key`. */
+  private writer: MemoryEntry | null
+  /** What is revalidated. */
+  private old: MemoryEntry | null = null
+  private oldStored: StoredResponse | null = null
+  private mode = ASKING
+  private readonly sentMs: number
+  private readonly keeper: Keeper
+  private relay: Relay | null = null
+  private again = false
+
+  private constructor(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry | null) {
+    this.cache = cache
+    this.key = key
+    this.info = x.down!.info
+    this.asked.copyFrom(x.request)
+    this.client = x
+    this.writer = writer
+    this.sentMs = cache.time.clock.wall()
+    this.keeper = new Keeper(this)
+    const plan = cache.parts.plan.fetch
+    assert(plan !== null, "the plan of fetches is made with the route's")
+    this.f = fetchFor(x, plan, this)
+  }
+
+  /** For one client, with an entry that others wait for. */
+  static lead(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry): Verdict {
+    const fetch = new Fetch(cache, x, key, writer)
+    askForAll(fetch.f)
+    return fetch.start(x)
+  }
+
+  static leadFrom(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry, old: MemoryEntry, stored: StoredResponse): Verdict {
+    return new Fetch(cache, x, key, writer).from(old, stored).start(x)
+  }
+
+  /** For one client; nobody waits, and it is stored all the same if it may be. */
+  static alone(cache: RouteCache, x: Exchange, key: Key): Verdict {
+    const fetch = new Fetch(cache, x, key, null)
+    if (!x.request.has(NAME.range)) askForAll(fetch.f)
+    return fetch.start(x)
+  }
+
+  static aloneFrom(cache: RouteCache, x: Exchange, key: Key, old: MemoryEntry, stored: StoredResponse): Verdict {
+    return new Fetch(cache, x, key, null).from(old, stored).start(x)
+  }
+
+  /** For nobody: the client has had its answer. */
+  static background(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry, old: MemoryEntry, stored: StoredResponse): void {
+    const fetch = new Fetch(cache, x, key, writer).from(old, stored)
+    fetch.client = null
+    fetch.run()
+  }
+
+  private from(old: MemoryEntry, stored: StoredResponse): this {
+    askIfChanged(this.f, stored)
+    this.old = old
+    this.oldStored = stored
+    return this
+  }
+
+  private start(x: Exchange): Verdict {
+    x.waiter = this
+    this.run()
+    return WAIT
+  }
+
+  private run(): void {
+    if (this.writer !== null) this.cache.store.fetchBegins(this.writer.place, this)
+    begin(this.f)
+  }
+
+  /** The client is gone. What has been asked for may still be of use to others; a relay ends with its client. */
+  cancel(x: Exchange): void {
+    assert(x === this.client, "the client of this fetch")
+    this.client = null
+  }
+
+  fills(entry: MemoryEntry): boolean {
+    return this.keeper.fills(entry) || (this.writer !== null && this.writer.place === entry.place && this.writer.generation === entry.generation)
+  }
+
+  // ---- what the exchange sends to its "client"
+
+  sendInterim(status: number, lines: string): void {
+    this.client?.onInterim(status, lines)
+  }
+
+  sendHead(m: Message): void {
+    assert(m === this.f && this.mode === ASKING, "one head a fetch")
+    const { f } = this
+    if (f.fault !== null) {
+      this.failed(f.fault)
+      return
+    }
+    if (this.oldStored !== null && f.status === 304) this.freshen()
+    else if (this.oldStored !== null && f.status >= 500 && this.standIn()) this.end()
+    else this.judge()
+  }
+
+  /** Says what the client's log says of the way upstream. */
+  private tell(x: Exchange): void {
+    const { f } = this
+    x.peerName = f.peerName
+    x.attempts = f.attempts
+    x.connectedAt = f.connectedAt
+    x.sentAt = f.sentAt
+    x.headAt = f.headAt
+    x.reused = f.reused
+  }
+
+  private takeClient(): Exchange | null {
+    const x = this.client
+    this.client = null
+    if (x !== null) {
+      x.waiter = null
+      this.tell(x)
+    }
+    return x
+  }
+
+  private judge(): void {
+    const { f, keeper } = this
+    const verdict = keeper.judge(f, this.asked, this.sentMs)
+    const stored = verdict.store ? keeper.begin(this.writer) : null
+    this.dropOld()
+    if (stored !== null) {
+      this.mode = STORING
+      this.writer = null
+      this.cache.store.succeeded(this.key)
+      const x = this.takeClient()
+      if (x !== null) this.serve(x, stored, "miss", verdict.reason)
+      return
+    }
+    this.letGo(verdict.store ? "no-room" : verdict.reason, verdict.remember || verdict.store)
+    this.relayTo(this.takeClient(), verdict.store ? "no-room" : verdict.reason)
+  }
+
+  private serve(x: Exchange, stored: StoredResponse, result: string, reason: string): void {
+    const entry = this.keeper.reader()
+    if (entry === null) {
+      x.fault = FAULT.internal
+      resume(x, FAULT_VERDICT)
+      return
+    }
+    serveStored(this.cache, x, entry, stored, result)
+    x.cacheReason = reason
+    if (this.cache.policy.status) x.cacheStatus = `; fwd=${this.oldStored === null ? "uri-miss" : "stale"}; fwd-status=${this.f.status}; stored`
+    resume(x, NEXT)
+  }
+
+  /** Whoever waits for the entry goes on by itself. */
+  private letGo(reason: string, remember: boolean): void {
+    const { writer } = this
+    this.writer = null
+    if (writer === null) return
+    this.cache.store.fetchEnds(writer.place, this)
+    this.keeper.letGo(writer, reason, remember)
+  }
+
+  private relayTo(x: Exchange | null, reason: string): void {
+    if (x === null) {
+      this.mode = DROPPING
+      this.f.onClientGone(FAULT.aborted)
+      return
+    }
+    this.mode = RELAYING
+    x.cacheResult = "miss"
+    x.cacheReason = reason
+    if (this.cache.policy.status)
+      x.cacheStatus = `; fwd=${this.cache.forwardWord(x, reason)}; fwd-status=${this.f.status}${reason === "" ? "" : `; detail=${reason}`}`
+    this.relay = new Relay(this.f, x)
+    this.relay.begin()
+  }
+
+  // ---- revalidation
+
+  private freshen(): void {
+    const { f, old, oldStored, keeper } = this
+    const stored = keeper.freshen(f, this.asked, this.sentMs, { writer: this.writer, old: old!, stored: oldStored! })
+    if (stored === null) {
+      // It is about something else than what was asked about.
+      this.unusable304()
+      return
+    }
+    this.cache.store.succeeded(this.key)
+    this.writer = null
+    this.mode = STORING
+    const x = this.takeClient()
+    if (x !== null) {
+      this.serve(x, stored, "revalidated", "")
+    }
+    this.dropOld()
+  }
+
+  private unusable304(): void {
+    this.dropOld()
+    this.letGo("validator", false)
+    const x = this.takeClient()
+    this.mode = DROPPING
+    if (x === null || this.again) return
+    // Once more, and for the whole.
+    const verdict = Fetch.alone(this.cache, x, this.key)
+    if (verdict !== WAIT) resume(x, verdict)
+  }
+
+  /** A stale response in place of an error (RFC 5861 section 4); false = it may not. */
+  private standIn(): boolean {
+    const { old, oldStored, client, cache } = this
+    const directives = client === null ? cache.noDirectives : cache.directivesOf(client)
+    if (old === null || !mayServeOnError(oldStored!, directives, cache.time.clock.wall())) return false
+    cache.store.failed(this.key, FAULT.retryStatus)
+    const x = this.takeClient()
+    this.old = null
+    if (x === null) old.release()
+    else {
+      serveStored(cache, x, old, oldStored!, "stale")
+      x.cacheReason = "error"
+      if (cache.policy.status) x.cacheStatus += `; fwd=stale; fwd-status=${this.f.status}`
+      resume(x, NEXT)
+    }
+    this.letGo("error", false)
+    this.mode = DROPPING
+    return true
+  }
+
+  private end(): void {
+    if (this.mode === DROPPING) this.f.onClientGone(FAULT.aborted)
+  }
+
+  private failed(fault: Fault): void {
+    const { cache, f } = this
+    this.mode = DROPPING
+    cache.store.failed(this.key, fault)
+    if (this.oldStored !== null && this.standIn()) return
+    this.dropOld()
+    const x = this.takeClient()
+    const lines = f.replyFields
+    this.letGo("error", false)
+    if (x === null) return
+    x.fault = fault
+    x.replyFields = lines
+    x.cacheResult = "miss"
+    x.cacheReason = "error"
+    resume(x, FAULT_VERDICT)
+  }
+
+  private dropOld(): void {
+    const { old } = this
+    this.old = null
+    if (old === null) return
+    old.unclaim()
+    old.release()
+  }
+
+  // ---- the body
+
+  sendBody(chunk: Uint8Array): boolean {
+    if (this.mode === STORING) return this.keeper.push(chunk)
+    return this.mode === RELAYING ? this.relay!.push(chunk) : true
+  }
+
+  sendText(text: string): boolean {
+    return this.sendBody(Buffer.from(text, "latin1"))
+  }
+
+  sendEnd(trailers: string): void {
+    const { mode } = this
+    this.mode = OVER
+    if (mode === STORING) this.keeper.complete()
+    else if (mode === RELAYING) this.relay!.end(trailers)
+  }
+
+  abort(fault: Fault): void {
+    const { mode } = this
+    this.mode = OVER
+    if (mode === STORING) this.keeper.fail()
+    else if (mode === RELAYING) this.relay!.fail(fault)
+    else if (mode === ASKING) this.failed(fault)
+  }
+
+  flush(): boolean {
+    if (this.mode === STORING) this.keeper.flush()
+    return this.mode === RELAYING ? this.relay!.flush() : true
+  }
+
+  pauseBody(): void {}
+
+  resumeBody(): void {}
+
+  continueBody(): void {}
+
+  closeAfter(_fault: Fault): void {}
+
+  takeTunnel(): TunnelEnd {
+    throw new Error("a fetch is no tunnel")
+  }
+
+  // ---- for its readers in this thread
+
+  readerCame(source: EntrySource): void {
+    this.keeper.readers.add(source)
+  }
+
+  readerLeft(source: EntrySource): void {
+    this.keeper.readerLeft(source)
+  }
+
+  watch(changed: () => void): void {
+    this.keeper.watchers.add(changed)
+  }
+
+  unwatch(changed: () => void): void {
+    this.keeper.watchers.delete(changed)
+  }
+
+  spilledAt(at: number): Uint8Array | null {
+    return this.keeper.spilledAt(at)
+  }
+
+  get flushing(): boolean {
+    return this.keeper.flushing
+  }
+
+  get spills(): boolean {
+    return this.keeper.spills
+  }
+
+  get isOver(): boolean {
+    return this.keeper.over
+  }
+
+  get isBroken(): boolean {
+    return this.keeper.broken
+  }
+}

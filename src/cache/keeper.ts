@@ -1,0 +1,355 @@
+import { assert, FAULT } from "../base/index.ts"
+import { type Exchange, httpDate } from "../flow/index.ts"
+import { BODY_LENGTH, BODY_NONE, type Fields, NAME } from "../http/index.ts"
+import type { EntrySource } from "./entry-source.ts"
+import type { Fetch } from "./fetch.ts"
+import { variantUnder } from "./route-cache.ts"
+import { parseResponseDirectives } from "./rules/cache-control.ts"
+import { directivesOf } from "./rules/targeted.ts"
+import { FieldLines } from "./rules/field-lines.ts"
+import type { Freshness } from "./rules/freshness.ts"
+import { judgeStoring, type StoringVerdict } from "./rules/storing.ts"
+import { selects304, storedFields, updatedFields } from "./rules/update.ts"
+import { variantKey, varyNames } from "./rules/vary.ts"
+import type { MemoryEntry } from "./store/contract.ts"
+import { Key } from "./store/key.ts"
+import { decodeHead, encodePassRule, encodeResponse, encodeVaryRule, StoredResponse, type StoredFacts, VARY_RULE } from "./stored.ts"
+import { labelsOf } from "./labels.ts"
+
+/** Sets of names under which the variants of one URL are looked for. */
+const VARY_SETS_MAX = 4
+const PIECE_BYTES_MAX = 1024 * 1024
+/** Said anew with each answer, or of another hop. */
+const NOT_STORED = ["age", "alt-svc"]
+/** Ours, and different for each client. */
+const FORWARDING = new Set(["x-forwarded-for", "forwarded", "via", "x-real-ip"])
+
+interface Judged {
+  readonly verdict: StoringVerdict
+  readonly lines: FieldLines
+  readonly names: readonly string[]
+  readonly facts: StoredFacts
+}
+
+/** Puts one answer into the store while it comes, and tells this thread's readers. */
+export class Keeper {
+  private readonly fetch: Fetch
+  private entry: MemoryEntry | null = null
+  private judged: Judged | null = null
+  /** A response that is served without being stored anew. */
+  private spare: MemoryEntry | null = null
+  readonly readers = new Set<EntrySource>()
+  readonly watchers = new Set<() => void>()
+  /** The store has no more room: what comes goes to the readers that are there, one chunk after the other. */
+  spills = false
+  private spilled: Uint8Array | null = null
+  private spilledFrom = 0
+  private place = -1
+  private generation = -1
+  over = false
+  broken = false
+  /** The turn of the upstream's connection is over: readers let go what they have. */
+  flushing = false
+  private drainDue = false
+
+  constructor(fetch: Fetch) {
+    this.fetch = fetch
+  }
+
+  fills(entry: MemoryEntry): boolean {
+    return entry.place === this.place && entry.generation === this.generation
+  }
+
+  /** What the rules say of an answer (RFC 9111 section 3). */
+  judge(f: Exchange, asked: Fields, sentMs: number): StoringVerdict {
+    const lines = FieldLines.parse(f.response.render())
+    return this.judgeLines(f, asked, sentMs, { status: f.status, lines }).verdict
+  }
+
+  private judgeLines(f: Exchange, asked: Fields, sentMs: number, answer: { status: number; lines: FieldLines }): Judged {
+    const { cache } = this.fetch
+    const { status, lines } = answer
+    const get = (name: string): string => lines.get(name)
+    const forced = cache.policy.storing.freshness.forceTtlMs >= 0
+    const directives = forced ? parseResponseDirectives("") : directivesOf(get)
+    const responseMs = cache.time.clock.wall()
+    const request = {
+      method: f.method,
+      path: f.path + f.query,
+      targetUri: "",
+      hasRange: asked.has(NAME.range),
+      directives: cache.directivesOfFields(asked),
+      hasAuthorization: asked.has(NAME.authorization),
+      hasCookie: asked.has(NAME.cookie),
+      hasBody: false,
+      keyedByBody: false,
+    }
+    let verdict = judgeStoring(request, { status, directives, get, requestMs: sentMs, responseMs }, cache.policy.storing)
+    const names = varyNames(get("vary"))
+    if (verdict.store && (names === null || names.some(name => FORWARDING.has(name))))
+      verdict = { ...verdict, store: false, reason: "vary-star", remember: true }
+    const { freshness } = verdict
+    const { noCache } = directives
+    const facts = factsOf(status, freshness, {
+      responseMs,
+      requestMs: sentMs,
+      noCache,
+      immutable: directives.immutable,
+      vary: (names ?? []).join(","),
+    })
+    this.judged = { verdict, lines, names: names ?? [], facts }
+    return this.judged
+  }
+
+  /** Begins to store what was judged; `writer` is the entry that others wait for. null = there is no room. */
+  begin(writer: MemoryEntry | null): StoredResponse | null {
+    const { fetch } = this
+    const { names, lines, facts, verdict } = this.judged!
+    const plain = plainKey(fetch.key)
+    const target =
+      names.length === 0
+        ? plain
+        : variantUnder(
+            plain,
+            names,
+            variantKey(names, name => joinedOf(fetch.asked, name)),
+          )
+    const own = target.text === fetch.key.text ? writer : null
+    const entry = own ?? fetch.cache.store.memory.begin(target, true)
+    if (entry === null) return null
+    const kept = storedLines(lines, verdict.withoutFields)
+    const { f } = fetch
+    const length = f.responseBody === BODY_LENGTH ? f.responseLength : f.responseBody === BODY_NONE ? 0 : -1
+    if (!entry.setHead(encodeResponse(facts, kept), length, labelsOf(lines))) {
+      if (own === null) entry.release()
+      return null
+    }
+    this.take(entry)
+    if (names.length > 0 && target.text !== fetch.key.text) this.leaveRule(plain, names, writer)
+    else if (writer !== null && own === null) this.letGo(writer, "", false)
+    return new StoredResponse(facts, kept)
+  }
+
+  private take(entry: MemoryEntry): void {
+    this.entry = entry
+    this.place = entry.place
+    this.generation = entry.generation
+    this.fetch.cache.store.fetchBegins(entry.place, this.fetch)
+  }
+
+  /** Says under the plain key which fields tell the variants apart. */
+  private leaveRule(plain: Key, names: readonly string[], writer: MemoryEntry | null): void {
+    const { memory } = this.fetch.cache.store
+    const isPlain = this.fetch.key.text === plain.text
+    const old = memory.find(plain)
+    let sets: readonly (readonly string[])[] = [names]
+    if (old !== null) {
+      const known = old.head.length === 0 ? null : decodeHead(old.head)
+      if (known?.kind === VARY_RULE) sets = [names, ...known.sets.filter(set => set.join() !== names.join())].slice(0, VARY_SETS_MAX)
+      old.release()
+    }
+    const rule = isPlain && writer !== null ? writer : memory.begin(plain, true)
+    if (rule !== null) {
+      if (rule.setHead(encodeVaryRule(sets), 0, [])) rule.complete()
+      this.fetch.cache.store.fetchEnds(rule.place, this.fetch)
+      rule.release()
+    }
+    if (writer !== null && rule !== writer) this.letGo(writer, "", false)
+  }
+
+  /** A handle to what is served. */
+  reader(): MemoryEntry | null {
+    const { spare } = this
+    this.spare = null
+    if (spare !== null) return spare
+    return this.fetch.cache.store.memory.hold(this.place, this.generation)
+  }
+
+  /** Whoever waits for this entry goes on: with a rule that says why there is none, or to look again. */
+  letGo(writer: MemoryEntry, reason: string, remember: boolean): void {
+    const { cache } = this.fetch
+    const rule = remember && cache.policy.passMs > 0 ? encodePassRule(reason, cache.time.clock.wall() + cache.policy.passMs) : null
+    if (rule !== null && writer.setHead(rule, 0, [])) writer.complete()
+    else writer.fail()
+    cache.store.fetchEnds(writer.place, this.fetch)
+    writer.release()
+  }
+
+  /** A 304: what is stored holds, with these fields (RFC 9111 section 4.3.4). null = it is about another response. */
+  freshen(
+    f: Exchange,
+    asked: Fields,
+    sentMs: number,
+    of: { writer: MemoryEntry | null; old: MemoryEntry; stored: StoredResponse },
+  ): StoredResponse | null {
+    const { old, stored, writer } = of
+    const answer = FieldLines.parse(f.response.render())
+    const validators = { etag: answer.get("etag"), lastModified: answer.get("last-modified"), date: answer.get("date"), status: 304 }
+    if (!selects304(stored, validators)) return null
+    const lines = updatedFields(FieldLines.parse(stored.lines), answer, [])
+    const { verdict, facts } = this.judgeLines(f, asked, sentMs, { status: stored.status, lines })
+    const kept = storedLines(lines, verdict.withoutFields)
+    const fresh = new StoredResponse(facts, kept)
+    if (verdict.store && writer !== null && this.copyOver(writer, old, encodeResponse(facts, kept), labelsOf(lines))) return fresh
+    this.spare = this.fetch.cache.store.memory.hold(old.place, old.generation)
+    if (writer !== null) this.letGo(writer, verdict.reason, !verdict.store && verdict.remember)
+    this.over = true
+    return fresh
+  }
+
+  private copyOver(writer: MemoryEntry, old: MemoryEntry, head: Buffer, labels: readonly string[]): boolean {
+    if (!writer.setHead(head, old.filled, labels)) return false
+    for (let at = 0; at < old.filled; ) {
+      const piece = old.piece(at, PIECE_BYTES_MAX)
+      assert(piece.length > 0, "what is complete can be read")
+      if (!writer.append(piece)) return false
+      at += piece.length
+    }
+    if (!writer.complete()) return false
+    this.place = writer.place
+    this.generation = writer.generation
+    this.over = true
+    this.fetch.cache.store.fetchEnds(writer.place, this.fetch)
+    writer.release()
+    return true
+  }
+
+  // ---- the body
+
+  /** False = hold the upstream back. */
+  push(chunk: Uint8Array): boolean {
+    const { entry } = this
+    if (entry === null) return true
+    if (!this.spills) {
+      const before = entry.filled
+      if (entry.append(chunk)) {
+        this.notify()
+        return true
+      }
+      this.beginSpilling(entry)
+      return this.spill(chunk.subarray(entry.filled - before))
+    }
+    return this.spill(chunk)
+  }
+
+  private beginSpilling(entry: MemoryEntry): void {
+    this.spills = true
+    this.spilledFrom = entry.filled
+    const { cache, key } = this.fetch
+    const rule = cache.store.memory.begin(key, true)
+    if (rule !== null) this.letGo(rule, "too-large", true)
+  }
+
+  private spill(chunk: Uint8Array): boolean {
+    if (this.readers.size === 0) {
+      this.fetch.f.onClientGone(FAULT.aborted)
+      return true
+    }
+    assert(this.spilled === null, "one chunk at a time")
+    this.spilled = Buffer.from(chunk)
+    this.notify()
+    this.checkTaken()
+    this.drainDue = this.spilled !== null
+    return !this.drainDue
+  }
+
+  spilledAt(at: number): Uint8Array | null {
+    const { spilled, spilledFrom } = this
+    if (spilled === null || at < spilledFrom) return null
+    if (at < spilledFrom + spilled.length) return spilled.subarray(at - spilledFrom)
+    queueMicrotask(() => this.checkTaken())
+    return null
+  }
+
+  /** Goes on when every reader has what is there. */
+  private checkTaken(): void {
+    const { spilled } = this
+    if (spilled === null) return
+    const end = this.spilledFrom + spilled.length
+    for (const reader of this.readers) if (reader.at < end) return
+    this.spilled = null
+    this.spilledFrom = end
+    if (!this.drainDue) return
+    this.drainDue = false
+    this.fetch.f.onDownDrain()
+  }
+
+  readerLeft(source: EntrySource): void {
+    this.readers.delete(source)
+    if (!this.spills || this.over) return
+    if (this.readers.size === 0) this.fetch.f.onClientGone(FAULT.aborted)
+    else queueMicrotask(() => this.checkTaken())
+  }
+
+  complete(): void {
+    this.over = true
+    const { entry } = this
+    if (entry !== null && !this.spills) entry.complete()
+    this.close()
+  }
+
+  fail(): void {
+    this.over = true
+    this.broken = true
+    if (this.entry !== null && !this.spills) this.entry.fail()
+    this.close()
+  }
+
+  private close(): void {
+    const { entry } = this
+    this.entry = null
+    this.notify()
+    if (entry === null) return
+    this.fetch.cache.store.fetchEnds(entry.place, this.fetch)
+    entry.release()
+  }
+
+  private notify(): void {
+    if (this.watchers.size === 0) return
+    const all = [...this.watchers]
+    this.watchers.clear()
+    for (const changed of all) changed()
+  }
+
+  flush(): void {
+    this.flushing = true
+    this.notify()
+    this.flushing = false
+  }
+}
+
+function factsOf(
+  status: number,
+  freshness: Freshness,
+  more: Pick<StoredFacts, "responseMs" | "requestMs" | "noCache" | "immutable" | "vary">,
+): StoredFacts {
+  return {
+    status,
+    ...more,
+    initialAgeMs: freshness.initialAgeMs,
+    lifetimeMs: freshness.lifetimeMs,
+    swrMs: freshness.staleWhileRevalidateMs,
+    sieMs: freshness.staleIfErrorMs,
+    mustRevalidate: freshness.mustRevalidate,
+  }
+}
+
+/** Fields as they are kept: without those of the connection and those that the rules take out, with a Date (RFC 9110 section 6.6.1). */
+function storedLines(lines: FieldLines, without: readonly string[]): string {
+  const kept = storedFields(lines, [...NOT_STORED, ...without])
+  return kept.has("date") ? kept.render() : `${kept.render()}Date: ${httpDate()}\r\n`
+}
+
+/** The key under which a URL is looked for first. */
+function plainKey(key: Key): Key {
+  const mark = key.text.indexOf("\0")
+  return mark < 0 ? key : new Key(key.group, key.text.substring(key.group.length, mark))
+}
+
+/** As `requestValue`, of a section by itself. */
+function joinedOf(fields: Fields, name: string): string {
+  let value = ""
+  for (let i = fields.indexOfName(name); i >= 0; i = fields.indexOfName(name, i + 1))
+    value = value === "" ? fields.valueAt(i) : `${value}, ${fields.valueAt(i)}`
+  return value
+}

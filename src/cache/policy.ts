@@ -1,0 +1,47 @@
+import type { Exchange } from "../flow/index.ts"
+import type { CacheOptions } from "./options.ts"
+import { DEFAULT_FRESHNESS_POLICY } from "./rules/freshness.ts"
+import type { StoringPolicy } from "./rules/storing.ts"
+
+/** What a route's cache goes by, made once from its options. Times in ms. */
+export interface CachePolicy {
+  readonly storing: StoringPolicy
+  /** Requests that the cache has no part in; null = none. */
+  readonly bypass: ((x: Exchange) => boolean) | null
+  readonly coalesceMs: number
+  readonly passMs: number
+  readonly refreshShare: number
+  readonly minUses: number
+  readonly earlyHints: boolean
+  readonly status: boolean
+  readonly options: CacheOptions
+}
+
+export function compilePolicy(options: CacheOptions, bypass: CachePolicy["bypass"]): CachePolicy {
+  const negativeTtlMs: Record<number, number> = {}
+  for (const [status, ms] of Object.entries(options.negativeTtl)) negativeTtlMs[Number(status)] = ms
+  return {
+    storing: {
+      freshness: {
+        ...DEFAULT_FRESHNESS_POLICY,
+        ttlMs: options.ttl ?? -1,
+        forceTtlMs: options.forceTtl ?? -1,
+        heuristicShare: options.heuristic,
+        negativeTtlMs,
+        staleWhileRevalidateMs: options.staleWhileRevalidate,
+        staleIfErrorMs: options.staleIfError,
+      },
+      setCookie: options.setCookie,
+      storePartial: true,
+      bodyBytesMax: options.bodyMax,
+    },
+    bypass,
+    coalesceMs: options.coalesce.wait,
+    passMs: options.passMemory,
+    refreshShare: options.refreshAhead,
+    minUses: options.minUses,
+    earlyHints: options.earlyHints,
+    status: options.status,
+    options,
+  }
+}

@@ -1,0 +1,252 @@
+// HOT
+import { assert, FAULT } from "../base/index.ts"
+import { type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../flow/index.ts"
+import { type Fields, NAME, type Time } from "../http/index.ts"
+import { serveStored } from "./answer.ts"
+import { Fetch } from "./fetch.ts"
+import { requestValue } from "./key-parts.ts"
+import type { CachePolicy } from "./policy.ts"
+import { Question } from "./question.ts"
+import { parseRequestDirectives, type RequestDirectives } from "./rules/cache-control.ts"
+import { FRESH, judgeReuse, mayServeOnError, STALE_OK, STALE_WHILE_REVALIDATE, type ReuseVerdict } from "./rules/reuse.ts"
+import { variantKey } from "./rules/vary.ts"
+import { ENTRY_COMPLETE, ENTRY_FAILED, ENTRY_FILLING, ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
+import { Key } from "./store/key.ts"
+import type { CacheStore } from "./cache-store.ts"
+import { decodeHead, PASS_RULE, RESPONSE, type StoredHead, type StoredResponse, VARY_RULE } from "./stored.ts"
+import { Wait } from "./wait.ts"
+
+/** Times that one request looks again before it goes by itself. */
+const LOOKS_MAX = 8
+const NO_DIRECTIVES: RequestDirectives = parseRequestDirectives("", "")
+/** How long a revalidation in the background keeps others from beginning one. */
+const CLAIM_MS = 30_000
+
+export interface RouteCacheParts {
+  readonly policy: CachePolicy
+  readonly store: CacheStore
+  readonly time: Time
+  /** Tells apart what different upstreams, or listeners that say different things, answer to the same URL. */
+  readonly destination: string
+  /** Index of the step behind which a response of the cache goes on: one before the plan's `respondAt`. Known when the plan is whole. */
+  /** Told of each exchange at its end. */
+  readonly count: (x: Exchange) => void
+  readonly plan: { respondAt: number; fetch: Plan | null }
+}
+
+/** The cache of one route in one thread: what to do with a request, and who works for it. */
+export class RouteCache {
+  readonly policy: CachePolicy
+  readonly store: CacheStore
+  readonly time: Time
+  readonly parts: RouteCacheParts
+  private readonly question: Question
+
+  constructor(parts: RouteCacheParts) {
+    this.parts = parts
+    this.policy = parts.policy
+    this.store = parts.store
+    this.time = parts.time
+    this.question = new Question(parts.policy, parts.destination)
+  }
+
+  /** The step: hit, wait, or on to the peer. */
+  // allow(closure): once a route
+  readonly look: Step = (x: Exchange): Verdict => {
+    const why = this.question.whyNot(x)
+    if (why !== "") return this.pass(x, "bypass", why)
+    const group = this.question.groupOf(x)
+    const rest = this.question.restOf(x)
+    const note = this.store.notes.get(group + rest)
+    if (note !== undefined) {
+      const entry = this.store.memory.hold(note.place, note.generation)
+      if (entry !== null) return this.use(x, note.key, entry, note.stored, 0)
+      this.store.notes.delete(group + rest)
+    }
+    return this.lookUp(x, new Key(group, rest), 0)
+  }
+
+  directivesOf(x: Exchange): RequestDirectives {
+    const { request } = x
+    if (!request.has(NAME.cacheControl) && !request.has(NAME.pragma) && request.extra === "") return NO_DIRECTIVES
+    return parseRequestDirectives(requestValue(x, "cache-control"), requestValue(x, "pragma"))
+  }
+
+  /** The directives of a request whose exchange may be over. */
+  directivesOfFields(fields: Fields): RequestDirectives {
+    if (!fields.has(NAME.cacheControl) && !fields.has(NAME.pragma)) return NO_DIRECTIVES
+    return parseRequestDirectives(fields.joined(NAME.cacheControl), fields.joined(NAME.pragma))
+  }
+
+  get noDirectives(): RequestDirectives {
+    return NO_DIRECTIVES
+  }
+
+  /** Why a request went upstream, as Cache-Status has it (RFC 9211 section 2.2). */
+  forwardWord(x: Exchange, _reason: string): string {
+    return x.request.has(NAME.range) ? "partial" : "uri-miss"
+  }
+
+  /** Goes on to the peer without the cache. */
+  pass(x: Exchange, result: string, reason: string): Verdict {
+    x.cacheResult = result
+    x.cacheReason = reason
+    return NEXT
+  }
+
+  /** Looks in the store; `looks` counts how often this request has. */
+  lookUp(x: Exchange, key: Key, looks: number): Verdict {
+    if (looks >= LOOKS_MAX) return this.pass(x, "pass", "busy")
+    const entry = this.store.memory.find(key)
+    if (entry === null) return this.miss(x, key, looks)
+    const { state } = entry
+    if (state === ENTRY_PENDING || this.growsElsewhere(entry)) return x.method === "HEAD" ? this.leave(x, entry) : this.wait(x, key, entry, looks)
+    if (state === ENTRY_FAILED) {
+      entry.release()
+      return this.miss(x, key, looks)
+    }
+    const stored = decodeHead(entry.head)
+    if (stored === null) return this.leave(x, entry)
+    if (state === ENTRY_COMPLETE && stored.kind !== PASS_RULE) this.store.note(key, entry, stored)
+    return this.use(x, key, entry, stored, looks)
+  }
+
+  /** A body of unknown length may yet turn out too long for the store: who is not in the thread that fetches it waits for the whole. */
+  growsElsewhere(entry: MemoryEntry): boolean {
+    return entry.state === ENTRY_FILLING && entry.bodyLength < 0 && !this.store.isFetchedHere(entry)
+  }
+
+  private leave(x: Exchange, entry: MemoryEntry): Verdict {
+    entry.release()
+    return this.pass(x, "miss", "")
+  }
+
+  /** What an entry means for this request. It is held, and given back or handed on here. */
+  private use(x: Exchange, key: Key, entry: MemoryEntry, stored: StoredHead, looks: number): Verdict {
+    if (stored.kind === RESPONSE) return this.useResponse(x, key, entry, stored, looks)
+    entry.touch()
+    entry.release()
+    if (stored.kind === VARY_RULE) return this.useVariants(x, key, stored.sets, looks)
+    if (stored.untilMs <= this.time.clock.wall()) return this.miss(x, key, looks, true)
+    return this.pass(x, "pass", stored.reason)
+  }
+
+  private useResponse(x: Exchange, key: Key, entry: MemoryEntry, stored: StoredResponse, looks: number): Verdict {
+    const nowMs = this.time.clock.wall()
+    const directives = this.directivesOf(x)
+    stored.marked = entry.marked
+    // Who waited for this answer asked before it was given: it is as new as theirs would be (RFC 9111 section 4, collapsed requests).
+    const waited = looks > 0 && stored.responseMs >= nowMs - (this.time.clock.now() - x.startedAt)
+    const verdict: ReuseVerdict = waited ? FRESH : judgeReuse(stored, directives, nowMs)
+    if (verdict === FRESH || verdict === STALE_OK || verdict === STALE_WHILE_REVALIDATE) {
+      if (verdict === STALE_WHILE_REVALIDATE) this.refresh(x, key, entry, nowMs)
+      else if (this.policy.refreshShare > 0 && verdict === FRESH) this.refreshAhead(x, key, entry, stored, nowMs)
+      return serveStored(this, x, entry, stored, verdict === FRESH ? (looks > 0 ? "coalesced" : "hit") : "stale")
+    }
+    if (directives.onlyIfCached) return this.notCached(x, entry)
+    // A stored response is updated by the answer to HEAD, when that has passed.
+    if (x.method === "HEAD") return this.leave(x, entry)
+    return this.revalidate(x, key, entry, stored, looks)
+  }
+
+  private useVariants(x: Exchange, key: Key, sets: readonly (readonly string[])[], looks: number): Verdict {
+    let variant: Key | null = null
+    for (let i = 0; i < sets.length; i++) {
+      const candidate = this.variantOf(x, key, sets[i]!)
+      variant ??= candidate
+      if (sets.length === 1) break
+      const entry = this.store.memory.find(candidate)
+      if (entry === null) continue
+      entry.release()
+      variant = candidate
+      break
+    }
+    assert(variant !== null, "a variant rule names fields")
+    const note = this.store.notes.get(variant.text)
+    const entry = note === undefined ? null : this.store.memory.hold(note.place, note.generation)
+    if (entry !== null) return this.use(x, variant, entry, note!.stored, looks)
+    return this.lookUp(x, variant, looks + 1)
+  }
+
+  private variantOf(x: Exchange, key: Key, names: readonly string[]): Key {
+    // allow(closure): variants are looked up by name, one closure a request for a URL that has some
+    const values = variantKey(names, name => requestValue(x, name))
+    return variantUnder(key, names, values)
+  }
+
+  /** Nothing that could be used is stored. `replace`: a rule that has lapsed is there. */
+  private miss(x: Exchange, key: Key, looks: number, replace = false): Verdict {
+    const directives = this.directivesOf(x)
+    if (directives.onlyIfCached) return this.notCached(x, null)
+    if (x.method === "HEAD") return this.pass(x, "miss", "")
+    if (directives.noStore) return this.pass(x, "bypass", "request-no-store")
+    if (x.request.has(NAME.range)) return Fetch.alone(this, x, key)
+    // Credentials make the answer this user's own unless it says otherwise: nobody else waits for it.
+    if (x.request.has(NAME.authorization) || this.policy.coalesceMs === 0) return Fetch.alone(this, x, key)
+    if (!this.store.usedOften(key, this.policy.minUses)) return this.pass(x, "pass", "min-uses")
+    const writer = this.store.memory.begin(key, replace)
+    if (writer !== null) return Fetch.lead(this, x, key, writer)
+    const other = this.store.memory.pending(key)
+    if (other !== null) return this.wait(x, key, other, looks)
+    return Fetch.alone(this, x, key)
+  }
+
+  private notCached(x: Exchange, entry: MemoryEntry | null): Verdict {
+    entry?.release()
+    x.cacheResult = "miss"
+    x.cacheReason = "only-if-cached"
+    x.fault = FAULT.notCached
+    return FAULT_VERDICT
+  }
+
+  /** Waits until an entry that somebody fills has a head, or more. */
+  private wait(x: Exchange, key: Key, entry: MemoryEntry, looks: number): Verdict {
+    return new Wait(this, x, key, entry, looks).begin()
+  }
+
+  /** Asks upstream whether what is stored still holds. One does, others wait for what comes of it. */
+  private revalidate(x: Exchange, key: Key, entry: MemoryEntry, stored: StoredResponse, looks: number): Verdict {
+    const failed = this.store.failureSince(key, x)
+    if (failed !== null) {
+      if (mayServeOnError(stored, this.directivesOf(x), this.time.clock.wall())) return serveStored(this, x, entry, stored, "stale")
+      entry.release()
+      x.fault = failed
+      return FAULT_VERDICT
+    }
+    if (x.request.has(NAME.authorization) || this.policy.coalesceMs === 0) return Fetch.aloneFrom(this, x, key, entry, stored)
+    const writer = this.store.memory.begin(key, true)
+    if (writer !== null) return Fetch.leadFrom(this, x, key, writer, entry, stored)
+    const other = this.store.memory.pending(key)
+    if (other === null) return Fetch.aloneFrom(this, x, key, entry, stored)
+    entry.release()
+    return this.wait(x, key, other, looks)
+  }
+
+  /** Fetches anew in the background, one at a time over all threads. The entry stays the caller's. */
+  private refresh(x: Exchange, key: Key, entry: MemoryEntry, nowMs: number): void {
+    if (!entry.claim(nowMs, nowMs + CLAIM_MS)) return
+    const writer = this.store.memory.begin(key, true)
+    const own = writer === null ? null : this.store.memory.hold(entry.place, entry.generation)
+    if (own === null) {
+      if (writer !== null) {
+        writer.fail()
+        writer.release()
+      }
+      return
+    }
+    const stored = decodeHead(own.head)
+    if (stored === null || stored.kind !== RESPONSE) own.release()
+    else Fetch.background(this, x, key, writer!, own, stored)
+  }
+
+  private refreshAhead(x: Exchange, key: Key, entry: MemoryEntry, stored: StoredResponse, nowMs: number): void {
+    const goneMs = nowMs - stored.responseMs + stored.initialAgeMs
+    if (stored.lifetimeMs >= 1000 && goneMs > stored.lifetimeMs * (1 - this.policy.refreshShare)) this.refresh(x, key, entry, nowMs)
+  }
+}
+
+/** The key of a variant: under the plain one, by the names that count and their values. No field holds a NUL. */
+export function variantUnder(key: Key, names: readonly string[], values: string): Key {
+  const rest = key.text.substring(key.group.length)
+  return new Key(key.group, `${rest}\0${names.join(",")}\n${values}`)
+}

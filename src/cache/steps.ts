@@ -1,0 +1,29 @@
+import type { Exchange, Step, Verdict } from "../flow/index.ts"
+import { releaseStored } from "./answer.ts"
+import { passed, tellStatus } from "./passed.ts"
+import { RouteCache, type RouteCacheParts } from "./route-cache.ts"
+
+/** The steps that a route with a cache has more than others. */
+export interface CacheSteps {
+  /** Hit, wait, or on to the peer. */
+  readonly look: Step
+  /** Behind the upstream's answer to a request that the cache let through. */
+  readonly passed: Step
+  /** Behind the response: Cache-Status. */
+  readonly tell: Step
+  /** Behind delivery: gives back what was read. */
+  readonly release: Step
+}
+
+export function cacheSteps(parts: RouteCacheParts): CacheSteps {
+  const cache = new RouteCache(parts)
+  return {
+    look: cache.look,
+    passed: (x: Exchange) => passed(cache, x),
+    tell: tellStatus,
+    release(x: Exchange): Verdict {
+      parts.count(x)
+      return releaseStored(x)
+    },
+  }
+}

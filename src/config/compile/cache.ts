@@ -1,0 +1,73 @@
+import { type CacheOptions, type CacheSteps, cacheSteps, compilePolicy, Question } from "../../cache/index.ts"
+import type { Exchange, Plan } from "../../flow/index.ts"
+import { CACHE, CACHE_RESULTS } from "../../observe/index.ts"
+import { matchers } from "../features.gen.ts"
+import type { RouteConfig } from "../schema.ts"
+import type { MatchConfig } from "../schema/route.ts"
+import type { CompileDeps } from "./compile-deps.ts"
+
+/** What a route's cache is compiled with besides the route. */
+export interface CacheParts {
+  readonly deps: CompileDeps
+  /** Offset of its block of metrics. */
+  readonly cacheMetrics: number
+}
+
+const results: readonly string[] = CACHE_RESULTS
+const SAVING = new Set(["hit", "stale", "revalidated", "coalesced"])
+
+function countResult(x: Exchange, { metrics }: CompileDeps, at: number): void {
+  const index = results.indexOf(x.cacheResult)
+  if (metrics === null || index < 0) return
+  metrics.add(at + index, 1)
+  if (SAVING.has(x.cacheResult)) metrics.add(at + CACHE.savedBytes, x.responseBytes)
+}
+
+/** Options of a `cache` filter in a route. */
+export type CacheUse = CacheOptions & { readonly bypass: readonly MatchConfig[] | null }
+
+/** What the plan of a route with a cache is completed with when it is whole. */
+export interface RouteCachePlan {
+  readonly steps: CacheSteps
+  /** Behind the last step of the upstream's answer, and how the cache's own requests go. */
+  complete(respondAt: number, fetch: Plan): void
+}
+
+export function cacheUseOf(route: RouteConfig): CacheUse | null {
+  const use = route.filters.find(filter => filter.inline === null && filter.name === "cache")
+  return use === undefined ? null : (use.options as CacheUse)
+}
+
+/** The cache of a route; null when it has none, and where there is no memory for one (explain, check). `destination` tells apart what upstreams and listeners say differently. */
+export function compileCache(route: RouteConfig, destination: string, { deps, cacheMetrics }: CacheParts): RouteCachePlan | null {
+  const use = cacheUseOf(route)
+  const store = use === null ? null : (deps.caches?.get(use.store) ?? null)
+  if (use === null || store === null) return null
+  const plan: { respondAt: number; fetch: Plan | null } = { respondAt: 0, fetch: null }
+  const policy = compilePolicy(use, compileBypass(use.bypass))
+  const steps = cacheSteps({ policy, store, time: deps.time, destination, plan, count: x => countResult(x, deps, cacheMetrics) })
+  return {
+    steps,
+    complete(respondAt, fetch) {
+      plan.respondAt = respondAt
+      plan.fetch = fetch
+    },
+  }
+}
+
+/** What the cache of a route makes of a request before it looks, for explain. null = it has none. */
+export function cacheQuestion(route: RouteConfig, destination: string): Question | null {
+  const use = cacheUseOf(route)
+  return use === null ? null : new Question(compilePolicy(use, compileBypass(use.bypass)), destination)
+}
+
+/** Any of the matches; null = none is given. */
+function compileBypass(matches: readonly MatchConfig[] | null): ((x: Exchange) => boolean) | null {
+  if (matches === null || matches.length === 0) return null
+  const all = matches.map(match => {
+    const rules = match.rules.map(rule => matchers.find(matcher => matcher.name === rule.name)!.compile(rule.options))
+    if (match.when !== null) rules.push(match.when)
+    return (x: Exchange): boolean => rules.every(holds => holds(x))
+  })
+  return x => all.some(holds => holds(x))
+}
