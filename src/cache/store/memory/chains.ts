@@ -83,7 +83,7 @@ export class Chains {
     if (entries[base + HASH] !== (key.hash | 0) || entries[base + KEY_BYTES] !== text.length) return false
     for (;;) {
       const block = Atomics.load(entries, base + BLOCK)
-      const same = octets.isText(block, text, text.length)
+      const same = octets.isText(block, text)
       // the key moves when the head comes, and its old place is somebody else's then
       if (Atomics.load(entries, base + BLOCK) === block) return same
     }
@@ -110,7 +110,7 @@ export class Chains {
     const base = slot << ENTRY_SHIFT
     const { length } = key.text
     if (entries[base + HASH] !== (key.hash | 0) || entries[base + KEY_BYTES] !== length) return false
-    return this.octets.isText(entries[base + BLOCK]!, key.text, length)
+    return this.octets.isText(entries[base + BLOCK]!, key.text)
   }
 
   /** Whether the entry belongs to this group; under the lock or held. */
@@ -118,7 +118,7 @@ export class Chains {
     const base = slot << ENTRY_SHIFT
     const { entries } = this
     if (entries[base + GROUP_HASH] !== (groupHash | 0) || entries[base + GROUP_BYTES] !== group.length) return false
-    return this.octets.isText(entries[base + BLOCK]!, group, group.length)
+    return this.octets.isText(entries[base + BLOCK]!, group)
   }
 
   /** Puts an entry in front of its chain. */

@@ -189,7 +189,7 @@ export class EntryHandle implements MemoryEntry {
     const { slot, owner } = this
     assert(slot !== 0, "an entry is released once")
     if (this.fills) this.fail()
-    if (!owner.watches.empty) owner.watches.forget(this)
+    if (owner.watches.count > 0) owner.watches.remove(this, null)
     this.slot = 0
     this.headView = null
     owner.idle.push(this)
@@ -243,7 +243,9 @@ export class EntryHandle implements MemoryEntry {
   }
 
   private tell(): void {
-    if (!this.owner.watches.empty) this.owner.watches.tell(this.slot)
+    const { parts, slot, owner } = this
+    parts.bells.ring(slot, parts.memory.self)
+    if (owner.watches.count > 0) owner.watches.tell(slot)
   }
 
   /** Makes the extent current that has this octet of the body. */

@@ -36,8 +36,9 @@ import {
   UNIT_BYTES,
   UNITS,
   USED,
+  WATCHERS,
 } from "./layout.ts"
-import { labelBytes } from "./octets.ts"
+import { isLatin1, labelBytes } from "./octets.ts"
 import { MAIN, SMALL } from "./queues.ts"
 import { NO_UNIT } from "./space.ts"
 import type { StoreParts } from "./store-parts.ts"
@@ -60,7 +61,7 @@ export class Fills {
   /** A new entry under this key, held; 0 = somebody fills it already, it is there (without `replace`), or there is no room. */
   begin(key: CacheKey, replace: boolean): number {
     const { parts } = this
-    assert(key.text.startsWith(key.group), "a key begins with its group")
+    assert(key.text.startsWith(key.group) && isLatin1(key.text), "a key begins with its group, and its characters are octets")
     if (key.text.length > KEY_BYTES_MAX || key.text.length > this.entryBytesMax) {
       parts.refuse(REFUSED_TOO_LARGE)
       return 0
@@ -123,6 +124,7 @@ export class Fills {
     entries[base + FILLED] = 0
     entries[base + FREQUENCY] = 0
     entries[base + CLAIM] = 0
+    entries[base + WATCHERS] = 0
     entries[base + FILLER] = self + 1
     entries[base + UNITS] = units
     entries[base + CONTENT] = key.text.length

@@ -1,6 +1,7 @@
 // HOT
 import { assert } from "../../../base/index.ts"
 import { ENTRY_COMPLETE, ENTRY_FAILED } from "../contract.ts"
+import type { Bells } from "./bells.ts"
 import type { Chains } from "./chains.ts"
 import type { Ghosts } from "./ghosts.ts"
 import {
@@ -30,7 +31,7 @@ import {
   USED,
 } from "./layout.ts"
 import type { Pins } from "./pins.ts"
-import { FREQUENCY_MAIN, MAIN, type Queues, SMALL } from "./queues.ts"
+import { MAIN, type Queues, SMALL } from "./queues.ts"
 import { NO_UNIT, type Space } from "./space.ts"
 
 /** Entries that are looked at for eviction while the lock is held once. */
@@ -40,6 +41,8 @@ export const ROUNDS_MAX = 64
 /** An entry for which more others would have to go is refused. */
 const EVICTIONS_MAX = (EVICTION_STEPS_MAX * ROUNDS_MAX) / 2
 const SWEEP_STEPS_MAX = 64
+/** Uses that lead from the small queue to the main one: one less for small entries, one more for large ones (docs/decisions/0019). */
+const USES_FOR_MAIN = 2
 
 interface KeepingParts {
   readonly memory: StoreMemory
@@ -48,6 +51,7 @@ interface KeepingParts {
   readonly queues: Queues
   readonly ghosts: Ghosts
   readonly pins: Pins
+  readonly bells: Bells
 }
 
 /** How entries come and go: rows and units are taken, made free and evicted. All under the lock. */
@@ -58,6 +62,7 @@ export class Keeping {
   private readonly queues: Queues
   private readonly ghosts: Ghosts
   private readonly pins: Pins
+  private readonly bells: Bells
   private readonly smallUnits: number
 
   constructor(parts: KeepingParts) {
@@ -67,6 +72,7 @@ export class Keeping {
     this.queues = parts.queues
     this.ghosts = parts.ghosts
     this.pins = parts.pins
+    this.bells = parts.bells
     this.smallUnits = Math.floor(parts.memory.shared.units / 10)
   }
 
@@ -103,6 +109,7 @@ export class Keeping {
     this.chains.unlink(slot)
     this.queues.remove(slot)
     control[ENTRIES_LIVE]!--
+    this.bells.ring(slot, -1)
     this.freeUnheld(slot)
   }
 
@@ -208,7 +215,7 @@ export class Keeping {
     const { entries } = this.memory
     const base = slot << ENTRY_SHIFT
     if (this.isUnderWay(slot)) this.requeue(slot, entries[base + FREQUENCY]!)
-    else if (entries[base + FREQUENCY]! >= FREQUENCY_MAIN || this.pins.held(slot)) {
+    else if (entries[base + FREQUENCY]! >= USES_FOR_MAIN + this.queues.sizeClass(slot) || this.pins.held(slot)) {
       this.queues.remove(slot)
       this.queues.push(slot, MAIN, 0)
     } else {
@@ -219,9 +226,14 @@ export class Keeping {
 
   private ageMain(slot: number): void {
     const frequency = this.memory.entries[(slot << ENTRY_SHIFT) + FREQUENCY]!
-    if (this.isUnderWay(slot) || this.pins.held(slot)) this.requeue(slot, frequency)
-    else if (frequency > 0) this.requeue(slot, frequency - 1)
-    else this.evict(slot)
+    if (this.isUnderWay(slot) || this.pins.held(slot)) {
+      this.requeue(slot, frequency)
+      return
+    }
+    // another round costs a use, and for a large entry two
+    const left = frequency - 1 - Math.max(this.queues.sizeClass(slot), 0)
+    if (left < 0) this.evict(slot)
+    else this.requeue(slot, left)
   }
 
   private requeue(slot: number, frequency: number): void {

@@ -9,6 +9,7 @@ import { assert } from "../../../base/index.ts"
  *   links     for each unit of 256 octets of `data`: next and previous free block, or next extent and units of this one
  *   orders    for each unit: 1 + order of the free block that begins there, 0 = none does
  *   ghosts    hashes of what was evicted of late
+ *   bells     for each thread a word that changes, and wakes it, when what it watches may have changed
  *   pins      for each thread a row with a word for each entry: how often that thread holds it. Nobody else writes there while the thread lives
  *   data      the units: keys, labels, heads and bodies
  */
@@ -19,6 +20,7 @@ export const UNIT_SHIFT = 8
 const SEGMENT_BYTES_MAX = 2 ** 30
 /** No entry is larger, whatever the store's size: its numbers are 32-bit words. */
 export const ENTRY_BYTES_CEILING = 2 ** 30
+const ENTRIES_CEILING = 2 ** 23
 const BYTES_MIN = 64 * 1024
 export const BYTES_MAX = 64 * 2 ** 30
 
@@ -40,7 +42,7 @@ export const ENTRIES_LIVE = 52
 export const SWEEP_LEFT = 53
 export const SWEEP_AT = 54
 export const GHOST_CLOCK = 55
-/** First, last and units of the two queues: small, then main. */
+/** First, last, units and count of the two queues: small, then main. */
 export const QUEUES = 64
 export const ORDER_HEADS = 80
 export const REFUSED = 112
@@ -61,6 +63,9 @@ export const REFUSED_NO_ROOM = 1
 export const REFUSED_FRAGMENTED = 2
 export const REFUSED_NO_SLOT = 3
 export const REFUSED_CROWDED = 4
+
+/** A bell has a line of its own. */
+export const BELL_SHIFT = 4
 
 // Words of an entry. The first line is what a reader needs.
 export const ENTRY_SHIFT = 5
@@ -91,6 +96,8 @@ export const UNITS = 19
 export const KEY_BLOCK = 20
 /** Octets that `CONTENT_BYTES` has for this entry. */
 export const CONTENT = 21
+/** A bit for each thread (those of the same number modulo 32 share it) that waits for a change. */
+export const WATCHERS = 22
 
 // Bits of FLAGS. The lowest two are the state.
 export const STATE_BITS = 3
@@ -110,7 +117,7 @@ export interface MemoryStoreOptions {
   readonly entryBytesMax?: number
   /** How many threads use the store, the control thread included. */
   readonly threadsMax: number
-  /** Entries there may be. Default one for each 2 KB, at least 512, at most 4 million. */
+  /** Entries there may be. Default one for each KB, at least 512, at most 8 million. */
   readonly entriesMax?: number
   /** Octets of one buffer of data, a power of two. Default and largest 1 GB. */
   readonly segmentBytes?: number
@@ -132,6 +139,7 @@ export interface SharedMemoryStore {
   readonly links: SharedArrayBuffer
   readonly orders: SharedArrayBuffer
   readonly ghosts: SharedArrayBuffer
+  readonly bells: SharedArrayBuffer
   readonly pins: readonly SharedArrayBuffer[]
   readonly data: readonly SharedArrayBuffer[]
 }
@@ -145,7 +153,7 @@ export function allocateShared(options: MemoryStoreOptions): SharedMemoryStore {
   const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES_MAX
   assert(segmentBytes >= UNIT_BYTES && segmentBytes <= SEGMENT_BYTES_MAX && (segmentBytes & (segmentBytes - 1)) === 0, "a segment is a power of two")
   const segmentUnits = segmentBytes / UNIT_BYTES
-  const entriesMax = Math.min(Math.max(Math.floor(options.entriesMax ?? bytes / 2048), 512), 4_194_304)
+  const entriesMax = Math.min(Math.max(Math.floor(options.entriesMax ?? bytes / 1024), 512), ENTRIES_CEILING)
   const bucketCount = 2 ** Math.ceil(Math.log2(entriesMax))
   const data: SharedArrayBuffer[] = []
   for (let at = 0; at < units; at += segmentUnits) data.push(new SharedArrayBuffer(Math.min(segmentUnits, units - at) * UNIT_BYTES))
@@ -163,6 +171,7 @@ export function allocateShared(options: MemoryStoreOptions): SharedMemoryStore {
     links: new SharedArrayBuffer(units * 8),
     orders: new SharedArrayBuffer(units),
     ghosts: new SharedArrayBuffer(bucketCount * 8),
+    bells: new SharedArrayBuffer(threadsMax << (BELL_SHIFT + 2)),
     pins: Array.from({ length: threadsMax }, () => new SharedArrayBuffer((entriesMax + 1) * 4)),
     data,
   }
@@ -180,8 +189,11 @@ export class StoreMemory {
   readonly links: Int32Array
   readonly orders: Uint8Array
   readonly ghosts: Int32Array
+  readonly bells: Int32Array
   readonly pins: readonly Int32Array[]
   readonly data: readonly Uint8Array[]
+  /** The same segments in words, lowest octet first as on every machine that the runtime knows. */
+  readonly words: readonly Int32Array[]
   readonly segmentShift: number
   readonly segmentMask: number
 
@@ -196,8 +208,10 @@ export class StoreMemory {
     this.links = new Int32Array(shared.links)
     this.orders = new Uint8Array(shared.orders)
     this.ghosts = new Int32Array(shared.ghosts)
+    this.bells = new Int32Array(shared.bells)
     this.pins = shared.pins.map(row => new Int32Array(row))
     this.data = shared.data.map(segment => new Uint8Array(segment))
+    this.words = shared.data.map(segment => new Int32Array(segment))
     this.segmentShift = Math.log2(shared.segmentUnits)
     this.segmentMask = shared.segmentUnits - 1
   }

@@ -21,7 +21,7 @@ export class ThreadMemoryStore implements MemoryStore, HandleOwner {
     this.entryBytesMax = parts.memory.shared.entryBytesMax
     this.parts = parts
     this.fills = new Fills(parts)
-    this.watches = new Watches()
+    this.watches = new Watches(parts.bells)
     this.idle = []
   }
 

@@ -9,12 +9,12 @@ const QUEUE_WORDS = 4
 const FIRST = 0
 const LAST = 1
 const SUM = 2
+const COUNT = 3
 
-/** Most of `FREQUENCY`, and what a new entry needs to get from the small queue into the main one. */
+/** How far the uses of an entry are counted. */
 export const FREQUENCY_MAX = 3
-export const FREQUENCY_MAIN = 2
 
-/** The two queues of S3-FIFO (Yang et al., SOSP 2023), counted in units: new entries enter the small one, those used there the main one. Under the lock. */
+/** The two queues of S3-FIFO (Yang and others, SOSP 2023), counted in units: new entries enter the small one, those used there the main one. Under the lock. */
 export class Queues {
   private readonly control: Int32Array
   private readonly entries: Int32Array
@@ -33,6 +33,14 @@ export class Queues {
     return this.control[QUEUES + queue * QUEUE_WORDS + SUM]!
   }
 
+  /** -1 for an entry of under half the mean size, 1 for one of over twice that, else 0. */
+  sizeClass(slot: number): number {
+    const { control } = this
+    const count = control[QUEUES + COUNT]! + control[QUEUES + QUEUE_WORDS + COUNT]!
+    const share = (this.entries[(slot << ENTRY_SHIFT) + UNITS]! * count) / (this.units(SMALL) + this.units(MAIN))
+    return share < 0.5 ? -1 : share > 2 ? 1 : 0
+  }
+
   /** Puts an entry that is in none in front of a queue; its uses count anew. */
   push(slot: number, queue: Queue, frequency: number): void {
     const { control, entries } = this
@@ -45,6 +53,7 @@ export class Queues {
     else control[head + LAST] = slot
     control[head + FIRST] = slot
     control[head + SUM]! += entries[base + UNITS]!
+    control[head + COUNT]!++
     entries[base + FREQUENCY] = frequency
     Atomics.or(entries, base + FLAGS, queue === SMALL ? IN_SMALL : IN_MAIN)
   }
@@ -63,6 +72,7 @@ export class Queues {
     if (previous !== 0) entries[(previous << ENTRY_SHIFT) + QUEUE_NEXT] = next
     else control[head + FIRST] = next
     control[head + SUM]! -= entries[base + UNITS]!
+    control[head + COUNT]!--
     Atomics.and(entries, base + FLAGS, ~(IN_SMALL | IN_MAIN))
   }
 

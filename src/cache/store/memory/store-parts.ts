@@ -1,4 +1,5 @@
 // HOT
+import { Bells } from "./bells.ts"
 import { Chains } from "./chains.ts"
 import { Ghosts } from "./ghosts.ts"
 import { Keeping } from "./keeping.ts"
@@ -19,6 +20,7 @@ export class StoreParts {
   readonly queues: Queues
   readonly ghosts: Ghosts
   readonly pins: Pins
+  readonly bells: Bells
   readonly keeping: Keeping
 
   constructor(shared: SharedMemoryStore, self: number) {
@@ -31,6 +33,7 @@ export class StoreParts {
     this.queues = new Queues(memory)
     this.ghosts = new Ghosts(memory)
     this.pins = new Pins(memory)
+    this.bells = new Bells(memory)
     this.keeping = new Keeping(this)
   }
 

@@ -166,9 +166,9 @@ export class MemoryStoreSupervisor {
       case "all":
         return true
       case "group":
-        return groupBytes === target.group.length && octets.isText(block, target.group, groupBytes)
+        return groupBytes === target.group.length && octets.isText(block, target.group)
       case "prefix":
-        return groupBytes >= target.prefix.length && octets.isText(block, target.prefix, target.prefix.length)
+        return groupBytes >= target.prefix.length && octets.isText(block, target.prefix)
       case "label": {
         const pending = (entries[base + FLAGS]! & STATE_BITS) === 0
         return pending || octets.hasLabel(block, entries[base + KEY_BYTES]!, entries[base + LABEL_BYTES]!, target.label)
