@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander"
+import { addCache } from "./cache/cache.ts"
 import { addCheck } from "./check.ts"
 import { addDemo } from "./demo.ts"
 import { addExplain } from "./explain.ts"
@@ -74,7 +75,7 @@ function buildProgram(context: CommandContext): Command {
       getErrHasColors: () => wantsColor(context.err, context.env),
     })
     .exitOverride()
-  for (const add of [addRun, addReverse, addForward, addDemo, addCheck, addExplain, addSchema, addReload, addStatus, addVersion])
+  for (const add of [addRun, addReverse, addForward, addDemo, addCheck, addExplain, addSchema, addReload, addStatus, addCache, addVersion])
     add(program, context)
   return program
 }
