@@ -2,6 +2,7 @@
 import type { Fault } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import type { Time } from "../http/index.ts"
+import { PassedUrls } from "./passed-urls.ts"
 import type { Fetch } from "./fetch.ts"
 import type { MemoryEntry, MemoryStore } from "./store/contract.ts"
 import type { Key } from "./store/key.ts"
@@ -28,6 +29,8 @@ interface Failure {
 export class CacheStore {
   readonly name: string
   readonly memory: MemoryStore
+  /** What goes upstream most, and why. */
+  readonly passed = new PassedUrls()
   readonly notes = new Map<string, Note>()
   private readonly time: Time
   private readonly fetches = new Map<number, Fetch>()

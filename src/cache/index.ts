@@ -10,3 +10,6 @@ export { attachMemoryStore, createMemoryStore } from "./store/memory/create-memo
 export type { SharedMemoryStore } from "./store/memory/layout.ts"
 export { MemoryStoreSupervisor, type MemoryStoreStats } from "./store/memory/supervisor.ts"
 export { CacheSizing, ENTRY_OVERHEAD_BYTES, SIZING_OBJECTS_MAX, type SizingReport, type SizingRow } from "./sizing/cache-sizing.ts"
+export { describeEntry, type EntryFacts } from "./describe.ts"
+export type { PassedUrl } from "./passed-urls.ts"
+export { compileQueryView } from "./key-parts.ts"

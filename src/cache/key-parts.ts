@@ -56,6 +56,11 @@ export function compileQuery(options: CacheOptions["key"]["query"]): QueryRule {
   }
 }
 
+/** How a route's cache sees the query of a URL, from the options of its filter. */
+export function compileQueryView(options: unknown): QueryRule {
+  return compileQuery((options as CacheOptions).key.query)
+}
+
 function sorted(query: string): string {
   return query.length < 2 ? query : `?${query.substring(1).split("&").sort().join("&")}`
 }

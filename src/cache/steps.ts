@@ -1,5 +1,6 @@
 import type { Exchange, Step, Verdict } from "../flow/index.ts"
 import { releaseStored } from "./answer.ts"
+import { groupOf } from "./key-parts.ts"
 import { passed, tellStatus } from "./passed.ts"
 import { RouteCache, type RouteCacheParts } from "./route-cache.ts"
 
@@ -23,7 +24,16 @@ export function cacheSteps(parts: RouteCacheParts): CacheSteps {
     tell: tellStatus,
     release(x: Exchange): Verdict {
       parts.count(x)
+      if (x.cacheReason !== "" && x.cacheReason !== "stored" && x.cacheReason !== "method" && x.host !== "") note(parts, x)
       return releaseStored(x)
     },
   }
+}
+
+/** For the report of what is not stored. */
+function note(parts: RouteCacheParts, x: Exchange): void {
+  const { query } = x
+  x.query = ""
+  parts.store.passed.add(groupOf(x), x.plan!.route.name, x.cacheReason, x.responseBytes)
+  x.query = query
 }

@@ -5,6 +5,7 @@ import type { Config, Problem } from "../config/index.ts"
 import { clearGauges, createMetricsMemory, MetricsRegistry, renderPrometheus } from "../observe/index.ts"
 import { PeerStates } from "../upstream/index.ts"
 import type { AdminView } from "./admin/admin-routes.ts"
+import { cacheView } from "./caches/admin-view.ts"
 import { Caches } from "./caches/caches.ts"
 import { AdminKeeper } from "./admin/admin-keeper.ts"
 import type { Status } from "./admin/status.ts"
@@ -245,6 +246,13 @@ export class Instance {
       reload: () => this.reload("admin API"),
       drain: timeoutMs => void this.drain("admin API", timeoutMs),
       terminateWorker: index => this.#pool.terminate(index),
+      caches: cacheView({
+        caches: this.#caches,
+        config: () => this.config,
+        registry: this.#registry,
+        metrics: this.#memory.metrics,
+        inspect: passesMax => this.#pool.inspect(500, passesMax),
+      }),
     }
   }
 

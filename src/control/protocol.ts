@@ -11,6 +11,7 @@
  *     | ------- peers, drain, reopen … -------> |   only ever about the committed snapshot
  */
 import type { LogRecord } from "../base/index.ts"
+import type { PassedUrl } from "../cache/index.ts"
 import type { Config } from "../config/index.ts"
 import type { MetricsLayout } from "../observe/index.ts"
 import type { PeerEndpoint } from "../upstream/index.ts"
@@ -113,7 +114,8 @@ export type ToWorker =
   | { readonly type: "reopen" }
   /** Look at certificates and at the files that filters read now. */
   | { readonly type: "certificates" }
-  | { readonly type: "inspect"; readonly id: number }
+  /** `passesMax`: of how many URLs that caches passed by it tells. */
+  | { readonly type: "inspect"; readonly id: number; readonly passesMax: number }
 
 export type FromWorker =
   /** The worker listens to messages. */
@@ -156,4 +158,6 @@ export interface WorkerInspection {
   readonly heapBytes: number
   /** Versions of snapshots that exchanges still use, the live one included. */
   readonly snapshots: readonly number[]
+  /** By cache: the URLs that went upstream most. */
+  readonly passes: Readonly<Record<string, readonly PassedUrl[]>>
 }

@@ -1,6 +1,6 @@
 export { type AccessLog, createAccessLog } from "./access-log.ts"
 export { clearGauges } from "./metrics/gauges.ts"
 export { CLUSTER, LISTENER, type MetricsLayout, PEER, CACHE, CACHE_RESULTS, PROCESS } from "./metrics/layout.ts"
-export { type ExtraSample, renderPrometheus } from "./metrics/prometheus.ts"
+export { type ExtraSample, renderPrometheus, sumCell } from "./metrics/prometheus.ts"
 export { createMetricsMemory, MetricsRegistry } from "./metrics/registry.ts"
 export { WorkerMetrics } from "./metrics/worker-metrics.ts"

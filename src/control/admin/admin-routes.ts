@@ -1,5 +1,6 @@
 import { parseDuration } from "../../base/index.ts"
 import { describeProblem, type ReloadOutcome } from "../reload.ts"
+import { cacheChangers, cacheReaders, type CacheView } from "./cache-routes.ts"
 import type { Status } from "./status.ts"
 
 /** What the admin listener can see and do. */
@@ -16,6 +17,7 @@ export interface AdminView {
   drain(timeoutMs: number | null): void
   /** Ends a worker at once; false when there is none with this index. */
   terminateWorker(index: number): boolean
+  readonly caches: CacheView
 }
 
 export interface AdminAnswer {
@@ -30,15 +32,22 @@ type Handler = (view: AdminView, query: URLSearchParams, argument: string) => Ad
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 const readers: Readonly<Record<string, Handler>> = {
-  "/": () => json(200, { bothways: "admin", read: Object.keys(readers).slice(1), change: ["/reload", "/drain", "/workers/N/terminate"] }),
+  "/": () =>
+    json(200, {
+      bothways: "admin",
+      read: Object.keys(readers).slice(1),
+      change: ["/reload", "/drain", "/workers/N/terminate", ...Object.keys(cacheChangers)],
+    }),
   "/healthz": () => text(200, "ok\n"),
   "/readyz": view => (view.draining() ? text(503, "draining\n") : view.ready() ? text(200, "ready\n") : text(503, "not ready\n")),
   "/metrics": view => ({ status: 200, type: METRICS_TYPE, body: view.metrics() }),
   "/status": async view => json(200, await view.status()),
   "/config": view => json(200, view.config()),
+  ...ofCaches(cacheReaders),
 }
 
 const changers: Readonly<Record<string, Handler>> = {
+  ...ofCaches(cacheChangers),
   "/reload": async view => {
     const outcome = await view.reload()
     if (outcome.ok)
@@ -61,6 +70,13 @@ const changers: Readonly<Record<string, Handler>> = {
     if (!/^\d{1,4}$/.test(argument) || !view.terminateWorker(Number(argument))) return json(404, { error: `there is no live worker ${argument}` })
     return json(202, { ok: true, worker: Number(argument) })
   },
+}
+
+/** Handlers of the caches, of which the admin view is one part. */
+function ofCaches(handlers: Readonly<Record<string, (view: CacheView, query: URLSearchParams) => Promise<AdminAnswer>>>): Record<string, Handler> {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([path, handler]): [string, Handler] => [path, (view, query) => handler(view.caches, query)]),
+  )
 }
 
 /** Answers a request that the guard let through. */

@@ -24,6 +24,16 @@ const view: AdminView = {
   },
   drain: timeoutMs => void state.done.push(`drain ${timeoutMs}`),
   terminateWorker: index => index === 0 && state.done.push(`terminate ${index}`) > 0,
+  caches: {
+    names: () => ["main"],
+    purge: async (cache, query, soft) => {
+      state.done.push(`purge ${cache} ${query.get("url")} ${soft}`)
+      return query.has("url") ? { purged: 1, caches: { main: { memory: 1, disk: 0 } } } : "expected a url"
+    },
+    entries: async () => ({ entries: [], more: false }),
+    stats: async () => ({}),
+    report: async () => [],
+  },
 }
 
 const local = (port = 0): AdminSettings => ({ bind: { host: "127.0.0.1", port }, token: "", hosts: [] })

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto"
 import {
   attachMemoryStore,
   createMemoryStore,
+  describeEntry,
+  type EntryFacts,
   MemoryStoreSupervisor,
   type PurgeTarget,
   setKeySeed,
@@ -82,6 +84,22 @@ export class Caches {
       purged += memory
     }
     return { purged, caches }
+  }
+
+  /** Entries that the targets name, at most `limit`, and whether there are more. */
+  list(name: string | null, targets: readonly PurgeTarget[], limit: number): { entries: (EntryFacts & { cache: string })[]; more: boolean } {
+    const nowMs = Date.now()
+    const found: (EntryFacts & { cache: string })[] = []
+    for (const [known, cache] of this.live) {
+      if (name !== null && name !== known) continue
+      for (const target of targets) {
+        for (const facts of cache.supervisor.list(target, limit + 1)) {
+          const entry = describeEntry(facts, nowMs)
+          if (entry !== null) found.push({ cache: known, ...entry })
+        }
+      }
+    }
+    return { entries: found.slice(0, limit), more: found.length > limit }
   }
 
   /** A worker is gone: what it filled fails, what it held is free. True = a store went with it, and the config has to be given out again. */

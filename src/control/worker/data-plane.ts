@@ -111,7 +111,7 @@ export class DataPlane {
         this.tellFiles()
         return
       case "inspect":
-        this.post({ type: "inspected", id: message.id, ...this.inspect() })
+        this.post({ type: "inspected", id: message.id, ...this.inspect(message.passesMax) })
     }
   }
 
@@ -289,7 +289,7 @@ export class DataPlane {
     this.post({ type: "drained", cut })
   }
 
-  private inspect(): WorkerInspection {
+  private inspect(passesMax: number): WorkerInspection {
     const connections: Record<string, number> = {}
     for (const [name, runtime] of this.listeners.live) connections[name] = runtime.connections.size
     const pools: Record<string, { busy: number; idle: number }> = {}
@@ -301,6 +301,7 @@ export class DataPlane {
       pools,
       heapBytes: process.memoryUsage().heapUsed,
       snapshots: this.live === null ? [] : [this.live.snapshot.version],
+      passes: Object.fromEntries([...this.caches.values()].map(({ name, passed }) => [name, passesMax === 0 ? [] : passed.top(passesMax)])),
     }
   }
 }

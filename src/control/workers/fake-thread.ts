@@ -56,7 +56,17 @@ export class FakeThread {
       else if (message.type === "commit") this.say({ type: "committed", version: message.version })
       else if (message.type === "drain") this.say({ type: "drained", cut: this.index })
       else if (message.type === "inspect")
-        this.say({ type: "inspected", id: message.id, connections: {}, exchanges: this.index, tunnels: 0, pools: {}, heapBytes: 1, snapshots: [] })
+        this.say({
+          type: "inspected",
+          id: message.id,
+          connections: {},
+          exchanges: this.index,
+          tunnels: 0,
+          pools: {},
+          heapBytes: 1,
+          snapshots: [],
+          passes: {},
+        })
     },
     terminate: () => this.die(""),
   }

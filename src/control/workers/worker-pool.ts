@@ -139,8 +139,8 @@ export class WorkerPool {
     for (const slot of this.#slots) slot.stop()
   }
 
-  inspect(timeoutMs = 500): Promise<(WorkerInspection | null)[]> {
-    return Promise.all(this.#slots.map(slot => slot.inspect(timeoutMs)))
+  inspect(timeoutMs = 500, passesMax = 0): Promise<(WorkerInspection | null)[]> {
+    return Promise.all(this.#slots.map(slot => slot.inspect(timeoutMs, passesMax)))
   }
 
   status(): WorkerStatus[] {

@@ -168,7 +168,7 @@ export class WorkerSlot {
     }
   }
 
-  inspect(timeoutMs: number): Promise<WorkerInspection | null> {
+  inspect(timeoutMs: number, passesMax = 0): Promise<WorkerInspection | null> {
     if (this.#port === null) return Promise.resolve(null)
     const id = this.#nextId++
     return new Promise(resolve => {
@@ -179,7 +179,7 @@ export class WorkerSlot {
       }
       const timer = setTimeout(settle, timeoutMs, null)
       this.#inspections.set(id, settle)
-      this.post({ type: "inspect", id })
+      this.post({ type: "inspect", id, passesMax })
     })
   }
 

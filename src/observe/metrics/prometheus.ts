@@ -41,6 +41,11 @@ export function renderPrometheus(registry: MetricsRegistry, memory: SharedArrayB
   return page
 }
 
+/** Sum over all threads of one cell. Control thread only. */
+export function sumCell(memory: SharedArrayBuffer, capacity: number, offset: number): number {
+  return regionsOf(memory, capacity).reduce((sum, region) => sum + region[offset]!, 0)
+}
+
 function regionsOf(memory: SharedArrayBuffer, capacity: number): Float64Array[] {
   const regions: Float64Array[] = []
   for (let at = 0; at + capacity * 8 <= memory.byteLength; at += capacity * 8) regions.push(new Float64Array(memory, at, capacity))
