@@ -10,7 +10,7 @@ import type { StoredHead } from "./stored.ts"
 
 /** Notes that a thread keeps of entries, so that it reads their heads once. */
 const NOTES_MAX = 8192
-const FAILURES_MAX = 1024
+const ENDINGS_MAX = 1024
 const USES_MAX = 65_536
 
 interface Note {
@@ -20,8 +20,10 @@ interface Note {
   readonly stored: StoredHead
 }
 
-interface Failure {
-  readonly fault: Fault
+/** How a fetch ended that others waited for and got nothing from. */
+interface Ending {
+  /** null = with an answer that cannot be stored. */
+  readonly fault: Fault | null
   readonly at: number
 }
 
@@ -34,7 +36,7 @@ export class CacheStore {
   readonly notes = new Map<string, Note>()
   private readonly time: Time
   private readonly fetches = new Map<number, Fetch>()
-  private readonly failures = new Map<string, Failure>()
+  private readonly endings = new Map<string, Ending>()
   private readonly uses = new Map<number, number>()
 
   constructor(name: string, memory: MemoryStore, time: Time) {
@@ -67,21 +69,22 @@ export class CacheStore {
     return this.fetchOf(entry) !== null
   }
 
-  // ---- what failed lately: who waited for it gets the same answer instead of trying again one after the other
+  // ---- fetches that gave nothing lately: who waited for one does not try again behind all the others
 
-  failed(key: Key, fault: Fault): void {
-    if (this.failures.size >= FAILURES_MAX) this.failures.clear()
-    this.failures.set(key.text, { fault, at: this.time.clock.now() })
+  /** A fetch for this key ended with a fault, or (null) with an answer that nobody else may have. */
+  endedEmpty(key: Key, fault: Fault | null): void {
+    if (this.endings.size >= ENDINGS_MAX) this.endings.clear()
+    this.endings.set(key.text, { fault, at: this.time.clock.now() })
   }
 
-  /** The fault that a fetch for this key ended with after this request came, or null. */
-  failureSince(key: Key, x: Exchange): Fault | null {
-    const failure = this.failures.get(key.text)
-    return failure === undefined || failure.at < x.startedAt || x.startedAt === 0 ? null : failure.fault
+  /** How a fetch for this key ended after this request came, or null. */
+  endingSince(key: Key, x: Exchange): Ending | null {
+    const ending = this.endings.get(key.text)
+    return ending === undefined || ending.at < x.startedAt || x.startedAt === 0 ? null : ending
   }
 
-  succeeded(key: Key): void {
-    if (this.failures.size > 0) this.failures.delete(key.text)
+  endedWell(key: Key): void {
+    if (this.endings.size > 0) this.endings.delete(key.text)
   }
 
   /** Counts a request for what is not stored; true from the n-th on. */

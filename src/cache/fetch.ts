@@ -113,6 +113,11 @@ export class Fetch implements Downstream, Waiter {
     this.client = null
   }
 
+  /** Something is stored that a failure must not take away. */
+  get revalidates(): boolean {
+    return this.oldStored !== null
+  }
+
   fills(entry: MemoryEntry): boolean {
     return this.keeper.fills(entry) || (this.writer !== null && this.writer.place === entry.place && this.writer.generation === entry.generation)
   }
@@ -164,12 +169,13 @@ export class Fetch implements Downstream, Waiter {
     if (stored !== null) {
       this.mode = STORING
       this.writer = null
-      this.cache.store.succeeded(this.key)
+      this.cache.store.endedWell(this.key)
       const x = this.takeClient()
       if (x !== null) this.serve(x, stored, "miss", verdict.reason)
       return
     }
-    this.letGo(verdict.store ? "no-room" : verdict.reason, verdict.remember || verdict.store)
+    if (this.oldStored !== null && !verdict.remember) this.cache.store.endedEmpty(this.key, null)
+    this.letGo(verdict.store ? "no-room" : verdict.reason, verdict.remember)
     this.relayTo(this.takeClient(), verdict.store ? "no-room" : verdict.reason)
   }
 
@@ -220,7 +226,7 @@ export class Fetch implements Downstream, Waiter {
       this.unusable304()
       return
     }
-    this.cache.store.succeeded(this.key)
+    this.cache.store.endedWell(this.key)
     this.writer = null
     this.mode = STORING
     const x = this.takeClient()
@@ -232,7 +238,7 @@ export class Fetch implements Downstream, Waiter {
 
   private unusable304(): void {
     this.dropOld()
-    this.letGo("validator", false)
+    this.letGo("", false)
     const x = this.takeClient()
     this.mode = DROPPING
     if (x === null || this.again) return
@@ -246,7 +252,7 @@ export class Fetch implements Downstream, Waiter {
     const { old, oldStored, client, cache } = this
     const directives = client === null ? cache.noDirectives : cache.directivesOf(client)
     if (old === null || !mayServeOnError(oldStored!, directives, cache.time.clock.wall())) return false
-    cache.store.failed(this.key, FAULT.retryStatus)
+    cache.store.endedEmpty(this.key, FAULT.retryStatus)
     const x = this.takeClient()
     this.old = null
     if (x === null) old.release()
@@ -256,7 +262,7 @@ export class Fetch implements Downstream, Waiter {
       if (cache.policy.status) x.cacheStatus += `; fwd=stale; fwd-status=${this.f.status}`
       resume(x, NEXT)
     }
-    this.letGo("error", false)
+    this.letGo("", false)
     this.mode = DROPPING
     return true
   }
@@ -268,12 +274,12 @@ export class Fetch implements Downstream, Waiter {
   private failed(fault: Fault): void {
     const { cache, f } = this
     this.mode = DROPPING
-    cache.store.failed(this.key, fault)
+    cache.store.endedEmpty(this.key, fault)
     if (this.oldStored !== null && this.standIn()) return
     this.dropOld()
     const x = this.takeClient()
     const lines = f.replyFields
-    this.letGo("error", false)
+    this.letGo("", false)
     if (x === null) return
     x.fault = fault
     x.replyFields = lines

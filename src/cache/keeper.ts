@@ -18,6 +18,8 @@ import { labelsOf } from "./labels.ts"
 
 /** Sets of names under which the variants of one URL are looked for. */
 const VARY_SETS_MAX = 4
+/** How long those who waited for an answer that cannot be stored, and whoever comes with them, go upstream without waiting for each other. */
+const LET_GO_MS = 1000
 const PIECE_BYTES_MAX = 1024 * 1024
 /** Said anew with each answer, or of another hop. */
 const NOT_STORED = ["age", "alt-svc"]
@@ -168,7 +170,9 @@ export class Keeper {
   /** Whoever waits for this entry goes on: with a rule that says why there is none, or to look again. */
   letGo(writer: MemoryEntry, reason: string, remember: boolean): void {
     const { cache } = this.fetch
-    const rule = remember && cache.policy.passMs > 0 ? encodePassRule(reason, cache.time.clock.wall() + cache.policy.passMs) : null
+    // Without a memory of it whoever waits now would go one after the other.
+    const ms = remember && cache.policy.passMs > 0 ? cache.policy.passMs : LET_GO_MS
+    const rule = reason === "" || (this.fetch.revalidates && !remember) ? null : encodePassRule(reason, cache.time.clock.wall() + ms)
     if (rule !== null && writer.setHead(rule, 0, [])) writer.complete()
     else writer.fail()
     cache.store.fetchEnds(writer.place, this.fetch)

@@ -206,14 +206,14 @@ export class RouteCache {
 
   /** Asks upstream whether what is stored still holds. One does, others wait for what comes of it. */
   private revalidate(x: Exchange, key: Key, entry: MemoryEntry, stored: StoredResponse, looks: number): Verdict {
-    const failed = this.store.failureSince(key, x)
-    if (failed !== null) {
+    const ending = this.store.endingSince(key, x)
+    if (ending !== null && ending.fault !== null) {
       if (mayServeOnError(stored, this.directivesOf(x), this.time.clock.wall())) return serveStored(this, x, entry, stored, "stale")
       entry.release()
-      x.fault = failed
+      x.fault = ending.fault
       return FAULT_VERDICT
     }
-    if (x.request.has(NAME.authorization) || this.policy.coalesceMs === 0) return Fetch.aloneFrom(this, x, key, entry, stored)
+    if (ending !== null || x.request.has(NAME.authorization) || this.policy.coalesceMs === 0) return Fetch.aloneFrom(this, x, key, entry, stored)
     const writer = this.store.memory.begin(key, true)
     if (writer !== null) return Fetch.leadFrom(this, x, key, writer, entry, stored)
     const other = this.store.memory.pending(key)

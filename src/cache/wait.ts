@@ -48,7 +48,7 @@ export class Wait implements Waiter, TimerOwner {
       this.entry.watch(this.changed)
       return
     }
-    this.goOn(this.entry.state === ENTRY_FAILED ? this.cache.store.failureSince(this.key, this.x) : null)
+    this.goOn(this.entry.state === ENTRY_FAILED ? (this.cache.store.endingSince(this.key, this.x)?.fault ?? null) : null)
   }
 
   private goOn(fault: Fault | null): void {
