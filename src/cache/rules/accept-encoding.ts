@@ -1,12 +1,13 @@
 // HOT
-import { EQUALS, isWord, SEMICOLON, skipSpace, trimEnd } from "./scan.ts"
+import { EQUALS, isToken, isWord, SEMICOLON, skipSpace, trimEnd } from "./scan.ts"
 
-/** Codings that one Accept-Encoding may have; a longer one is taken as it is. */
+/** Codings that one Accept-Encoding may have. */
 export const codingsMax = 16
 
 /**
- * What an Accept-Encoding accepts, whatever its order and weights: the accepted codings, sorted; `!identity` where no coding is not accepted; and with `*` also
- * what it leaves out, as `!br` (RFC 9110 section 12.5.3). So the many ways in which clients say the same share their variants.
+ * What an Accept-Encoding accepts, whatever its order and weights: the accepted codings, sorted; `:identity` where no coding is not accepted; and with `*` also
+ * what it leaves out, as `:br` (RFC 9110 section 12.5.3). So the many ways in which clients say the same share their variants. A value with more codings than that, or
+ * with something that is no coding, is taken as it is, behind a space, which no other has.
  */
 export function normaliseCodings(value: string): string {
   const said: string[] = []
@@ -14,22 +15,23 @@ export function normaliseCodings(value: string): string {
   while (at <= value.length) {
     const comma = value.indexOf(",", at)
     const end = comma < 0 ? value.length : comma
-    readCoding(value, skipSpace(value, at, end), end, said)
+    if (!readCoding(value, skipSpace(value, at, end), end, said)) return " " + value
     at = end + 1
-    if (said.length > codingsMax) return value
   }
   return assemble(said)
 }
 
-/** Adds the coding at `start` to what is said: as it is, or behind "!" when it is refused. */
-function readCoding(value: string, start: number, end: number, said: string[]): void {
+/** Adds the coding at `start` to what is said: as it is, or behind ":" when it is refused. False = it is none, or one too many. */
+function readCoding(value: string, start: number, end: number, said: string[]): boolean {
   let stop = start
   while (stop < end && value.charCodeAt(stop) !== SEMICOLON) stop++
   const nameEnd = trimEnd(value, start, stop)
-  if (nameEnd === start) return
+  if (nameEnd === start) return stop === end
+  if (!isToken(value, start, nameEnd)) return false
   const coding = plainName(value, start, nameEnd)
-  const word = isRefused(value, stop, end) ? "!" + coding : coding
+  const word = isRefused(value, stop, end) ? ":" + coding : coding
   if (!said.includes(word)) said.push(word)
+  return said.length <= codingsMax
 }
 
 /** Lower case; `x-gzip` is `gzip` and `x-compress` is `compress` (RFC 9110 section 8.4.1). */
@@ -60,16 +62,16 @@ function assemble(said: string[]): string {
   const out: string[] = []
   for (let i = 0; i < said.length; i++) {
     const word = said[i]!
-    if (word === "identity" || word === "!*" || word === "!identity") continue
-    if (word.charCodeAt(0) !== BANG || (any && !said.includes(word.slice(1)))) out.push(word)
+    if (word === "identity" || word === ":*" || word === ":identity") continue
+    if (word.charCodeAt(0) !== COLON || (any && !said.includes(word.slice(1)))) out.push(word)
   }
-  if (refusesIdentity(said)) out.push("!identity")
+  if (refusesIdentity(said)) out.push(":identity")
   return out.sort().join(",")
 }
 
-const BANG = 33
+const COLON = 58
 
 function refusesIdentity(said: string[]): boolean {
   if (said.includes("identity")) return false
-  return said.includes("!identity") || (said.includes("!*") && !said.includes("*"))
+  return said.includes(":identity") || (said.includes(":*") && !said.includes("*"))
 }

@@ -96,12 +96,6 @@ export function isStrongTag(tag: string): boolean {
   return last > 0 && tag.charCodeAt(0) === QUOTE && tag.indexOf('"', 1) === last
 }
 
-/** Whether it is one entity tag that is weak. */
-export function isWeakTag(tag: string): boolean {
-  const last = tag.length - 1
-  return isWeak(tag, 0) && tag.indexOf('"', 3) === last
-}
-
 /** A Last-Modified is a strong validator when its response was made this much later, at least: by then another change would have shown (RFC 9110 section 8.8.2.2). */
 const strongDateMs = 1000
 

@@ -73,8 +73,8 @@ export function ttlSeconds(stored: StoredTimes, nowMs: number): number {
  */
 export function mayServeOnError(stored: StoredTimes, request: RequestDirectives, nowMs: number): boolean {
   if (stored.noCache || request.noCache) return false
-  const staleness = Math.max(0, currentAgeMs(stored, nowMs) - stored.lifetimeMs)
-  if (staleness === 0 && !stored.marked) return true
+  const age = currentAgeMs(stored, nowMs)
+  if (age < stored.lifetimeMs && !stored.marked) return true
   if (stored.mustRevalidate) return false
-  return staleness < Math.max(stored.sieMs, request.staleIfError * 1000)
+  return Math.max(0, age - stored.lifetimeMs) < Math.max(stored.sieMs, request.staleIfError * 1000)
 }

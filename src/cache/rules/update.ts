@@ -1,4 +1,4 @@
-import { entityTagMatches, isStrongTag, isWeakTag, type Validators } from "./conditional.ts"
+import { entityTagMatches, type Validators } from "./conditional.ts"
 import type { FieldLines } from "./field-lines.ts"
 import { isToken, readDigits, skipSpace, trimEnd } from "./scan.ts"
 
@@ -48,13 +48,11 @@ function connectionNames(fields: FieldLines): readonly string[] {
 }
 
 /**
- * Whether a 304 is about this stored response (section 4.3.4). The request must have asked about this one alone: then a 304 without validators, which servers send
- * though they should not, can be about nothing else.
+ * Whether a 304 is about this stored response (section 4.3.4). The request must have asked about this one alone: then the tag that comes back need only be the same
+ * weakly, because servers that weaken it when they compress do not do so in a 304; and a 304 without validators, which they should not send, is about nothing else.
  */
 export function selects304(stored: Validators, response: Validators): boolean {
-  if (isStrongTag(response.etag)) return response.etag === stored.etag
-  if (isWeakTag(response.etag)) return entityTagMatches(stored.etag, response.etag, false)
-  if (response.etag !== "") return response.etag === stored.etag
+  if (response.etag !== "") return stored.etag !== "" && entityTagMatches(stored.etag, response.etag, false)
   return response.lastModified === "" || response.lastModified === stored.lastModified
 }
 

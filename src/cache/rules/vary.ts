@@ -91,7 +91,7 @@ function normaliseLanguages(value: string): string {
 /** `en;q=1.0` = `en`, `en;q=0.50` = `en;q=0.5` (RFC 9110 section 12.4.2). */
 function plainWeight(part: string): string {
   const weight = part.lastIndexOf(";q=")
-  if (weight < 0) return part
+  if (weight <= 0 || part.indexOf(";") !== weight) return part
   let end = part.length
   if (part.indexOf(".", weight) > 0) {
     while (part.charCodeAt(end - 1) === ZERO) end--
