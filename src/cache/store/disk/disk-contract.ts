@@ -48,6 +48,8 @@ export interface DiskEntry {
   readonly bodyLength: number
   /** Somebody marked it (a soft purge). */
   readonly marked: boolean
+  /** Which body this is, for `updateHead`. A safe integer. */
+  readonly version: number
   /**
    * From `at` on at most `max` octets of the body, at least one unless `at` is its end; often fewer than `max`: no further than the end of a block of 262,144.
    * Whole blocks were verified before. The octets are the caller's to keep, not to change. null = damaged or gone: the body ends here, and the entry is removed.
@@ -88,6 +90,8 @@ export interface DiskWriter {
   readonly written: number
   /** Names the writer for `follow` in any thread of the process. A safe integer. */
   readonly ticket: number
+  /** Which body this is, for `updateHead` once it is stored. */
+  readonly version: number
   /** Called each time that a pause may end which `write` asked for. */
   onDrain: (() => void) | null
   /** Called once when it fails before `commit` or `abort` was called. */
@@ -114,10 +118,13 @@ export interface AttachedDiskStore {
    * A purge dooms the writers that began before it. So that none slips in between: look *after* `begin` whether what you copy from is still live, else `abort`.
    */
   begin(key: CacheKey, head: Uint8Array, bodyLength: number, labels: readonly string[]): DiskWriter | null
-  /** Reads along with a writer of any thread, by its `ticket`. null = it is over and was not stored. */
+  /** Reads along with a writer of any thread, by its `ticket`. null = it failed or was over before: `load` finds what was stored. */
   follow(key: CacheKey, ticket: number): Promise<DiskTail | null>
-  /** A new head and labels for the entry that is there; the mark goes. False = not there, purged meanwhile or no disk: the old head stays. */
-  updateHead(key: CacheKey, head: Uint8Array, labels: readonly string[]): Promise<boolean>
+  /**
+   * A new head and labels for the body that is there; the mark goes. False = that version is not there any more, was purged since this call, or no disk.
+   * `version` keeps the head of one body from landing on the next one.
+   */
+  updateHead(key: CacheKey, version: number, head: Uint8Array, labels: readonly string[]): Promise<boolean>
   /** Counts as a use for eviction. Batched. */
   touch(key: CacheKey): void
   /** Over, for writers of all threads too, when it resolves. */
@@ -172,8 +179,8 @@ export interface DiskStore {
   /** The thread with this number is gone: its writers end, its room is free. */
   workerLost(self: number): void
   /**
-   * Removes, or marks. When it resolves, no load, whenever and wherever begun after this call, finds what was there before it, and no writer that began before it
-   * commits. Resolves to how many there were. Rejects when the folder cannot be reached: then it is done before anything is read from there again.
+   * Removes, or marks. From when it resolves on no load that begins, in any thread, finds what was there before the call (or it finds it marked), and no writer that
+   * began before the call commits. Resolves to how many there were. Rejects when the folder cannot be reached: then it is done before anything is read from there again.
    */
   purge(target: PurgeTarget, mark: boolean): Promise<number>
   /** Entries that `filter` names, in no order, at most `limit` and at most 10,000. */
