@@ -43,5 +43,6 @@ export function logLine(request: LoggedRequest = {}): string {
     target: "/",
     version: "1.1",
   }
-  return `${JSON.stringify({ ...usual, status: 200, route: "shop", durationMs: 3.1, requestBytes: 0, responseBytes: 1000, ...request })}\n`
+  const line = JSON.stringify({ ...usual, status: 200, route: "shop", durationMs: 3.1, requestBytes: 0, responseBytes: 1000, ...request })
+  return `${line.replace(/[^ -~]/g, octet => `\\u${octet.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`
 }

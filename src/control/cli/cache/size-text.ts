@@ -2,7 +2,7 @@ import { formatSize } from "../../../base/index.ts"
 import { ENTRY_OVERHEAD_BYTES, type SizingReport, type SizingRow } from "../../../cache/index.ts"
 import type { Style } from "../terminal.ts"
 import { bar, columns, count, octets, percent, plural } from "./cell.ts"
-import { CACHE_WORDS, type LogCounts } from "./log-scan.ts"
+import { CACHE_WORDS, type LogCounts } from "./log/log-scan.ts"
 
 const BAR_WIDTH = 24
 /** Share of what a cache without end answers at which the curve counts as flat. */

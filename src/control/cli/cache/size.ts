@@ -4,7 +4,7 @@ import { CacheSizing, SIZING_OBJECTS_MAX } from "../../../cache/index.ts"
 import type { CommandContext } from "../program.ts"
 import { several } from "../serve-options.ts"
 import { styleOf } from "../terminal.ts"
-import { LogScan, scanLogs } from "./log-scan.ts"
+import { LogScan, scanLogs } from "./log/log-scan.ts"
 import { sizeText } from "./size-text.ts"
 
 interface SizeOptions {

@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises"
-import { EXIT } from "../exit-codes.ts"
-import type { CommandContext } from "../program.ts"
-import { styleOf, withProgress } from "../terminal.ts"
-import { UsageError } from "../usage-error.ts"
+import { EXIT } from "../../exit-codes.ts"
+import type { CommandContext } from "../../program.ts"
+import { styleOf, withProgress } from "../../terminal.ts"
+import { UsageError } from "../../usage-error.ts"
 import { type LogRequest, readLogLine } from "./log-request.ts"
 import { checkReadable, LogFileError, readLines, STDIN } from "./read-lines.ts"
 

@@ -2,8 +2,8 @@ import { createReadStream } from "node:fs"
 import { open } from "node:fs/promises"
 import type { Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
-import { fileTrouble } from "../../../base/index.ts"
-import { UsageError } from "../usage-error.ts"
+import { fileTrouble } from "../../../../base/index.ts"
+import { UsageError } from "../../usage-error.ts"
 
 /** Octets of one line; a longer one is skipped and counts as one that cannot be read. Values of the log's own formats are cut far below. */
 export const LINE_BYTES_MAX = 256 * 1024
