@@ -2,7 +2,7 @@
 import { assert } from "../../../base/index.ts"
 import type { CacheKey } from "../contract.ts"
 import { ENTRY_COMPLETE, ENTRY_FAILED, ENTRY_FILLING, ENTRY_PENDING } from "../contract.ts"
-import { CHAIN_MAX } from "./chains.ts"
+import { CHAIN_MAX, WANTED_FOUND } from "./chains.ts"
 import { ROUNDS_MAX } from "./keeping.ts"
 import {
   BLOCK,
@@ -132,7 +132,9 @@ export class Fills {
     entries[base + KEY_BLOCK] = NO_UNIT
     entries[base + BLOCK] = block
     parts.pins.pin(slot)
-    Atomics.store(entries, base + FLAGS, USED | LIVE | (replacing ? REPLACING : 0) | ENTRY_PENDING)
+    // what is to be replaced may have been evicted to make room
+    const isSecond = replacing && parts.chains.search(key, WANTED_FOUND) !== 0
+    Atomics.store(entries, base + FLAGS, USED | LIVE | (isSecond ? REPLACING : 0) | ENTRY_PENDING)
     parts.chains.link(slot)
     control[ENTRIES_LIVE]!++
     return slot

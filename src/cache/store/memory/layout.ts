@@ -148,13 +148,15 @@ export interface SharedMemoryStore {
 export function allocateShared(options: MemoryStoreOptions): SharedMemoryStore {
   const { bytes, threadsMax } = options
   assert(bytes >= BYTES_MIN && bytes <= BYTES_MAX, "a memory store has 64 KB to 64 GB")
+  assert(options.entriesMax === undefined || options.entriesMax >= 1, "a memory store has an entry")
   assert(threadsMax >= 1 && threadsMax <= 1024, "a memory store has 1 to 1024 threads")
   const units = Math.floor(bytes / UNIT_BYTES)
   const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES_MAX
   assert(segmentBytes >= UNIT_BYTES && segmentBytes <= SEGMENT_BYTES_MAX && (segmentBytes & (segmentBytes - 1)) === 0, "a segment is a power of two")
   const segmentUnits = segmentBytes / UNIT_BYTES
-  const entriesMax = Math.min(Math.max(Math.floor(options.entriesMax ?? bytes / 1024), 512), ENTRIES_CEILING)
-  const bucketCount = 2 ** Math.ceil(Math.log2(entriesMax))
+  const entriesMax = Math.floor(Math.min(options.entriesMax ?? Math.max(bytes / 1024, 512), ENTRIES_CEILING))
+  // the sets of the ghosts need four places at least
+  const bucketCount = Math.max(2 ** Math.ceil(Math.log2(entriesMax)), 4)
   const data: SharedArrayBuffer[] = []
   for (let at = 0; at < units; at += segmentUnits) data.push(new SharedArrayBuffer(Math.min(segmentUnits, units - at) * UNIT_BYTES))
   return {
