@@ -68,7 +68,7 @@ export class CacheSizing {
   constructor({ capacities, objectsMax = SIZING_OBJECTS_MAX }: SizingOptions) {
     this.table = new UrlTable(objectsMax)
     this.capacities = [...new Set(capacities)].sort((a, b) => a - b)
-    this.caches = this.capacities.map(capacity => new S3Fifo({ capacity, entryBytesMax: capacity * ENTRY_SHARE_MAX }, this.table.sizes))
+    this.caches = this.capacities.map(capacity => new S3Fifo({ capacity, entryBytesMax: capacity * ENTRY_SHARE_MAX, bySize: true }, this.table.sizes))
     this.hits = this.capacities.map(() => ({ requests: 0, octets: 0 }))
   }
 
