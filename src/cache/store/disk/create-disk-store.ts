@@ -1,4 +1,4 @@
-import { MessageChannel, Worker } from "node:worker_threads"
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads"
 import { log, writeLog } from "../../../base/index.ts"
 import type { PurgeTarget, StoredFacts } from "../contract.ts"
 import type { DiskAttachment, DiskOptions, DiskSettings, DiskStats, DiskStore } from "./disk-contract.ts"
@@ -6,11 +6,39 @@ import { diskSettings } from "./disk-settings.ts"
 import type { FromControl, ToControl } from "./messages.ts"
 import { CLOSED, NO_LOOKUPS, NO_WRITES, SharedState } from "./shared-state.ts"
 
+/** The keeper as the control thread sees it. Tests put one behind it that runs in their own thread. */
+export interface KeeperPort {
+  post(message: FromControl, transfer?: readonly MessagePort[]): void
+  terminate(): Promise<unknown>
+}
+
+export interface KeeperEvents {
+  message(message: ToControl): void
+  /** It is gone; `error` is why. */
+  ended(error: string): void
+}
+
+export type SpawnKeeper = (setup: KeeperSetup, events: KeeperEvents) => KeeperPort
+
+/** What a keeper starts with. */
+export interface KeeperSetup {
+  readonly settings: DiskSettings
+  readonly shared: SharedArrayBuffer
+}
+
+const spawnThread: SpawnKeeper = (setup, events) => {
+  const keeper = new Worker(new URL("./keeper-thread.ts", import.meta.url), { workerData: setup })
+  keeper.on("message", events.message)
+  keeper.on("error", (error: unknown) => events.ended(error instanceof Error ? (error.stack ?? error.message) : String(error)))
+  keeper.on("exit", () => events.ended("its thread ended by itself"))
+  return { post: (message, transfer = []) => keeper.postMessage(message, [...transfer]), terminate: () => keeper.terminate() }
+}
+
 /** The control thread's end, with the keeper started. Rejects with the reason when the folder cannot be used: for the operator. */
-export function createDiskStore(options: DiskOptions): Promise<DiskStore> {
+export function createDiskStore(options: DiskOptions, spawn: SpawnKeeper = spawnThread): Promise<DiskStore> {
   return new Promise((resolve, reject) => {
     try {
-      const store = new ControlEnd(diskSettings(options), error => (error === "" ? resolve(store) : reject(new Error(error))))
+      const store = new ControlEnd(diskSettings(options), spawn, error => (error === "" ? resolve(store) : reject(new Error(error))))
     } catch (error) {
       reject(error)
     }
@@ -25,7 +53,7 @@ interface Call {
 class ControlEnd implements DiskStore {
   private readonly settings: DiskSettings
   private readonly shared: SharedState
-  private readonly keeper: Worker
+  private readonly keeper: KeeperPort
   private readonly calls = new Map<number, Call>()
   private lastCall = 0
   /** Called once: "" = it is open. */
@@ -33,20 +61,17 @@ class ControlEnd implements DiskStore {
   private closed: (() => void) | null = null
   private gone = false
 
-  constructor(settings: DiskSettings, started: (error: string) => void) {
+  constructor(settings: DiskSettings, spawn: SpawnKeeper, started: (error: string) => void) {
     this.settings = settings
     this.started = started
     this.shared = new SharedState(settings, null)
     if (!this.shared.hasKeySeed(settings.keySeed)) throw new Error("keySeed is what setKeySeed was called with")
-    this.keeper = new Worker(new URL("./keeper-thread.ts", import.meta.url), { workerData: { settings, shared: this.shared.buffer } })
-    this.keeper.on("message", (message: ToControl) => this.hear(message))
-    this.keeper.on("error", (error: unknown) => this.end(error instanceof Error ? (error.stack ?? error.message) : String(error)))
-    this.keeper.on("exit", () => this.end("its thread ended by itself"))
+    this.keeper = spawn({ settings, shared: this.shared.buffer }, { message: message => this.hear(message), ended: error => this.end(error) })
   }
 
   attachment(self: number): DiskAttachment {
     const { port1, port2 } = new MessageChannel()
-    this.keeper.postMessage({ type: "attach", self, port: port1 } satisfies FromControl, [port1])
+    this.keeper.post({ type: "attach", self, port: port1 }, [port1])
     return { shared: this.shared.buffer, port: port2, settings: this.settings }
   }
 
@@ -88,7 +113,7 @@ class ControlEnd implements DiskStore {
   }
 
   private post(message: FromControl): void {
-    if (!this.gone) this.keeper.postMessage(message)
+    if (!this.gone) this.keeper.post(message)
   }
 
   private ask<T>(message: (call: number) => FromControl): Promise<T> {

@@ -121,9 +121,10 @@ export class EntryWriter implements DiskWriter {
 
   commit(): Promise<boolean> {
     const { facts } = this
+    if (this.ending) return Promise.resolve(false)
     this.onFail = null
     if (!this.failed && !this.over && facts.bodyLength >= 0 && this.slabs.bodyLength !== facts.bodyLength) this.fail()
-    if (this.failed || this.over || this.ending) {
+    if (this.failed || this.over) {
       this.abort()
       return Promise.resolve(false)
     }
@@ -277,10 +278,10 @@ export class EntryWriter implements DiskWriter {
   }
 
   private fail(): void {
-    const first = !this.failed
+    const news = !this.failed && !this.over && this.settle === null
     this.failed = true
     if (!this.running) this.finish(false)
-    if (first && this.settle === null && !this.over) this.onFail?.()
+    if (news) this.onFail?.()
   }
 
   /** Lets go of everything, once nothing is under way. */

@@ -28,6 +28,8 @@ const NEW_SHARE = 0.1
 const GHOSTS_SHARE = 0.5
 const GHOSTS_MAX = 262_144
 
+const unreadable = new Set(["EIO", "EACCES", "EPERM", "ELOOP", "ENOENT", "ENXIO"])
+
 /** An entry's file as it says itself. */
 export interface FileContent {
   readonly facts: EntryFacts
@@ -172,12 +174,15 @@ export class EntryShelf {
   }
 
   private rename(from: string, name: string): void {
+    const to = pathOf(this.root, name)
     try {
-      this.files.rename(from, pathOf(this.root, name))
+      this.files.rename(from, to)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || this.files.stat(from) === null) throw error
+      if (this.files.stat(from) === null) throw error
       this.files.mkdir(folderOf(this.root, name))
-      this.files.rename(from, pathOf(this.root, name))
+      // Somebody's folder may have the name of the file.
+      if (this.files.stat(to)?.folder === true) this.files.unlink(to)
+      this.files.rename(from, to)
     }
   }
 
@@ -202,6 +207,16 @@ export class EntryShelf {
 
   /** What the file of this name says, all but the body checked; null = damaged, or none. */
   inspect(name: string): FileContent | null {
+    try {
+      return this.readContent(name)
+    } catch (error) {
+      // One file that cannot be read is a damaged file; when it is the disk, the next call says so.
+      if (unreadable.has((error as NodeJS.ErrnoException).code ?? "")) return null
+      throw error
+    }
+  }
+
+  private readContent(name: string): FileContent | null {
     const path = pathOf(this.root, name)
     const stat = this.files.stat(path)
     if (stat === null || stat.folder) return null

@@ -67,7 +67,7 @@ export class FolderLife {
     // A file may be there that was purged, and that the index does not know.
     this.holdLookups("owed", this.owner.owes || folder.rules.any)
     this.holdLookups("away", false)
-    this.holdWrites("room", true)
+    this.holdWrites("room", folder.unsure || !this.parts.budget.fits(0, 0))
     this.holdWrites("away", false)
     this.later("check", CHECK_MS, this.check)
     this.bringUp(folder).catch((error: unknown) => {

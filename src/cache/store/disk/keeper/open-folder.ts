@@ -47,8 +47,13 @@ export class OpenFolder {
     try {
       this.clearTemporary(() => false)
       database = this.openDatabase(distrusted)
+      if (isUnsure(this.files, database) && !database.fresh && !database.isSound()) {
+        database.close()
+        database = this.openDatabase(true)
+      }
       this.database = database
-      this.unsure = this.isUnsure()
+      this.unsure = database.fresh ? this.files.list(`${this.root}/${ENTRIES}`).length > 0 : isUnsure(this.files, database)
+      database.setFact("boot", bootOf(this.files))
       database.setFact("clean", "")
       const pending = database.pending()
       this.removeRows(pending)
@@ -106,7 +111,7 @@ export class OpenFolder {
 
   private openDatabase(distrusted: boolean): EntryDatabase {
     const path = `${this.root}/${DATABASE}`
-    if (distrusted) this.setAside("it was found damaged")
+    if (distrusted) this.setAside("it is damaged")
     try {
       return this.tryDatabase(path)
     } catch (error) {
@@ -135,25 +140,6 @@ export class OpenFolder {
     }
   }
 
-  private isUnsure(): boolean {
-    const boot = this.boot()
-    const before = this.database.fact("boot")
-    this.database.setFact("boot", boot)
-    if (this.database.fresh) return this.files.list(`${this.root}/${ENTRIES}`).length > 0
-    const clean = this.database.fact("clean") === "yes"
-    // What a process wrote outlives it, not the machine.
-    return !clean && (boot === "" || boot !== before)
-  }
-
-  /** Differs with each start of the machine; "" = not known. */
-  private boot(): string {
-    try {
-      return this.files.text("/proc/sys/kernel/random/boot_id").trim()
-    } catch {
-      return ""
-    }
-  }
-
   private identify(): string {
     const folder = this.files.stat(this.root)
     const entries = this.files.stat(`${this.root}/${ENTRIES}`)
@@ -166,4 +152,19 @@ export class OpenFolder {
 function isOfTheFile(error: unknown): boolean {
   const { errcode } = error as { errcode?: number }
   return errcode === undefined || [5, 6, 11, 26].includes(errcode & 0xff)
+}
+
+/** Whether the machine ended before the store did: what a process wrote outlives the process, not the machine. */
+function isUnsure(files: KeeperFiles, database: EntryDatabase): boolean {
+  const boot = bootOf(files)
+  return database.fact("clean") !== "yes" && (boot === "" || boot !== database.fact("boot"))
+}
+
+/** Differs with each start of the machine; "" = not known. */
+function bootOf(files: KeeperFiles): string {
+  try {
+    return files.text("/proc/sys/kernel/random/boot_id").trim()
+  } catch {
+    return ""
+  }
 }
