@@ -180,7 +180,8 @@ export interface DiskStore {
   workerLost(self: number): void
   /**
    * Removes, or marks. From when it resolves on no load that begins, in any thread, finds what was there before the call (or it finds it marked), and no writer that
-   * began before the call commits. What was stored between the call and its end may go, too. Resolves to how many there were. Rejects when the folder cannot be reached: then it is done before anything is read from there again.
+   * began before the call commits. What was stored between the call and its end may go, too. Resolves to how many there were. Rejects when the folder cannot be
+   * reached: then it is done before anything is read from there again.
    */
   purge(target: PurgeTarget, mark: boolean): Promise<number>
   /** Entries that `filter` names, in no order, at most `limit` and at most 10,000. */

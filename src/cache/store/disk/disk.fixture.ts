@@ -8,6 +8,8 @@ import { DiskKeeper } from "./keeper/disk-keeper.ts"
 import { type KeeperFiles, keeperFiles } from "./keeper/keeper-files.ts"
 
 const seed = 0x5eed
+setKeySeed(seed)
+
 /** What tests start stores with, unless they say otherwise: one worker's end in this thread. */
 const small = { keySeed: seed, workersMax: 4, scanPauseMs: 0, retryMs: 50, entriesMax: 1000 }
 
@@ -24,7 +26,6 @@ export interface Faults {
 }
 
 export async function openStore(options: Partial<DiskOptions> & { path: string; bytes: number }, faults: Faults = {}): Promise<TestStore> {
-  setKeySeed(seed)
   const spawn = faults.keeperFiles === undefined ? undefined : spawnHere({ ...keeperFiles, ...faults.keeperFiles })
   const store = await createDiskStore({ ...small, ...options }, spawn)
   const end = attachDiskStore(store.attachment(0), 0, { ...fileCalls, ...faults.files })

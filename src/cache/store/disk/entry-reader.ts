@@ -29,7 +29,8 @@ export async function openEntry(link: DiskLink, key: CacheKey, place: number, cl
   try {
     fd = await link.files.open(pathOf(link.settings.path, name))
   } catch (error) {
-    openFailed(link, key, codeOf(error))
+    if (codeOf(error) === "ENOENT") link.post({ type: "missing", key: key.text })
+    else readFailed(link, name, codeOf(error))
     closed()
     return null
   }
@@ -38,18 +39,20 @@ export async function openEntry(link: DiskLink, key: CacheKey, place: number, cl
   try {
     return (await file.check(key)) ? file : await file.giveUp()
   } catch (error) {
-    readFailed(link, codeOf(error))
+    readFailed(link, name, codeOf(error))
     file.close()
     return null
   }
 }
 
-function openFailed(link: DiskLink, key: CacheKey, code: string): void {
-  if (code === "ENOENT") link.post({ type: "missing", key: key.text })
-  else readFailed(link, code)
-}
+/** A link, a folder: no file that the store made. */
+const notPlain = new Set(["ELOOP", "EISDIR"])
 
-function readFailed(link: DiskLink, code: string): void {
+function readFailed(link: DiskLink, name: string, code: string): void {
+  if (notPlain.has(code)) {
+    link.shared.count("damageFaults")
+    return link.post({ type: "damaged", name, ino: -1 })
+  }
   link.shared.count("readFaults")
   link.post({ type: "trouble", writing: false, code })
 }
@@ -153,7 +156,7 @@ class OpenEntry implements DiskEntry {
       if (got === octets.length && this.verify(index, octets)) return true
       await this.reportDamage()
     } catch (error) {
-      readFailed(this.link, codeOf(error))
+      readFailed(this.link, this.name, codeOf(error))
       // A bad sector stays bad.
       if (codeOf(error) === "EIO") await this.reportDamage().catch(() => {})
     }

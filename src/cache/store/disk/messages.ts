@@ -34,7 +34,7 @@ export type FromWorker =
     }
   /** The table says that there is such a file, and there is none. */
   | { readonly type: "missing"; readonly key: string }
-  /** The file with this number is damaged. */
+  /** The file with this number is damaged; -1 = what has its name is no plain file. */
   | { readonly type: "damaged"; readonly name: string; readonly ino: number }
   | { readonly type: "trouble"; readonly writing: boolean; readonly code: string }
   | { readonly type: "pong"; readonly epoch: number }

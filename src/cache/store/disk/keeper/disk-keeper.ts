@@ -188,7 +188,8 @@ export class DiskKeeper implements KeeperContext, FolderOwner {
   /** A look-up found a damaged file; by now it may be another one. */
   private fileDamaged(name: string, ino: number): void {
     const { folder } = this
-    if (folder === null || this.files.stat(pathOf(folder.root, name))?.ino !== ino) return
+    const stat = folder === null ? null : this.files.stat(pathOf(folder.root, name))
+    if (folder === null || stat === null || (ino === -1 ? stat.plain : stat.ino !== ino)) return
     const row = folder.shelf.database.find(name)
     if (row !== null) folder.shelf.drop(row)
     else this.files.unlink(pathOf(folder.root, name))

@@ -219,7 +219,7 @@ export class EntryShelf {
   private readContent(name: string): FileContent | null {
     const path = pathOf(this.root, name)
     const stat = this.files.stat(path)
-    if (stat === null || stat.folder) return null
+    if (stat === null || !stat.plain) return null
     let octets = this.files.read(path, 0, FIRST_READ)
     const start = bodyStartOf(octets)
     if (octets.length < FIXED || start < 0 || start > stat.size) return null

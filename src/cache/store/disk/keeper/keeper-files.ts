@@ -20,6 +20,8 @@ export interface FileFacts {
   readonly ino: number
   readonly dev: number
   readonly folder: boolean
+  /** Neither a folder nor a link, nor anything else. */
+  readonly plain: boolean
 }
 
 /** What the keeper does with files. It may wait for the disk: it has a thread to itself. A test puts a disk that fails behind it. */
@@ -52,7 +54,7 @@ export const keeperFiles: KeeperFiles = {
   chmod: chmodSync,
   stat: path => {
     const stat = lstatSync(path, { throwIfNoEntry: false })
-    return stat === undefined ? null : { size: stat.size, ino: stat.ino, dev: stat.dev, folder: stat.isDirectory() }
+    return stat === undefined ? null : { size: stat.size, ino: stat.ino, dev: stat.dev, folder: stat.isDirectory(), plain: stat.isFile() }
   },
   list: folder => unlessMissing(() => readdirSync(folder), []),
   rename: renameSync,

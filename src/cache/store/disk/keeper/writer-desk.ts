@@ -54,6 +54,7 @@ export class WriterDesk {
     try {
       stored = this.store(ticket, bytes)
     } finally {
+      this.keeper.budget.publish(this.keeper.shared)
       this.keeper.ports.post(self, { type: "committed", ticket, stored })
     }
   }
