@@ -4,6 +4,7 @@ import { type Exchange, NEXT, type Verdict } from "../flow/index.ts"
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, NAME, reasonOf } from "../http/index.ts"
 import { EntryReader } from "./entry-reader.ts"
 import { EntrySource } from "./entry-source.ts"
+import { type HeldPart, rangeText } from "./parts.ts"
 import type { RouteCache } from "./route-cache.ts"
 import { evaluateConditions, rangeApplies } from "./rules/conditional.ts"
 import { type ByteRange, parseRange } from "./rules/range.ts"
@@ -86,6 +87,40 @@ function sendPart(x: Exchange, cache: RouteCache, entry: MemoryEntry, { first, l
   x.reason = reasonOf(206)
   x.response.append("Content-Range", `bytes ${first}-${last}/${entry.bodyLength}`)
   serveBody(x, cache, entry, first, last + 1)
+}
+
+/** A range of a stored part; false = it is not in it. The part is given back when the exchange ends, or stays the caller's. */
+export function serveFromPart(cache: RouteCache, x: Exchange, part: HeldPart): boolean {
+  const { request } = x
+  const { first, last, length } = part.stored.part!
+  const nowMs = cache.time.clock.wall()
+  if (x.method !== "GET" || !rangeApplies(request.joined(NAME.ifRange), part.stored, nowMs)) return false
+  // Where the length of the whole is not known only ranges with both ends can be told to be inside.
+  const ranges = parseRange(request.joined(NAME.range), length < 0 ? Number.MAX_SAFE_INTEGER : length)
+  if (ranges === null || ranges === "unsatisfiable" || ranges.length !== 1) return false
+  const wanted = ranges[0]!
+  if (wanted.first < first || wanted.last > last) return false
+  serveRun(cache, x, part, wanted, "hit")
+  return true
+}
+
+/** Octets of a stored part, or of what just comes and is joined to one. */
+export function serveRun(cache: RouteCache, x: Exchange, { entry, stored }: HeldPart, { first, last }: ByteRange, result: string): void {
+  const nowMs = cache.time.clock.wall()
+  const offset = stored.part?.first ?? 0
+  const length = stored.part === null ? entry.bodyLength : stored.part.length
+  entry.touch()
+  x.cacheResult = result
+  x.status = 206
+  x.reason = reasonOf(206)
+  const { response } = x
+  response.copyFrom(stored.fields)
+  response.remove(NAME.contentLength)
+  response.removeName("content-range")
+  response.extra = `Age: ${ageSeconds(stored, nowMs)}\r\nContent-Range: ${rangeText({ first, last, length })}\r\n`
+  if (cache.policy.status) x.cacheStatus = `; hit; ttl=${ttlSeconds(stored, nowMs)}`
+  x.step = x.plan!.respondAt - 1
+  serveBody(x, cache, entry, first - offset, last + 1 - offset)
 }
 
 /** Octets `from` up to, not including, `to`, -1 = to an end that is not known yet. */

@@ -40,6 +40,13 @@ export function askForAll(f: Exchange): void {
   request.remove(NAME.range)
 }
 
+/** Asks for what is missing behind a stored part, or for all of it if that is not the same any more (RFC 9110 section 13.1.5). */
+export function askForRest(f: Exchange, { part, etag }: StoredResponse): void {
+  askForAll(f)
+  f.request.append("Range", `bytes=${part!.last + 1}-`)
+  f.request.append("If-Range", etag)
+}
+
 /** Asks whether what is stored still holds (RFC 9111 section 4.3.1). False = it has nothing to ask by. */
 export function askIfChanged(f: Exchange, stored: StoredResponse): boolean {
   askForAll(f)

@@ -2,10 +2,11 @@ import { assert, type Fault, FAULT } from "../base/index.ts"
 import { begin, type Exchange, FAULT_VERDICT, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import { type Downstream, Fields, type Message, NAME, type TunnelEnd } from "../http/index.ts"
 import type { ConnectionInfo } from "../net/index.ts"
-import { serveStored } from "./answer.ts"
+import { serveRun, serveStored } from "./answer.ts"
 import type { EntrySource } from "./entry-source.ts"
-import { askForAll, askIfChanged, fetchFor } from "./fetch-request.ts"
+import { askForAll, askForRest, askIfChanged, fetchFor } from "./fetch-request.ts"
 import { Keeper } from "./keeper.ts"
+import type { HeldPart } from "./parts.ts"
 import { Relay } from "./relay.ts"
 import type { RouteCache } from "./route-cache.ts"
 import { mayServeOnError } from "./rules/reuse.ts"
@@ -40,11 +41,12 @@ export class Fetch implements Downstream, Waiter {
   /** What is revalidated. */
   private old: MemoryEntry | null = null
   private oldStored: StoredResponse | null = null
+  /** What of it is stored already. */
+  part: HeldPart | null = null
   private mode = ASKING
   private readonly sentMs: number
   private readonly keeper: Keeper
   private relay: Relay | null = null
-  private again = false
 
   private constructor(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry | null) {
     this.cache = cache
@@ -61,9 +63,11 @@ export class Fetch implements Downstream, Waiter {
   }
 
   /** For one client, with an entry that others wait for. */
-  static lead(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry): Verdict {
+  static lead(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry, start: HeldPart | null): Verdict {
     const fetch = new Fetch(cache, x, key, writer)
-    askForAll(fetch.f)
+    fetch.part = start
+    if (start === null) askForAll(fetch.f)
+    else askForRest(fetch.f, start.stored)
     return fetch.start(x)
   }
 
@@ -71,9 +75,10 @@ export class Fetch implements Downstream, Waiter {
     return new Fetch(cache, x, key, writer).from(old, stored).start(x)
   }
 
-  /** For one client; nobody waits, and it is stored all the same if it may be. */
-  static alone(cache: RouteCache, x: Exchange, key: Key): Verdict {
+  /** For one client; nobody waits, and it is stored all the same if it may be. `part`: what of it is stored, when the client asks for a range. */
+  static alone(cache: RouteCache, x: Exchange, key: Key, part: HeldPart | null): Verdict {
     const fetch = new Fetch(cache, x, key, null)
+    fetch.part = part
     if (!x.request.has(NAME.range)) askForAll(fetch.f)
     return fetch.start(x)
   }
@@ -163,6 +168,10 @@ export class Fetch implements Downstream, Waiter {
 
   private judge(): void {
     const { f, keeper } = this
+    if (f.status === 206 && this.part !== null && !this.asked.has(NAME.range) && !keeper.completes(f)) {
+      this.askAgain()
+      return
+    }
     const verdict = keeper.judge(f, this.asked, this.sentMs)
     const stored = verdict.store ? keeper.begin(this.writer) : null
     this.dropOld()
@@ -186,7 +195,9 @@ export class Fetch implements Downstream, Waiter {
       resume(x, FAULT_VERDICT)
       return
     }
-    serveStored(this.cache, x, entry, stored, result)
+    const fresh = this.f.status === 206 && x.request.has(NAME.range) ? this.keeper.fresh : null
+    if (fresh === null) serveStored(this.cache, x, entry, stored, result)
+    else serveRun(this.cache, x, { entry, stored }, fresh, result)
     x.cacheReason = reason
     if (this.cache.policy.status) x.cacheStatus = `; fwd=${this.oldStored === null ? "uri-miss" : "stale"}; fwd-status=${this.f.status}; stored`
     resume(x, NEXT)
@@ -223,7 +234,7 @@ export class Fetch implements Downstream, Waiter {
     const stored = keeper.freshen(f, this.asked, this.sentMs, { writer: this.writer, old: old!, stored: oldStored! })
     if (stored === null) {
       // It is about something else than what was asked about.
-      this.unusable304()
+      this.askAgain()
       return
     }
     this.cache.store.endedWell(this.key)
@@ -236,14 +247,14 @@ export class Fetch implements Downstream, Waiter {
     this.dropOld()
   }
 
-  private unusable304(): void {
+  /** An answer to what the cache asked that nobody can use. Once more, and for the whole. */
+  private askAgain(): void {
     this.dropOld()
     this.letGo("", false)
     const x = this.takeClient()
     this.mode = DROPPING
-    if (x === null || this.again) return
-    // Once more, and for the whole.
-    const verdict = Fetch.alone(this.cache, x, this.key)
+    if (x === null) return
+    const verdict = Fetch.alone(this.cache, x, this.key, null)
     if (verdict !== WAIT) resume(x, verdict)
   }
 
@@ -289,11 +300,18 @@ export class Fetch implements Downstream, Waiter {
   }
 
   private dropOld(): void {
+    if (this.mode !== STORING) this.dropPart()
     const { old } = this
     this.old = null
     if (old === null) return
     old.unclaim()
     old.release()
+  }
+
+  dropPart(): void {
+    const { part } = this
+    this.part = null
+    part?.entry.release()
   }
 
   // ---- the body

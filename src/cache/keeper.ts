@@ -3,8 +3,10 @@ import { type Exchange, httpDate } from "../flow/index.ts"
 import { BODY_LENGTH, BODY_NONE, type Fields, NAME } from "../http/index.ts"
 import type { EntrySource } from "./entry-source.ts"
 import type { Fetch } from "./fetch.ts"
+import { joinParts, type Joined, partKey, rangeText } from "./parts.ts"
 import { variantUnder } from "./route-cache.ts"
 import { parseResponseDirectives } from "./rules/cache-control.ts"
+import type { ContentRange } from "./rules/range.ts"
 import { directivesOf } from "./rules/targeted.ts"
 import { FieldLines } from "./rules/field-lines.ts"
 import type { Freshness } from "./rules/freshness.ts"
@@ -44,6 +46,7 @@ export class Keeper {
   readonly watchers = new Set<() => void>()
   /** The store has no more room: what comes goes to the readers that are there, one chunk after the other. */
   spills = false
+  private joined: Joined | null = null
   private spilled: Uint8Array | null = null
   private spilledFrom = 0
   private place = -1
@@ -103,6 +106,17 @@ export class Keeper {
     return this.judged
   }
 
+  /** What a 206 has just brought. */
+  get fresh(): ContentRange | null {
+    return this.joined?.fresh ?? null
+  }
+
+  /** Whether a 206 is all that was missing. */
+  completes(f: Exchange): boolean {
+    const { part, cache } = this.fetch
+    return joinParts(part, FieldLines.parse(f.response.render()), cache.time.clock.wall())?.isWhole === true
+  }
+
   /** Begins to store what was judged; `writer` is the entry that others wait for. null = there is no room. */
   begin(writer: MemoryEntry | null): StoredResponse | null {
     const { fetch } = this
@@ -116,20 +130,53 @@ export class Keeper {
             names,
             variantKey(names, name => joinedOf(fetch.asked, name)),
           )
-    const own = target.text === fetch.key.text ? writer : null
-    const entry = own ?? fetch.cache.store.memory.begin(target, true)
-    if (entry === null) return null
-    const kept = storedLines(lines, verdict.withoutFields)
     const { f } = fetch
-    const length = f.responseBody === BODY_LENGTH ? f.responseLength : f.responseBody === BODY_NONE ? 0 : -1
-    if (!entry.setHead(encodeResponse(facts, kept), length, labelsOf(lines))) {
+    let kept = storedLines(lines, verdict.withoutFields)
+    let length = f.responseBody === BODY_LENGTH ? f.responseLength : f.responseBody === BODY_NONE ? 0 : -1
+    let { status } = facts
+    this.joined = facts.status === 206 ? joinParts(fetch.part, lines, facts.responseMs) : null
+    if (this.joined !== null) {
+      const { run, isWhole } = this.joined
+      length = run.last - run.first + 1
+      kept = partLines(kept, isWhole ? "" : rangeText(run), length)
+      if (isWhole) status = 200
+    }
+    const place = this.joined === null || this.joined.isWhole ? target : partKey(target)
+    const own = place.text === fetch.key.text ? writer : null
+    const entry = own ?? fetch.cache.store.memory.begin(place, true)
+    if (entry === null) return null
+    const said = { ...facts, status }
+    if (!entry.setHead(encodeResponse(said, kept), length, labelsOf(lines)) || !this.copyStart(entry)) {
       if (own === null) entry.release()
       return null
     }
     this.take(entry)
     if (names.length > 0 && target.text !== fetch.key.text) this.leaveRule(plain, names, writer)
     else if (writer !== null && own === null) this.letGo(writer, "", false)
-    return new StoredResponse(facts, kept)
+    return new StoredResponse(said, kept)
+  }
+
+  /** What of a stored part goes before what comes. */
+  private copyStart(entry: MemoryEntry): boolean {
+    const before = this.joined?.before ?? 0
+    return before === 0 || this.copyRun(entry, 0, before)
+  }
+
+  /** And behind it. */
+  private copyRest(entry: MemoryEntry): boolean {
+    const after = this.joined?.after ?? -1
+    return after < 0 || this.copyRun(entry, after, this.fetch.part!.entry.filled)
+  }
+
+  private copyRun(entry: MemoryEntry, from: number, to: number): boolean {
+    const old = this.fetch.part!.entry
+    for (let at = from; at < to; ) {
+      const piece = old.piece(at, Math.min(PIECE_BYTES_MAX, to - at))
+      assert(piece.length > 0, "what is complete can be read")
+      if (!entry.append(piece)) return false
+      at += piece.length
+    }
+    return true
   }
 
   private take(entry: MemoryEntry): void {
@@ -288,7 +335,10 @@ export class Keeper {
   complete(): void {
     this.over = true
     const { entry } = this
-    if (entry !== null && !this.spills) entry.complete()
+    if (entry !== null && !this.spills) {
+      if (this.copyRest(entry)) entry.complete()
+      else entry.fail()
+    }
     this.close()
   }
 
@@ -302,6 +352,7 @@ export class Keeper {
   private close(): void {
     const { entry } = this
     this.entry = null
+    this.fetch.dropPart()
     this.notify()
     if (entry === null) return
     this.fetch.cache.store.fetchEnds(entry.place, this.fetch)
@@ -342,6 +393,14 @@ function factsOf(
 function storedLines(lines: FieldLines, without: readonly string[]): string {
   const kept = storedFields(lines, [...NOT_STORED, ...without])
   return kept.has("date") ? kept.render() : `${kept.render()}Date: ${httpDate()}\r\n`
+}
+
+/** Fields of a part, or of the whole that parts have given: `range` "" = the whole. */
+function partLines(kept: string, range: string, length: number): string {
+  const others = FieldLines.parse(kept)
+    .without(new Set(["content-range", "content-length"]))
+    .render()
+  return `${others}${range === "" ? "" : `Content-Range: ${range}\r\n`}Content-Length: ${length}\r\n`
 }
 
 /** The key under which a URL is looked for first. */

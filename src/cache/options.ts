@@ -74,9 +74,11 @@ export const cacheOptionsSchema = z
       .describe("Larger bodies are not stored; nor is what is over a quarter of the memory, unless there is a disk."),
     minUses: z.int().min(1).max(100).default(1).describe("Stored with the n-th request for it."),
     setCookie: z
-      .enum(["public", "refuse", "strip"])
+      .enum(["public", "refuse", "strip", "keep"])
       .default("public")
-      .describe("Answers with Set-Cookie: stored only when they say public and then without the field; never; always without the field."),
+      .describe(
+        "Answers with Set-Cookie: stored only when they say public and then without the field; never; always without the field; always with it, so that everybody gets the first one's cookie.",
+      ),
     key: keySchema.prefault({}),
     coalesce: coalesceSchema.prefault({}).describe("Equal requests wait for one fetch; `off` lets each go by itself."),
     passMemory: duration({ max: days })

@@ -2,12 +2,14 @@
 import { assert, FAULT } from "../base/index.ts"
 import { type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../flow/index.ts"
 import { type Fields, NAME, type Time } from "../http/index.ts"
-import { serveStored } from "./answer.ts"
+import { serveFromPart, serveStored } from "./answer.ts"
 import { Fetch } from "./fetch.ts"
 import { requestValue } from "./key-parts.ts"
+import { type HeldPart, partKey } from "./parts.ts"
 import type { CachePolicy } from "./policy.ts"
 import { Question } from "./question.ts"
 import { parseRequestDirectives, type RequestDirectives } from "./rules/cache-control.ts"
+import { isStrongTag } from "./rules/conditional.ts"
 import { FRESH, judgeReuse, mayServeOnError, STALE_OK, STALE_WHILE_REVALIDATE, type ReuseVerdict } from "./rules/reuse.ts"
 import { variantKey } from "./rules/vary.ts"
 import { ENTRY_COMPLETE, ENTRY_FAILED, ENTRY_FILLING, ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
@@ -180,15 +182,41 @@ export class RouteCache {
     if (directives.onlyIfCached) return this.notCached(x, null)
     if (x.method === "HEAD") return this.pass(x, "miss", "")
     if (directives.noStore) return this.pass(x, "bypass", "request-no-store")
-    if (x.request.has(NAME.range)) return Fetch.alone(this, x, key)
+    if (x.request.has(NAME.range)) return this.missPart(x, key, directives)
     // Credentials make the answer this user's own unless it says otherwise: nobody else waits for it.
-    if (x.request.has(NAME.authorization) || this.policy.coalesceMs === 0) return Fetch.alone(this, x, key)
+    if (x.request.has(NAME.authorization) || this.policy.coalesceMs === 0) return Fetch.alone(this, x, key, null)
     if (!this.store.usedOften(key, this.policy.minUses)) return this.pass(x, "pass", "min-uses")
     const writer = this.store.memory.begin(key, replace)
-    if (writer !== null) return Fetch.lead(this, x, key, writer)
+    if (writer !== null) return Fetch.lead(this, x, key, writer, this.startOf(key))
     const other = this.store.memory.pending(key)
     if (other !== null) return this.wait(x, key, other, looks)
-    return Fetch.alone(this, x, key)
+    return Fetch.alone(this, x, key, null)
+  }
+
+  /** A range of what is not stored as a whole: of a part that is, or from upstream, where it joins that part. */
+  private missPart(x: Exchange, key: Key, directives: RequestDirectives): Verdict {
+    const part = this.heldPart(key)
+    if (part !== null && judgeReuse(part.stored, directives, this.time.clock.wall()) === FRESH && serveFromPart(this, x, part)) return NEXT
+    return Fetch.alone(this, x, key, part)
+  }
+
+  private heldPart(key: Key): HeldPart | null {
+    const entry = this.store.memory.find(partKey(key))
+    if (entry === null) return null
+    const stored = entry.state === ENTRY_COMPLETE ? decodeHead(entry.head) : null
+    if (stored !== null && stored.kind === RESPONSE && stored.part !== null) return { entry, stored }
+    entry.release()
+    return null
+  }
+
+  /** A stored part that begins at the beginning: only the rest has to come, if it is still the same (RFC 9111 section 3.4). */
+  private startOf(key: Key): HeldPart | null {
+    const part = this.heldPart(key)
+    if (part === null) return null
+    const { first, last, length } = part.stored.part!
+    if (first === 0 && length > last + 1 && isStrongTag(part.stored.etag)) return part
+    part.entry.release()
+    return null
   }
 
   private notCached(x: Exchange, entry: MemoryEntry | null): Verdict {

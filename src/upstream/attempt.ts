@@ -268,8 +268,9 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     if (meter !== null) meter.failed(this.peer)
   }
 
-  /** Whether the fault of this attempt allows another one; prepares it. */
+  /** Whether the fault of this attempt allows another one; prepares it. Not where somebody else asked upstream for this exchange. */
   retry(): boolean {
+    if (this.rules === null) return false
     const x = this.x
     const fault = x.fault!
     this.again = true

@@ -371,11 +371,12 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
   }
 
   retry(): boolean {
+    if (this.rules === null) return false
     const x = this.x
     const fault = x.fault!
     const unread = fault === FAULT.streamRefused
     if (x.method === "CONNECT" || this.udp || fault.retry === "never" || (fault.retry === "always" && !unread)) return false
-    if (!x.pump.replayable || x.pump.continued || x.attempts >= this.rules!.attemptsMax) return false
+    if (!x.pump.replayable || x.pump.continued || x.attempts >= this.rules.attemptsMax) return false
     if (!unread && !isIdempotent(x.method)) return false
     // Over a connection of its own this time; the addresses start again.
     this.fresh = true

@@ -33,6 +33,6 @@ export function originSteps(origins: Origins, rules: AttemptRules, upgrade: Orig
       return NEXT
     },
     finish,
-    retry: x => attemptOf(x).retry(),
+    retry: x => x.attempt instanceof OriginAttempt && x.attempt.retry(),
   }
 }

@@ -40,7 +40,7 @@ export function clusterSteps(cluster: Cluster, rules: AttemptRules): ClusterStep
       return NEXT
     },
     retry(x: Exchange): boolean {
-      return (x.attempt as Attempt).retry()
+      return x.attempt instanceof Attempt && x.attempt.retry()
     },
   }
 }
