@@ -2,7 +2,7 @@
 // and shows the fields as they came.
 import { request } from "node:http"
 
-const timeoutMs = 15_000
+const timeoutMs = 10_000
 
 /** `proxy` is `host:port` of a forward proxy, or null to ask the URL's own host. */
 export function makeFetch(proxy) {
@@ -30,15 +30,16 @@ function fieldsOf(target, init) {
 function exchange(target, init) {
   return new Promise((resolve, reject) => {
     const options = { hostname: target.hostname, port: target.port, path: target.path, method: init.method ?? "GET", agent: false }
-    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(init.signal ? [init.signal] : [])])
-    const sent = request({ ...options, headers: [...fieldsOf(target, init), ["Connection", "close"]].flat(), signal }, incoming => {
+    const sent = request({ ...options, headers: [...fieldsOf(target, init), ["Connection", "close"]].flat() }, incoming => {
       const chunks = []
       incoming.on("data", chunk => chunks.push(chunk))
       incoming.on("error", reject)
       incoming.on("end", () => {
+        clearTimeout(timer)
         resolve(asResponse(incoming.statusCode, incoming.statusMessage, pairs(incoming.rawHeaders), Buffer.concat(chunks)))
       })
     })
+    const timer = setTimeout(() => sent.destroy(new Error(`no whole answer to ${options.method} ${target.path} within ${timeoutMs} ms`)), timeoutMs)
     sent.on("error", reject)
     sent.end(init.body)
   })
