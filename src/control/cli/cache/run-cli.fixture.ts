@@ -15,7 +15,8 @@ export async function runCli(args: readonly string[], env: Record<string, string
     err: { write: text => void (stderr += text), isTTY },
     env,
   })
-  return { code, stdout, stderr }
+  // on a busy machine a command says that it is still at work
+  return { code, stdout, stderr: stderr.replace(/^(?:reading|waiting for) .* …\n/m, "") }
 }
 
 export interface LoggedRequest {
@@ -27,6 +28,7 @@ export interface LoggedRequest {
   readonly status?: number
   readonly responseBytes?: number
   readonly cache?: string
+  readonly cacheReason?: string
   readonly route?: string
   readonly fault?: string
   readonly time?: string

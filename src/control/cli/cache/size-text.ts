@@ -45,7 +45,7 @@ export function leftOutText({ leftOut }: LogCounts): string {
   const words = {
     method: "not GET",
     status: "a status that is not kept",
-    passed: "passed by the cache",
+    uncacheable: "that no cache may keep",
     route: "other routes",
     "no request": "no request",
   }

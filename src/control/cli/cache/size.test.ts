@@ -5,6 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { Random } from "../../../base/index.ts"
+import { CACHE_REASONS } from "../../../cache/index.ts"
+import { REASONS_OF_THE_CACHE } from "./log/log-scan.ts"
 import { logLine, runCli } from "./run-cli.fixture.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "bothways-size-"))
@@ -33,6 +35,10 @@ async function sizes(...args: string[]) {
 }
 
 describe("cache size", () => {
+  test("the reasons that it knows are those that the cache gives", () => {
+    for (const reason of REASONS_OF_THE_CACHE) expect(CACHE_REASONS).toHaveProperty(reason)
+  })
+
   test("the same requests say the same as json, as combined, packed, in rotated files in any order, through a pipe", async () => {
     const all = await sizes("--from", whole)
     expect(all).toMatchObject({
@@ -99,7 +105,10 @@ describe("cache size", () => {
         logLine({ target: "/a", status: 206 }),
         logLine({ target: "/a", status: 503 }),
         logLine({ target: "/a", cache: "pass" }),
-        logLine({ target: "/a", cache: "bypass" }),
+        logLine({ target: "/a", cache: "bypass", cacheReason: "rule" }),
+        logLine({ target: "/a", cache: "miss", cacheReason: "private" }),
+        logLine({ target: "/a", cache: "miss", cacheReason: "too-large" }),
+        logLine({ target: "/a", cache: "pass", cacheReason: "no-room" }),
         logLine({ target: "/b", route: "api" }),
         logLine({ target: "/gone", status: 404, responseBytes: 0 }),
         '{"time":"2026-11-26T01:07:46.005Z","client":"192.0.2.17","status":400,"fault":"client.malformed","responseBytes":0}\n',
@@ -107,24 +116,24 @@ describe("cache size", () => {
       ].join(""),
     )
     const all = await sizes("--from", log)
-    expect(all).toMatchObject({ requests: 7, urls: 5, unlimited: { hitRatio: 2 / 7, octetHitRatio: 1000 / 5000 } })
+    expect(all).toMatchObject({ requests: 9, urls: 5, unlimited: { hitRatio: 4 / 9, octetHitRatio: 3000 / 7000 } })
     expect(all.log).toEqual({
       files: 1,
-      lines: 15,
+      lines: 18,
       bad: 1,
-      counted: 7,
-      leftOut: { method: 2, status: 2, passed: 2, route: 0, "no request": 1 },
-      did: { hit: 1, stale: 0, revalidated: 1, coalesced: 0, miss: 0, pass: 1, bypass: 1 },
+      counted: 9,
+      leftOut: { method: 2, status: 2, uncacheable: 3, route: 0, "no request": 1 },
+      did: { hit: 1, stale: 0, revalidated: 1, coalesced: 0, miss: 2, pass: 2, bypass: 1 },
       uncached: 5,
     })
-    expect(await sizes("--from", log, "--route", "api")).toMatchObject({ requests: 1, log: { leftOut: { route: 12, method: 0 }, did: { hit: 0 } } })
+    expect(await sizes("--from", log, "--route", "api")).toMatchObject({ requests: 1, log: { leftOut: { route: 15, method: 0 }, did: { hit: 0 } } })
     const { stdout } = await runCli(["cache", "size", "--from", log])
     for (const part of [
-      "7 requests for 5 URLs (80.0 % asked for once)",
-      "7 more left out: 2 not GET, 2 a status that is not kept, 2 passed by the cache, 1 no request",
-      "1 line of 15 could not be read",
+      "9 requests for 5 URLs (80.0 % asked for once)",
+      "8 more left out: 3 that no cache may keep, 2 not GET, 2 a status that is not kept, 1 no request",
+      "1 line of 18 could not be read",
       "5 of the requests were on routes without a cache; --route names those that count",
-      "The cache of this log itself, of 4 requests: hit 25.0 %, revalidated 25.0 %, pass 25.0 %, bypass 25.0 %.",
+      "The cache of this log itself, of 7 requests: hit 14.3 %, revalidated 14.3 %, miss 28.6 %, pass 28.6 %, bypass 14.3 %.",
     ])
       expect(stdout).toContain(part)
   })

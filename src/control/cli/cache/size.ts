@@ -22,7 +22,8 @@ const URLS_MAX = 2 ** 24
 const usual = Array.from({ length: 13 }, (_, power) => 2 ** (24 + power))
 
 const examples = `
-Requests that count: GET, with a status that caches keep (200, 203, 204, 300, 301, 304, 308, 404, 405, 410, 414, 501), not passed by the cache of the log.
+Requests that count: GET, with a status that caches keep (200, 203, 204, 300, 301, 304, 308, 404, 405, 410, 414, 501), unless the log's own cache says that
+no cache may keep the answer.
 The log has the format json or combined, plain or gzip; - reads standard input. Files are read in the order of their first lines' times. The combined format
 names no host, so that equal paths of several hosts are one URL there. A URL whose body changes its size, as compression makes it do, is one entry.
 

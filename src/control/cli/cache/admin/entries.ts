@@ -103,13 +103,14 @@ function entryText(entry: Entry, style: Style): string {
   const rows: [string, string][] = [
     ["cache", `${printable(entry.cache)}, ${entry.tier}, ${octets(entry.bytes)}`],
     ["state", stateText(entry)],
+    ["status", entry.status === 0 ? "" : String(entry.status)],
     ["variant", printable(entry.key)],
     ["vary", printable(entry.vary)],
     ["tags", entry.tags.map(printable).join(", ")],
   ]
   const facts = rows.filter(([, value]) => value !== "").map(([name, value]) => `  ${name.padEnd(8)}${value}\n`)
   const lines = (entry.head ?? "").split(/\r?\n/).filter(line => line !== "")
-  const head = entry.kind === "response" ? [`  ${style.dim(String(entry.status))}\n`, ...lines.map(line => `  ${style.dim(printable(line))}\n`)] : []
+  const head = lines.map(line => `  ${style.dim(printable(line))}\n`)
   return `${style.bold(printable(entry.url))}\n${facts.join("")}${head.join("")}`
 }
 

@@ -4,7 +4,7 @@ import { readLogLine } from "./log-request.ts"
 
 const json =
   '{"time":"2026-11-26T01:07:46.005Z","listener":"web","client":"192.0.2.17","method":"GET","scheme":"http","host":"shop.example","port":8080,' +
-  '"target":"/a/b?page=2\\u00e9","version":"1.1","status":200,"route":"shop","durationMs":3.1,"requestBytes":0,"responseBytes":1234,"cache":"miss"}'
+  '"target":"/a/b?page=2\\u00e9","version":"1.1","status":200,"route":"shop","durationMs":3.1,"requestBytes":0,"responseBytes":1234,"cache":"miss","cacheReason":"stored"}'
 
 describe("a line of the access log", () => {
   test("json", () => {
@@ -17,6 +17,7 @@ describe("a line of the access log", () => {
       bytes: 1234,
       whole: true,
       cache: "miss",
+      cacheReason: "stored",
       route: "shop",
       timeMs: Date.UTC(2026, 10, 26, 1, 7, 46, 5),
     })
@@ -39,6 +40,7 @@ describe("a line of the access log", () => {
       bytes: 1234,
       whole: true,
       cache: "",
+      cacheReason: "",
       route: "",
       timeMs: Date.UTC(2026, 10, 26, 0, 7, 46),
     })

@@ -14,6 +14,8 @@ export interface LogRequest {
   readonly whole: boolean
   /** What the cache did: hit, stale, revalidated, miss, pass, bypass, coalesced; "" = there was none, or the line does not say. */
   readonly cache: string
+  /** Why it did: a word of `CACHE_REASONS`; "" = the line does not say. */
+  readonly cacheReason: string
   /** "" = the line does not say. */
   readonly route: string
   /** Milliseconds since 1970, NaN = the line does not say. */
@@ -44,6 +46,7 @@ function readJson(line: string): LogRequest | null {
     bytes: responseBytes,
     whole: fields["fault"] === undefined,
     cache: text(fields["cache"]),
+    cacheReason: text(fields["cacheReason"]),
     route: text(fields["route"]),
     timeMs: Date.parse(text(fields["time"])),
   }
@@ -84,6 +87,7 @@ function readCombined(line: string): LogRequest | null {
     bytes: found[2] === "-" ? 0 : Number(found[2]),
     whole: true,
     cache: "",
+    cacheReason: "",
     route: "",
     timeMs: commonLogTime(line.slice(bracket + 2, at)),
   }

@@ -10,7 +10,7 @@ import { checkReadable, LogFileError, readLines, STDIN } from "./read-lines.ts"
 export const LOG_FILES_MAX = 1000
 
 /** Why a request has nothing to do with a cache. */
-export type LeftOut = "method" | "status" | "passed" | "route" | "no request"
+export type LeftOut = "method" | "status" | "uncacheable" | "route" | "no request"
 
 /** What the log of a cache says it did with the requests that it saw. */
 export type CacheWord = "hit" | "stale" | "revalidated" | "coalesced" | "miss" | "pass" | "bypass"
@@ -36,6 +36,15 @@ export interface LogCounts {
  */
 const cacheable = new Set([200, 203, 204, 300, 301, 304, 308, 404, 405, 410, 414, 501])
 
+/** Reasons that lie with the size or the patience of the cache of the log, not with what was asked: another cache could have kept that. */
+export const REASONS_OF_THE_CACHE: readonly string[] = ["stored", "too-large", "no-room", "min-uses", "coalesce-timeout", "busy"]
+
+/** Whether the cache of the log says that no cache may keep this. */
+function isUncacheable({ cache, cacheReason }: LogRequest): boolean {
+  if (REASONS_OF_THE_CACHE.includes(cacheReason)) return false
+  return cache === "pass" || cache === "bypass" || (cache === "miss" && cacheReason !== "")
+}
+
 /** Reads logs and hands on the requests that a cache may answer. */
 export class LogScan {
   readonly counts: LogCounts = {
@@ -43,7 +52,7 @@ export class LogScan {
     lines: 0,
     bad: 0,
     counted: 0,
-    leftOut: { method: 0, status: 0, passed: 0, route: 0, "no request": 0 },
+    leftOut: { method: 0, status: 0, uncacheable: 0, route: 0, "no request": 0 },
     did: { hit: 0, stale: 0, revalidated: 0, coalesced: 0, miss: 0, pass: 0, bypass: 0 },
     uncached: 0,
   }
@@ -90,7 +99,7 @@ export class LogScan {
     if (request.method === "" || request.target === "") return "no request"
     if (this.routes.size > 0 && !this.routes.has(request.route)) return "route"
     if (request.method !== "GET") return "method"
-    if (request.cache === "pass" || request.cache === "bypass") return "passed"
+    if (isUncacheable(request)) return "uncacheable"
     return cacheable.has(request.status) ? null : "status"
   }
 }

@@ -24,8 +24,8 @@ interface WarmOptions {
   readonly route?: readonly string[]
   readonly header?: readonly string[]
   readonly concurrency: number
-  readonly rate: number
-  readonly timeout: number
+  readonly rate?: number
+  readonly timeout?: number
   readonly insecure?: boolean
   readonly json?: boolean
 }
@@ -33,12 +33,13 @@ interface WarmOptions {
 const TOP_MAX = 100_000
 const CONCURRENCY_MAX = 256
 const RATE_MAX = 100_000
+const SILENCE_MS = 30_000
 
 const examples = `
 Each URL is asked for once with GET, the most asked first, with the Host of the log; bodies are read and dropped. What a browser accepts is asked for
 (Accept-Encoding: gzip, deflate, br, zstd), because caches keep a variant for each; -H sends other fields. Which requests count is as for \`cache size\`.
---to may be given twice, as http:// and as https://: what was asked over the one is not kept for the other. Of the log's hosts nobody is spared: see
---concurrency and --rate.
+--to may be given twice, as http:// and as https://: what was asked over the one is not kept for the other. Only --concurrency
+and --rate spare the servers behind.
 
 Exit codes: 0 all were answered, whatever their status   1 some were not   4 nobody answers   130 ended by Ctrl-C, with a summary
 
@@ -59,8 +60,8 @@ export function addCacheWarm(cache: Command, context: CommandContext): void {
     .option("--route <name>", "only requests of this route; repeatable", several)
     .option("-H, --header <field>", "'Name: value' for each request; repeatable", several)
     .option("--concurrency <n>", "requests at a time", wholeUpTo(CONCURRENCY_MAX), 8)
-    .option("--rate <n>", "requests a second at the most (default: no limit)", wholeUpTo(RATE_MAX), 0)
-    .option("--timeout <duration>", "a request has failed when nothing comes for this long", readDuration, 30_000)
+    .option("--rate <n>", "requests a second at the most (default: no limit)", wholeUpTo(RATE_MAX))
+    .option("--timeout <duration>", "a request has failed when nothing comes for this long (default: 30s)", readDuration)
     .option("--insecure", "do not verify the listener's certificate")
     .option("--json", "the summary as JSON")
     .addHelpText("after", examples)
@@ -98,7 +99,7 @@ async function warm(
   const settings = { insecure: options.insecure === true, fields, connections: options.concurrency }
   const senders = destinations.map(destination => new Sender(destination, settings))
   const senderOf = (asked: Asked) => senders.find(({ destination }) => destination.tls === (asked.scheme === "https"))!
-  const run = new WarmRun(wanted, senderOf, { concurrency: options.concurrency, rate: options.rate, silenceMs: options.timeout })
+  const run = new WarmRun(wanted, senderOf, { concurrency: options.concurrency, rate: options.rate ?? 0, silenceMs: options.timeout ?? SILENCE_MS })
   const interrupt = () => run.stop("interrupted")
   process.once("SIGINT", interrupt)
   const hideProgress = showProgress(context, wanted.length, run.result)
