@@ -1,9 +1,12 @@
 import { afterAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { createServer as createSecureServer } from "node:https"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { TLSSocket } from "node:tls"
+import { Authority } from "../../../../../test/support/certificates.ts"
 import { startProgram } from "../../../../../test/support/processes.ts"
 import { scriptedServer } from "../../../../../test/support/scripted-server.ts"
 import { until } from "../../../../../test/support/wait.ts"
@@ -143,6 +146,29 @@ describe("cache warm", () => {
     expect(server.asked).toMatchObject([
       { target: "http://origin.example:81/a?b", host: "origin.example:81", fields: { "proxy-authorization": `Basic ${btoa("ann:p@ss")}` } },
     ])
+  })
+
+  test("http and https each to its own address; the certificate is that of the log's host, or --insecure", async () => {
+    await using plain = await proxy()
+    const { cert, key } = new Authority().issue(["shop.example"])
+    const asked: string[] = []
+    const server = createSecureServer({ cert, key }, (request, response) => {
+      asked.push(`${(request.socket as TLSSocket).servername} ${request.headers.host}${request.url}`)
+      response.setHeader("Cache-Status", "bothways; hit").end("x")
+    })
+    await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve))
+    const secure = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const both = write("both.log", logLine({ target: "/a", scheme: "https", port: 8443 }) + logLine({ target: "/b" }) + logLine({ target: "/b" }))
+    const args = ["cache", "warm", "--from", both, "--to", secure, "--to", `http://${plain.address}`, "--json"]
+    const refused = await runCli(args)
+    const allowed = await runCli([...args, "--insecure"])
+    server.closeAllConnections()
+    server.close()
+    expect(JSON.parse(refused.stdout)).toMatchObject({ asked: 2, stored: 1, failed: 1, failures: { UNABLE_TO_VERIFY_LEAF_SIGNATURE: 1 } })
+    expect([refused.code, allowed.code]).toEqual([1, 0])
+    expect(JSON.parse(allowed.stdout)).toMatchObject({ asked: 2, hit: 2, failed: 0 })
+    expect(asked).toEqual(["shop.example shop.example:8443/a"])
+    expect(plain.asked.map(({ host, target }) => host + target)).toEqual(["shop.example/b", "shop.example/b"])
   })
 
   test("a log without hosts: the address's own, or --host; a forward proxy needs one", async () => {
