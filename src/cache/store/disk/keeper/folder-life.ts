@@ -92,7 +92,8 @@ export class FolderLife {
     this.cancelTimers()
     folder?.close(false)
     budget.clear()
-    this.later("retry", settings.retryMs, this.retry)
+    // A damaged index is made anew: nothing to wait for.
+    this.later("retry", this.distrusted ? 0 : settings.retryMs, this.retry)
   }
 
   hideUnknown(): void {

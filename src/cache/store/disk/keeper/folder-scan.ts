@@ -25,5 +25,5 @@ export function scanStep(folder: OpenFolder, step: number, shared: SharedState):
 
 function hasSize({ files, root }: OpenFolder, row: EntryRow): boolean {
   const stat = files.stat(pathOf(root, row.name))
-  return stat?.plain && roundUp(stat.size) === row.bytes
+  return stat?.plain === true && roundUp(stat.size) === row.bytes
 }
