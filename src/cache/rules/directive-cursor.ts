@@ -1,5 +1,5 @@
 // HOT
-import { BACKSLASH, COMMA, EQUALS, isToken, isWord, QUOTE, readDigits, SECONDS_MAX, skipSpace, trimEnd } from "./scan.ts"
+import { BACKSLASH, COMMA, EQUALS, isSpace, isToken, isWord, QUOTE, readDigits, SECONDS_MAX, skipSpace, trimEnd } from "./scan.ts"
 
 /**
  * Walks over the directives of a joined Cache-Control or Pragma value (RFC 9111 section 5.2) without making anything: what it found last are positions.
@@ -26,7 +26,7 @@ export class DirectiveCursor {
     const { text } = this
     const end = text.length
     let at = this.#at
-    while (at < end && (text.charCodeAt(at) === COMMA || skipSpace(text, at, end) > at)) at++
+    while (at < end && isSeparator(text.charCodeAt(at))) at++
     this.#at = at
     if (at >= end) return false
     this.#nameStart = at
@@ -80,6 +80,10 @@ export class DirectiveCursor {
   seconds(): number {
     return this.malformed || this.valueStart < 0 ? -1 : readDigits(this.text, this.valueStart, this.valueEnd, SECONDS_MAX)
   }
+}
+
+function isSeparator(code: number): boolean {
+  return code === COMMA || isSpace(code)
 }
 
 /** Where the string ends whose inside begins at `at` (RFC 9110 section 5.6.4), -1 = nowhere. */

@@ -1,4 +1,4 @@
-import { BACKSLASH, COMMA, QUOTE, SEMICOLON, skipSpace, trimEnd } from "./scan.ts"
+import { BACKSLASH, COMMA, EQUALS, QUOTE, SEMICOLON, skipSpace, trimEnd } from "./scan.ts"
 
 /** Links that one 103 may carry; the first ones do. */
 export const hintLinksMax = 16
@@ -60,13 +60,19 @@ function relationOf(link: string, at: number, end: number): string {
   while (at < end) {
     const next = endOfParameter(link, at, end)
     const start = skipSpace(link, at, next)
-    const equals = link.indexOf("=", start)
-    if (equals > 0 && equals < next && link.slice(start, trimEnd(link, start, equals)).toLowerCase() === "rel") {
+    const equals = equalsBefore(link, start, next)
+    if (equals < next && link.slice(start, trimEnd(link, start, equals)).toLowerCase() === "rel") {
       return unquoted(link, skipSpace(link, equals + 1, next), trimEnd(link, equals + 1, next))
     }
     at = next + 1
   }
   return ""
+}
+
+/** Where the first "=" stands, `end` = nowhere before. */
+function equalsBefore(link: string, at: number, end: number): number {
+  while (at < end && link.charCodeAt(at) !== EQUALS) at++
+  return at
 }
 
 function endOfParameter(link: string, at: number, end: number): number {

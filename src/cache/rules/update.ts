@@ -1,4 +1,4 @@
-import { entityTagMatches, type Validators } from "./conditional.ts"
+import type { Validators } from "./conditional.ts"
 import type { FieldLines } from "./field-lines.ts"
 import { isToken, readDigits, skipSpace, trimEnd } from "./scan.ts"
 
@@ -52,8 +52,13 @@ function connectionNames(fields: FieldLines): readonly string[] {
  * weakly, because servers that weaken it when they compress do not do so in a 304; and a 304 without validators, which they should not send, is about nothing else.
  */
 export function selects304(stored: Validators, response: Validators): boolean {
-  if (response.etag !== "") return stored.etag !== "" && entityTagMatches(stored.etag, response.etag, false)
+  if (response.etag !== "") return opaqueOf(response.etag) === opaqueOf(stored.etag)
   return response.lastModified === "" || response.lastModified === stored.lastModified
+}
+
+/** An entity tag without its mark of weakness (RFC 9110 section 8.8.3.2). */
+function opaqueOf(tag: string): string {
+  return tag.startsWith('W/"') ? tag.slice(2) : tag
 }
 
 /**
