@@ -1,9 +1,11 @@
+import { ENTRY_COMPLETE } from "../contract.ts"
 import {
   BLOCK,
   CONTENT,
   CONTENT_BYTES,
   ENTRIES_LIVE,
   ENTRY_SHIFT,
+  FILLER,
   FLAGS,
   GROUP_HASH,
   IN_MAIN,
@@ -17,6 +19,7 @@ import {
   QUEUES,
   SLOT_FREE,
   SLOTS_TOUCHED,
+  STATE_BITS,
   UNITS,
   UNITS_FREE,
   USED,
@@ -32,6 +35,18 @@ export function audit(parts: StoreParts): string[] {
   auditor.queues()
   auditor.rows()
   return auditor.problems
+}
+
+/** How many fills of a thread are under way. */
+export function countFills(parts: StoreParts, thread: number): number {
+  const { control, entries } = parts.memory
+  let count = 0
+  for (let slot = 1; slot <= control[SLOTS_TOUCHED]!; slot++) {
+    const flags = entries[(slot << ENTRY_SHIFT) + FLAGS]!
+    const isUnderWay = (flags & USED) !== 0 && (flags & STATE_BITS) < ENTRY_COMPLETE
+    if (isUnderWay && entries[(slot << ENTRY_SHIFT) + FILLER] === thread + 1) count++
+  }
+  return count
 }
 
 class Auditor {

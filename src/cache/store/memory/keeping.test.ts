@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from "bun:test"
 import type { MemoryEntry } from "../contract.ts"
+import { S3Fifo } from "../../sizing/s3-fifo.ts"
+import { makeTrace } from "../../sizing/traces.fixture.ts"
 import { Key } from "../key.ts"
 import { bodyOf, head, MB, readBody, TestStore } from "./memory-store.fixture.ts"
 
@@ -21,6 +23,32 @@ describe("eviction", () => {
     }
     expect(t.control.stats().evicted).toBeGreaterThan(2000)
     expect(t.control.stats().usedBytes).toBeGreaterThan(MB * 0.95)
+  })
+
+  test("answers as many requests as the simulation of its policy does", () => {
+    const trace = makeTrace({ name: "bursts", requests: 60_000, objects: 15_000, alpha: 0.9, onceShare: 0.15, burstShare: 0.3 }, 1)
+    const keys = Array.from(trace.sizes, (_, id) => new Key(`http://trace/${id}`, ""))
+    // an eighth of the sizes, in whole units, with the key and the head
+    const bodies = trace.sizes.map(size => Math.ceil(size / 8))
+    const sizes = bodies.map((size, id) => Math.ceil((size + head.length + keys[id]!.text.length) / 256) * 256)
+    const capacity = 4 * MB
+    t = new TestStore({ bytes: capacity, entryBytesMax: capacity / 8, entriesMax: 16_384 })
+    const simulation = new S3Fifo({ capacity, entryBytesMax: capacity / 8, bySize: true }, sizes)
+    const octets = new Uint8Array(capacity / 8)
+    let hits = 0
+    let simulated = 0
+    for (const id of trace.ids) {
+      if (simulation.request(id)) simulated++
+      const found = t.store.find(keys[id]!)
+      if (found !== null) {
+        hits++
+        found.touch()
+        found.release()
+      } else if (sizes[id]! <= capacity / 8) t.fill(keys[id]!, octets.subarray(0, bodies[id]))
+    }
+    expect(simulated).toBeGreaterThan(20_000)
+    if (process.env.STRESS_SAYS) console.log({ hits, simulated })
+    expect(Math.abs(hits - simulated) / trace.ids.length).toBeLessThan(0.01)
   })
 
   test("leaves what is held and what is being filled", () => {

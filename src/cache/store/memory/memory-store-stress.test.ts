@@ -2,11 +2,11 @@ import { afterEach, describe, expect, test } from "bun:test"
 import { Worker } from "node:worker_threads"
 import { Random } from "../../../base/index.ts"
 import { Key } from "../key.ts"
-import { audit } from "./audit.fixture.ts"
+import { audit, countFills } from "./audit.fixture.ts"
 import { attachMemoryStore, createMemoryStore } from "./create-memory-store.ts"
 import type { SharedMemoryStore } from "./layout.ts"
 import type { ThreadMemoryStore } from "./memory-store.ts"
-import type { StressSetup } from "./stress-thread.fixture.ts"
+import { REPLACED, type StressSetup } from "./stress-thread.fixture.ts"
 import { MemoryStoreSupervisor } from "./supervisor.ts"
 
 const THREADS = 3
@@ -68,11 +68,24 @@ function expectSound(store: ThreadMemoryStore, control: MemoryStoreSupervisor): 
 }
 
 describe("several threads at once", () => {
+  test("find at each look what is only ever replaced, while its neighbours come and go", async () => {
+    const { store, control, shared } = makeStore(1.5 * 2 ** 20)
+    const words = new Int32Array(new SharedArrayBuffer(64))
+    const threads = await Promise.all([1, 2, 3].map(self => Thread.start(shared, self, words, REPLACED)))
+    await Bun.sleep(800)
+    words[0] = 1
+    expect(await Promise.all(threads.map(thread => thread.end))).toEqual(["", "", ""])
+    if (process.env.STRESS_SAYS) console.log([...words.subarray(1, 4)], control.stats())
+    expect(words[2]).toBeGreaterThan(1000)
+    expect(words[3]).toBeGreaterThan(500)
+    expectSound(store, control)
+  })
+
   test.each([40, 3000])("never see an octet of another entry, with %i keys", async keys => {
     const { store, control, shared } = makeStore(1.5 * 2 ** 20)
     const words = new Int32Array(new SharedArrayBuffer(64))
     const threads = await Promise.all([1, 2, 3].map(self => Thread.start(shared, self, words, keys)))
-    const until = Date.now() + 1500
+    const until = Date.now() + 1000
     while (Date.now() < until) {
       await Bun.sleep(30)
       control.purge(
@@ -97,7 +110,7 @@ describe("several threads at once", () => {
     let threads = await Promise.all([1, 2, 3].map(self => Thread.start(shared, self, words, 400)))
     let retired = 0
     let deaths = 0
-    const until = Date.now() + 3500
+    const until = Date.now() + 3000
     while (Date.now() < until) {
       await Bun.sleep(random.below(12))
       const victim = threads[random.below(THREADS)]!
@@ -111,7 +124,10 @@ describe("several threads at once", () => {
         ;({ store, control, shared } = makeStore(1.5 * 2 ** 20))
         words = new Int32Array(new SharedArrayBuffer(64))
         threads = await Promise.all([1, 2, 3].map(self => Thread.start(shared, self, words, 400)))
-      } else threads = await Promise.all(threads.map(each => (each === victim ? Thread.start(shared, victim.self, words, 400) : each)))
+        continue
+      }
+      expect(countFills(store.parts, victim.self)).toBe(0)
+      threads = await Promise.all(threads.map(each => (each === victim ? Thread.start(shared, victim.self, words, 400) : each)))
     }
     words[0] = 1
     expect(await Promise.all(threads.map(thread => thread.end))).toEqual(["", "", ""])

@@ -3,7 +3,7 @@ import { Random } from "../../../base/index.ts"
 import { ENTRY_COMPLETE, ENTRY_FAILED, ENTRY_PENDING, type MemoryEntry } from "../contract.ts"
 import { Key } from "../key.ts"
 import { attachMemoryStore } from "./create-memory-store.ts"
-import type { SharedMemoryStore } from "./layout.ts"
+import { LOCK_FAILURES, type SharedMemoryStore } from "./layout.ts"
 import type { ThreadMemoryStore } from "./memory-store.ts"
 
 /** What a thread of the stress test is given. */
@@ -11,11 +11,14 @@ export interface StressSetup {
   readonly shared: SharedMemoryStore
   readonly self: number
   readonly seed: number
+  /** How many keys there are, or `REPLACED`: thread 1 replaces one entry of a chain and removes others there, which the rest of the threads look for. */
   readonly keys: number
   /** Words: 1 = stop; then calls, bodies that were read whole, fills that were completed, over all threads. */
   readonly words: Int32Array
 }
 
+export const REPLACED = -1
+const NEIGHBOURS = 6
 const HEAD_BYTES = 8
 const HELD_MAX = 12
 
@@ -31,13 +34,18 @@ class StressThread {
   private readonly random: Random
   private readonly keys: readonly Key[]
   private readonly held: { entry: MemoryEntry; key: number }[] = []
+  private readonly inChain: boolean
+  private found = false
   private readonly chunk = new Uint8Array(4096)
 
   constructor(setup: StressSetup) {
     this.setup = setup
     this.store = attachMemoryStore(setup.shared, setup.self)
     this.random = new Random(setup.seed)
-    this.keys = Array.from({ length: setup.keys }, (_, i) => new Key(`http://stress/${i >> 2}`, `#${i & 3}`))
+    this.inChain = setup.keys === REPLACED
+    this.keys = this.inChain
+      ? Array.from({ length: NEIGHBOURS }, (_, i) => new Key("http://chain/", `#${i}`))
+      : Array.from({ length: setup.keys }, (_, i) => new Key(`http://stress/${i >> 2}`, `#${i & 3}`))
   }
 
   /** Until it is told to stop; lets everything go then. Answers what went wrong first. */
@@ -45,7 +53,7 @@ class StressThread {
     const { words } = this.setup
     while (Atomics.load(words, 0) === 0 && !this.store.retired) {
       Atomics.add(words, 1, 1)
-      const wrong = this.step()
+      const wrong = this.inChain ? this.stepInChain() : this.step()
       if (wrong !== "") return wrong
     }
     for (const { entry, key } of this.held) {
@@ -67,6 +75,26 @@ class StressThread {
     else if (choice < 83) this.store.removeGroup(this.keys[key]!, random.below(2) === 0)
     else if (held.length > 0) return this.letGo(random.below(held.length))
     return ""
+  }
+
+  /** Key 0 is always there once it has been, whatever happens around it. */
+  private stepInChain(): string {
+    const { random, keys, store } = this
+    if (this.setup.self === 1) {
+      const key = random.below(3) === 0 ? 1 + random.below(NEIGHBOURS - 1) : 0
+      if (key === 0 || random.below(3) > 0) this.fill(key, true)
+      else store.removeKey(keys[key]!)
+      return ""
+    }
+    const { control } = store.parts.memory
+    const failures = Atomics.load(control, LOCK_FAILURES)
+    const entry = store.find(keys[0]!)
+    // who has to look under the lock and does not get it finds nothing
+    if (entry === null) return this.found && Atomics.load(control, LOCK_FAILURES) === failures ? "the entry was not found" : ""
+    this.found ||= entry.state === ENTRY_COMPLETE
+    const wrong = this.read(entry, 0)
+    entry.release()
+    return wrong
   }
 
   private findOrFill(key: number): string {
@@ -97,7 +125,11 @@ class StressThread {
     const serial = random.uint32() >>> 1
     const length = random.below(20) === 0 ? random.below(60_000) : random.below(3000)
     const head = new Uint8Array(new Uint32Array([serial, length]).buffer)
-    if (entry.setHead(head, random.below(2) === 0 ? length : -1, ["all"]) && this.write(entry, key, serial, length) && random.below(20) > 0) {
+    if (
+      entry.setHead(head, random.below(2) === 0 ? length : -1, ["all"]) &&
+      this.write(entry, key, serial, length) &&
+      (this.inChain || random.below(20) > 0)
+    ) {
       if (entry.complete()) Atomics.add(setup.words, 3, 1)
     }
     entry.release()

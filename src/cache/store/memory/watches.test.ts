@@ -58,7 +58,9 @@ describe("watching", () => {
     const reader = t.store.find(key)!
     expect(reader.state).toBe(ENTRY_PENDING)
     const told = new Promise<void>(resolve => reader.watch(resolve))
+    const rung = t.store.parts.bells.count
     t.store.removeKey(key)
+    expect(t.store.parts.bells.count).toBe(rung + 1)
     await told
     expect(reader.live).toBe(false)
     reader.release()
