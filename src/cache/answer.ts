@@ -2,8 +2,10 @@
 import { assert } from "../base/index.ts"
 import { type Exchange, NEXT, type Verdict } from "../flow/index.ts"
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, NAME, reasonOf } from "../http/index.ts"
+import { DiskHandle } from "./disk-handle.ts"
 import { EntryReader } from "./entry-reader.ts"
 import { EntrySource } from "./entry-source.ts"
+import type { HeldEntry } from "./held-entry.ts"
 import { type HeldPart, rangeText } from "./parts.ts"
 import type { RouteCache } from "./route-cache.ts"
 import { evaluateConditions, rangeApplies } from "./rules/conditional.ts"
@@ -16,7 +18,7 @@ import type { StoredResponse } from "./stored.ts"
 const WHOLE_BYTES_MAX = 64 * 1024
 
 /** Answers from an entry, which is held and given back when the exchange ends. The next step is the first behind the upstream's. */
-export function serveStored(cache: RouteCache, x: Exchange, entry: MemoryEntry, stored: StoredResponse, result: string): Verdict {
+export function serveStored(cache: RouteCache, x: Exchange, entry: HeldEntry, stored: StoredResponse, result: string): Verdict {
   assert(x.cached === null && x.up === null, "an exchange is answered once")
   const nowMs = cache.time.clock.wall()
   entry.touch()
@@ -50,7 +52,7 @@ function isNotModified(x: Exchange, stored: StoredResponse): boolean {
 }
 
 /** RFC 9110 section 15.4.5: without what describes a body that does not come. */
-function serve304(x: Exchange, entry: MemoryEntry): Verdict {
+function serve304(x: Exchange, entry: HeldEntry): Verdict {
   x.status = 304
   x.reason = reasonOf(304)
   x.response.remove(NAME.contentLength)
@@ -63,7 +65,7 @@ function serve304(x: Exchange, entry: MemoryEntry): Verdict {
 }
 
 /** A range of a whole body; false = the whole is to be sent. */
-function servePart(x: Exchange, cache: RouteCache, entry: MemoryEntry, stored: StoredResponse): boolean {
+function servePart(x: Exchange, cache: RouteCache, entry: HeldEntry, stored: StoredResponse): boolean {
   const { request, response } = x
   if (!rangeApplies(request.joined(NAME.ifRange), stored, cache.time.clock.wall())) return false
   const ranges = parseRange(request.joined(NAME.range), entry.bodyLength)
@@ -82,7 +84,7 @@ function servePart(x: Exchange, cache: RouteCache, entry: MemoryEntry, stored: S
   return true
 }
 
-function sendPart(x: Exchange, cache: RouteCache, entry: MemoryEntry, { first, last }: ByteRange): void {
+function sendPart(x: Exchange, cache: RouteCache, entry: HeldEntry, { first, last }: ByteRange): void {
   x.status = 206
   x.reason = reasonOf(206)
   x.response.append("Content-Range", `bytes ${first}-${last}/${entry.bodyLength}`)
@@ -124,7 +126,7 @@ export function serveRun(cache: RouteCache, x: Exchange, { entry, stored }: Held
 }
 
 /** Octets `from` up to, not including, `to`, -1 = to an end that is not known yet. */
-export function serveBody(x: Exchange, cache: RouteCache, entry: MemoryEntry, from: number, to: number): void {
+export function serveBody(x: Exchange, cache: RouteCache, entry: HeldEntry, from: number, to: number): void {
   x.responseBody = to < 0 ? BODY_CHUNKED : BODY_LENGTH
   x.responseLength = to < 0 ? 0 : to - from
   if (x.method === "HEAD") {
@@ -145,12 +147,14 @@ export function serveBody(x: Exchange, cache: RouteCache, entry: MemoryEntry, fr
       return
     }
   }
-  x.up = new EntryReader(x, new EntrySource(entry, cache.store.fetchOf(entry)), from, to)
+  // Of the memory store, or on disk: there is nothing else.
+  const source = entry instanceof DiskHandle ? entry : new EntrySource(entry as MemoryEntry, cache.store.fetchOf(entry as MemoryEntry))
+  x.up = new EntryReader(x, source, from, to)
 }
 
 /** Gives back what the answer was read from. A step behind the response, which always runs. */
 export function releaseStored(x: Exchange): Verdict {
-  const entry = x.cached as MemoryEntry | null
+  const entry = x.cached as HeldEntry | null
   if (entry === null) return NEXT
   x.cached = null
   x.localBody = null

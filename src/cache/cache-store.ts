@@ -5,6 +5,7 @@ import type { Time } from "../http/index.ts"
 import { PassedUrls } from "./passed-urls.ts"
 import type { Fetch } from "./fetch.ts"
 import type { MemoryEntry, MemoryStore } from "./store/contract.ts"
+import type { AttachedDiskStore } from "./store/disk/disk-contract.ts"
 import type { Key } from "./store/key.ts"
 import type { StoredHead } from "./stored.ts"
 
@@ -31,6 +32,8 @@ interface Ending {
 export class CacheStore {
   readonly name: string
   readonly memory: MemoryStore
+  /** Second level; null = none. */
+  readonly disk: AttachedDiskStore | null
   /** What goes upstream most, and why. */
   readonly passed = new PassedUrls()
   readonly notes = new Map<string, Note>()
@@ -39,9 +42,10 @@ export class CacheStore {
   private readonly endings = new Map<string, Ending>()
   private readonly uses = new Map<number, number>()
 
-  constructor(name: string, memory: MemoryStore, time: Time) {
+  constructor(name: string, memory: MemoryStore, disk: AttachedDiskStore | null, time: Time) {
     this.name = name
     this.memory = memory
+    this.disk = disk
     this.time = time
   }
 

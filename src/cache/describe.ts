@@ -2,15 +2,15 @@ import { labelsOf } from "./labels.ts"
 import { FieldLines } from "./rules/field-lines.ts"
 import { ageSeconds, ttlSeconds } from "./rules/reuse.ts"
 import type { StoredFacts } from "./store/contract.ts"
-import { decodeHead, PASS_RULE, RESPONSE, type StoredHead } from "./stored.ts"
+import { decodeHead, PASS_RULE, RESPONSE, type StoredHead, VARY_RULE } from "./stored.ts"
 
 /** An entry as the admin API shows it. */
 export interface EntryFacts {
   readonly url: string
   /** What tells it apart from others of this URL: destination, parts of the key, names and values of Vary. */
   readonly key: string
-  /** `vary-rule`: says which fields tell the variants apart; `pass-rule`: says that the URL is not to be stored. */
-  readonly kind: "response" | "vary-rule" | "pass-rule"
+  /** `vary-rule`: says which fields tell the variants apart; `pass-rule`: says that the URL is not to be stored; `disk-rule`: that it is on disk only. */
+  readonly kind: "response" | "vary-rule" | "pass-rule" | "disk-rule"
   /** 0 for rules. */
   readonly status: number
   readonly bytes: number
@@ -60,15 +60,16 @@ function responseFacts(stored: Extract<StoredHead, { kind: typeof RESPONSE }>, m
 
 function ruleFacts(rule: Exclude<StoredHead, { kind: typeof RESPONSE }>, nowMs: number): Rest {
   const isPass = rule.kind === PASS_RULE
+  const kind = isPass ? "pass-rule" : rule.kind === VARY_RULE ? "vary-rule" : "disk-rule"
   const ttl = isPass ? Math.round((rule.untilMs - nowMs) / 1000) : 0
   return {
-    kind: isPass ? "pass-rule" : "vary-rule",
+    kind,
     status: 0,
     age: 0,
     ttl,
     state: isPass && ttl <= 0 ? "stale" : "fresh",
     tags: [],
-    vary: isPass ? "" : rule.sets.map(names => names.join(", ")).join("; "),
+    vary: rule.kind !== VARY_RULE ? "" : rule.sets.map(names => names.join(", ")).join("; "),
     reason: isPass ? rule.reason : "",
     head: "",
   }

@@ -3,8 +3,10 @@ import { begin, type Exchange, FAULT_VERDICT, NEXT, resume, type Verdict, WAIT, 
 import { type Downstream, Fields, type Message, NAME, type TunnelEnd } from "../http/index.ts"
 import type { ConnectionInfo } from "../net/index.ts"
 import { serveRun, serveStored } from "./answer.ts"
+import { DiskHandle } from "./disk-handle.ts"
 import type { EntrySource } from "./entry-source.ts"
 import { askForAll, askForRest, askIfChanged, fetchFor } from "./fetch-request.ts"
+import type { HeldEntry } from "./held-entry.ts"
 import { Keeper } from "./keeper.ts"
 import type { HeldPart } from "./parts.ts"
 import { Relay } from "./relay.ts"
@@ -12,7 +14,7 @@ import type { RouteCache } from "./route-cache.ts"
 import { mayServeOnError } from "./rules/reuse.ts"
 import type { MemoryEntry } from "./store/contract.ts"
 import type { Key } from "./store/key.ts"
-import type { StoredResponse } from "./stored.ts"
+import { decodeHead, RESPONSE, type StoredResponse } from "./stored.ts"
 
 /** Nothing has come. */
 const ASKING = 0
@@ -39,7 +41,7 @@ export class Fetch implements Downstream, Waiter {
   /** The entry that others wait for, under `key`. */
   private writer: MemoryEntry | null
   /** What is revalidated. */
-  private old: MemoryEntry | null = null
+  private old: HeldEntry | null = null
   private oldStored: StoredResponse | null = null
   /** What of it is stored already. */
   part: HeldPart | null = null
@@ -71,7 +73,7 @@ export class Fetch implements Downstream, Waiter {
     return fetch.start(x)
   }
 
-  static leadFrom(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry, old: MemoryEntry, stored: StoredResponse): Verdict {
+  static leadFrom(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry, old: HeldEntry, stored: StoredResponse): Verdict {
     return new Fetch(cache, x, key, writer).from(old, stored).start(x)
   }
 
@@ -83,18 +85,31 @@ export class Fetch implements Downstream, Waiter {
     return fetch.start(x)
   }
 
-  static aloneFrom(cache: RouteCache, x: Exchange, key: Key, old: MemoryEntry, stored: StoredResponse): Verdict {
+  static aloneFrom(cache: RouteCache, x: Exchange, key: Key, old: HeldEntry, stored: StoredResponse): Verdict {
     return new Fetch(cache, x, key, null).from(old, stored).start(x)
   }
 
   /** For nobody: the client has had its answer. */
-  static background(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry, old: MemoryEntry, stored: StoredResponse): void {
+  static background(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry, old: HeldEntry, stored: StoredResponse): void {
     const fetch = new Fetch(cache, x, key, writer).from(old, stored)
     fetch.client = null
     fetch.run()
   }
 
-  private from(old: MemoryEntry, stored: StoredResponse): this {
+  /** The same where what is revalidated is on disk only. */
+  static backgroundFromDisk(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry): void {
+    const fetch = new Fetch(cache, x, key, writer)
+    fetch.client = null
+    askForAll(fetch.f)
+    void cache.store.disk!.load(key).then(entry => {
+      const stored = entry === null ? null : decodeHead(entry.head)
+      if (stored !== null && stored.kind === RESPONSE) fetch.from(new DiskHandle(entry!), stored)
+      else entry?.close()
+      fetch.run()
+    })
+  }
+
+  private from(old: HeldEntry, stored: StoredResponse): this {
     askIfChanged(this.f, stored)
     this.old = old
     this.oldStored = stored
@@ -241,9 +256,10 @@ export class Fetch implements Downstream, Waiter {
     this.writer = null
     this.mode = STORING
     const x = this.takeClient()
-    if (x !== null) {
-      this.serve(x, stored, "revalidated", "")
-    }
+    // What is on disk is served from the same handle.
+    if (old instanceof DiskHandle) this.old = null
+    if (x !== null) this.serve(x, stored, "revalidated", "")
+    else if (old instanceof DiskHandle) old.release()
     this.dropOld()
   }
 
@@ -304,7 +320,7 @@ export class Fetch implements Downstream, Waiter {
     const { old } = this
     this.old = null
     if (old === null) return
-    old.unclaim()
+    if (!(old instanceof DiskHandle)) (old as MemoryEntry).unclaim()
     old.release()
   }
 
@@ -377,6 +393,10 @@ export class Fetch implements Downstream, Waiter {
 
   spilledAt(at: number): Uint8Array | null {
     return this.keeper.spilledAt(at)
+  }
+
+  tail(): DiskHandle | null {
+    return this.keeper.tail()
   }
 
   get flushing(): boolean {

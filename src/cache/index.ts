@@ -13,3 +13,6 @@ export { CacheSizing, ENTRY_OVERHEAD_BYTES, SIZING_OBJECTS_MAX, type SizingRepor
 export { describeEntry, type EntryFacts } from "./describe.ts"
 export type { PassedUrl } from "./passed-urls.ts"
 export { compileQueryView } from "./key-parts.ts"
+export { attachDiskStore } from "./store/disk/attach-disk-store.ts"
+export { createDiskStore } from "./store/disk/create-disk-store.ts"
+export type { AttachedDiskStore, DiskAttachment, DiskStats, DiskStore } from "./store/disk/disk-contract.ts"

@@ -1,8 +1,11 @@
 import { assert, FAULT } from "../base/index.ts"
 import { type Exchange, httpDate } from "../flow/index.ts"
 import { BODY_LENGTH, BODY_NONE, type Fields, NAME } from "../http/index.ts"
+import { DiskCopy, freshenOnDisk } from "./disk-copy.ts"
+import { DiskHandle } from "./disk-handle.ts"
 import type { EntrySource } from "./entry-source.ts"
 import type { Fetch } from "./fetch.ts"
+import type { HeldEntry } from "./held-entry.ts"
 import { joinParts, type Joined, partKey, rangeText } from "./parts.ts"
 import { variantUnder } from "./route-cache.ts"
 import { parseResponseDirectives } from "./rules/cache-control.ts"
@@ -41,11 +44,12 @@ export class Keeper {
   private entry: MemoryEntry | null = null
   private judged: Judged | null = null
   /** A response that is served without being stored anew. */
-  private spare: MemoryEntry | null = null
+  private spare: HeldEntry | null = null
   readonly readers = new Set<EntrySource>()
   readonly watchers = new Set<() => void>()
   /** The store has no more room: what comes goes to the readers that are there, one chunk after the other. */
   spills = false
+  private disk: DiskCopy | null = null
   private joined: Joined | null = null
   private spilled: Uint8Array | null = null
   private spilledFrom = 0
@@ -146,11 +150,17 @@ export class Keeper {
     const entry = own ?? fetch.cache.store.memory.begin(place, true)
     if (entry === null) return null
     const said = { ...facts, status }
-    if (!entry.setHead(encodeResponse(said, kept), length, labelsOf(lines)) || !this.copyStart(entry)) {
+    const head = encodeResponse(said, kept)
+    const labels = labelsOf(lines)
+    if (this.joined === null) this.disk = DiskCopy.begin(this.fetch, place, { head, length, labels })
+    // A purge that came between the two has doomed the first only.
+    if (!entry.live) this.dropDisk()
+    if (entry.setHead(head, length, labels) && this.copyStart(entry)) this.take(entry)
+    else if (this.disk !== null) this.keepOnDisk(entry, labels)
+    else {
       if (own === null) entry.release()
       return null
     }
-    this.take(entry)
     if (names.length > 0 && target.text !== fetch.key.text) this.leaveRule(plain, names, writer)
     else if (writer !== null && own === null) this.letGo(writer, "", false)
     return new StoredResponse(said, kept)
@@ -165,7 +175,7 @@ export class Keeper {
   /** And behind it. */
   private copyRest(entry: MemoryEntry): boolean {
     const after = this.joined?.after ?? -1
-    return after < 0 || this.copyRun(entry, after, this.fetch.part!.entry.filled)
+    return after < 0 || this.copyRun(entry, after, this.fetch.part!.entry.bodyLength)
   }
 
   private copyRun(entry: MemoryEntry, from: number, to: number): boolean {
@@ -177,6 +187,28 @@ export class Keeper {
       at += piece.length
     }
     return true
+  }
+
+  private dropDisk(): void {
+    this.disk?.abort()
+    this.disk = null
+  }
+
+  /** Too large for memory: it goes to the disk alone, and memory says so. */
+  private keepOnDisk(entry: MemoryEntry, labels: readonly string[]): void {
+    this.fetch.cache.store.fetchEnds(entry.place, this.fetch)
+    entry.release()
+    this.entry = null
+    this.disk!.beOnly(labels)
+  }
+
+  get onDisk(): boolean {
+    return this.disk?.isOnly === true
+  }
+
+  /** For a reader that has come to the end of what is in memory. */
+  tail(): DiskHandle | null {
+    return this.disk === null ? null : this.disk.reader()
   }
 
   private take(entry: MemoryEntry): void {
@@ -199,7 +231,9 @@ export class Keeper {
     }
     const rule = isPlain && writer !== null ? writer : memory.begin(plain, true)
     if (rule !== null) {
-      if (rule.setHead(encodeVaryRule(sets), 0, [])) rule.complete()
+      const head = encodeVaryRule(sets)
+      if (rule.setHead(head, 0, [])) rule.complete()
+      DiskCopy.begin(this.fetch, plain, { head, length: 0, labels: [] })?.commit()
       this.fetch.cache.store.fetchEnds(rule.place, this.fetch)
       rule.release()
     }
@@ -207,10 +241,11 @@ export class Keeper {
   }
 
   /** A handle to what is served. */
-  reader(): MemoryEntry | null {
+  reader(): HeldEntry | null {
     const { spare } = this
     this.spare = null
     if (spare !== null) return spare
+    if (this.onDisk) return this.disk!.reader()
     return this.fetch.cache.store.memory.hold(this.place, this.generation)
   }
 
@@ -231,7 +266,7 @@ export class Keeper {
     f: Exchange,
     asked: Fields,
     sentMs: number,
-    of: { writer: MemoryEntry | null; old: MemoryEntry; stored: StoredResponse },
+    of: { writer: MemoryEntry | null; old: HeldEntry; stored: StoredResponse },
   ): StoredResponse | null {
     const { old, stored, writer } = of
     const answer = FieldLines.parse(f.response.render())
@@ -241,8 +276,15 @@ export class Keeper {
     const { verdict, facts } = this.judgeLines(f, asked, sentMs, { status: stored.status, lines })
     const kept = storedLines(lines, verdict.withoutFields)
     const fresh = new StoredResponse(facts, kept)
-    if (verdict.store && writer !== null && this.copyOver(writer, old, encodeResponse(facts, kept), labelsOf(lines))) return fresh
-    this.spare = this.fetch.cache.store.memory.hold(old.place, old.generation)
+    if (verdict.store) freshenOnDisk(this.fetch, encodeResponse(facts, kept), labelsOf(lines))
+    if (old instanceof DiskHandle) {
+      this.spare = old
+      this.over = true
+      if (writer !== null) this.letGo(writer, "", false)
+      return fresh
+    }
+    if (verdict.store && writer !== null && this.copyOver(writer, old as MemoryEntry, encodeResponse(facts, kept), labelsOf(lines))) return fresh
+    this.spare = this.fetch.cache.store.memory.hold((old as MemoryEntry).place, (old as MemoryEntry).generation)
     if (writer !== null) this.letGo(writer, verdict.reason, !verdict.store && verdict.remember)
     this.over = true
     return fresh
@@ -270,23 +312,29 @@ export class Keeper {
   /** False = hold the upstream back. */
   push(chunk: Uint8Array): boolean {
     const { entry } = this
+    const isWritten = this.disk === null || this.disk.write(chunk)
+    if (this.onDisk) return isWritten
     if (entry === null) return true
-    if (!this.spills) {
-      const before = entry.filled
-      if (entry.append(chunk)) {
-        this.notify()
-        return true
-      }
-      this.beginSpilling(entry)
-      return this.spill(chunk.subarray(entry.filled - before))
+    if (this.spills) return this.spill(chunk)
+    const before = entry.filled
+    if (entry.append(chunk)) {
+      this.notify()
+      return true
     }
-    return this.spill(chunk)
+    this.beginSpilling(entry)
+    return this.onDisk ? isWritten : this.spill(chunk.subarray(entry.filled - before))
   }
 
   private beginSpilling(entry: MemoryEntry): void {
     this.spills = true
     this.spilledFrom = entry.filled
     const { cache, key } = this.fetch
+    if (this.disk !== null && !this.disk.failed) {
+      this.disk.beOnly([])
+      this.notify()
+      return
+    }
+    this.dropDisk()
     const rule = cache.store.memory.begin(key, true)
     if (rule !== null) this.letGo(rule, "too-large", true)
   }
@@ -335,6 +383,7 @@ export class Keeper {
   complete(): void {
     this.over = true
     const { entry } = this
+    this.disk?.commit()
     if (entry !== null && !this.spills) {
       if (this.copyRest(entry)) entry.complete()
       else entry.fail()
@@ -345,6 +394,7 @@ export class Keeper {
   fail(): void {
     this.over = true
     this.broken = true
+    this.disk?.abort()
     if (this.entry !== null && !this.spills) this.entry.fail()
     this.close()
   }

@@ -1,6 +1,6 @@
 import type { FieldLines } from "./rules/field-lines.ts"
 import { type ContentRange, combineParts, parseContentRange } from "./rules/range.ts"
-import type { MemoryEntry } from "./store/contract.ts"
+import type { HeldEntry } from "./held-entry.ts"
 import { Key } from "./store/key.ts"
 import type { StoredResponse } from "./stored.ts"
 
@@ -14,7 +14,7 @@ export function partKey(key: Key): Key {
 
 /** A part that is stored, held. */
 export interface HeldPart {
-  readonly entry: MemoryEntry
+  readonly entry: HeldEntry
   readonly stored: StoredResponse
 }
 

@@ -3,6 +3,8 @@ import { assert, FAULT } from "../base/index.ts"
 import { type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../flow/index.ts"
 import { type Fields, NAME, type Time } from "../http/index.ts"
 import { serveFromPart, serveStored } from "./answer.ts"
+import type { DiskHandle } from "./disk-handle.ts"
+import { DiskLook } from "./disk-look.ts"
 import { Fetch } from "./fetch.ts"
 import { requestValue } from "./key-parts.ts"
 import { type HeldPart, partKey } from "./parts.ts"
@@ -15,7 +17,7 @@ import { variantKey } from "./rules/vary.ts"
 import { ENTRY_COMPLETE, ENTRY_FAILED, ENTRY_FILLING, ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
 import { Key } from "./store/key.ts"
 import type { CacheStore } from "./cache-store.ts"
-import { decodeHead, PASS_RULE, RESPONSE, type StoredHead, type StoredResponse, VARY_RULE } from "./stored.ts"
+import { decodeHead, DISK_RULE, PASS_RULE, RESPONSE, type StoredHead, type StoredResponse, VARY_RULE } from "./stored.ts"
 import { Wait } from "./wait.ts"
 
 /** Times that one request looks again before it goes by itself. */
@@ -129,6 +131,7 @@ export class RouteCache {
     entry.touch()
     entry.release()
     if (stored.kind === VARY_RULE) return this.useVariants(x, key, stored.sets, looks)
+    if (stored.kind === DISK_RULE) return this.lookOnDisk(x, key, stored.ticket, looks)
     if (stored.untilMs <= this.time.clock.wall()) return this.miss(x, key, looks, true)
     return this.pass(x, "pass", stored.reason)
   }
@@ -187,10 +190,48 @@ export class RouteCache {
     if (x.request.has(NAME.authorization) || this.policy.coalesceMs === 0) return Fetch.alone(this, x, key, null)
     if (!this.store.usedOften(key, this.policy.minUses)) return this.pass(x, "pass", "min-uses")
     const writer = this.store.memory.begin(key, replace)
-    if (writer !== null) return Fetch.lead(this, x, key, writer, this.startOf(key))
+    if (writer !== null) return this.lead(x, key, writer, looks)
     const other = this.store.memory.pending(key)
     if (other !== null) return this.wait(x, key, other, looks)
     return Fetch.alone(this, x, key, null)
+  }
+
+  /** The first to ask for what is not in memory: it may be on disk. */
+  private lead(x: Exchange, key: Key, writer: MemoryEntry, looks: number): Verdict {
+    const { disk } = this.store
+    if (disk?.mayHave(key) === true) return new DiskLook(this, x, key, { writer, looks }).begin(0)
+    return this.fetchInto(x, key, writer)
+  }
+
+  fetchInto(x: Exchange, key: Key, writer: MemoryEntry): Verdict {
+    return Fetch.lead(this, x, key, writer, this.startOf(key))
+  }
+
+  /** Memory says that it is on disk. */
+  private lookOnDisk(x: Exchange, key: Key, ticket: number, looks: number): Verdict {
+    if (this.store.disk === null) return this.miss(x, key, looks, true)
+    return new DiskLook(this, x, key, { writer: null, looks }).begin(ticket)
+  }
+
+  /** What an entry on disk means for this request. It is held, and given back or handed on here. */
+  useOnDisk(x: Exchange, key: Key, entry: DiskHandle, stored: StoredResponse): Verdict {
+    const nowMs = this.time.clock.wall()
+    const directives = this.directivesOf(x)
+    const verdict = judgeReuse(stored, directives, nowMs)
+    if (verdict === FRESH) return serveStored(this, x, entry, stored, "hit")
+    if (verdict === STALE_OK) return serveStored(this, x, entry, stored, "stale")
+    if (verdict === STALE_WHILE_REVALIDATE) {
+      const writer = this.store.memory.begin(key, true)
+      if (writer !== null) Fetch.backgroundFromDisk(this, x, key, writer)
+      return serveStored(this, x, entry, stored, "stale")
+    }
+    if (directives.onlyIfCached || x.method === "HEAD") {
+      entry.release()
+      return directives.onlyIfCached ? this.notCached(x, null) : this.pass(x, "miss", "")
+    }
+    const writer = this.store.memory.begin(key, true)
+    if (writer !== null) return Fetch.leadFrom(this, x, key, writer, entry, stored)
+    return Fetch.aloneFrom(this, x, key, entry, stored)
   }
 
   /** A range of what is not stored as a whole: of a part that is, or from upstream, where it joins that part. */

@@ -12,10 +12,12 @@ import type { StoredTimes } from "./rules/reuse.ts"
  *   [0,status,responseMs,initialAgeMs,lifetimeMs,swrMs,sieMs,bits,requestMs,"vary",uses] LF field lines   a response
  *   [1,["accept-encoding", …],responseMs] LF                                                         look at these fields and then under another key
  *   [2,"reason",untilMs] LF                                                                          not to be stored: go straight upstream
+ *   [3,ticket] LF                                                                                    on disk only; who is still writing it
  */
 export const RESPONSE = 0
 export const VARY_RULE = 1
 export const PASS_RULE = 2
+export const DISK_RULE = 3
 
 const MUST_REVALIDATE = 1
 const NO_CACHE = 2
@@ -31,6 +33,12 @@ export interface PassRule {
   readonly kind: typeof PASS_RULE
   readonly reason: string
   readonly untilMs: number
+}
+
+export interface DiskRule {
+  readonly kind: typeof DISK_RULE
+  /** Names the writer, 0 = it is over. */
+  readonly ticket: number
 }
 
 /** A stored response as threads use it: made once for each entry and thread. */
@@ -108,7 +116,7 @@ export interface StoredFacts {
   readonly vary: string
 }
 
-export type StoredHead = StoredResponse | VaryRule | PassRule
+export type StoredHead = StoredResponse | VaryRule | PassRule | DiskRule
 
 export function encodeResponse(facts: StoredFacts, lines: string): Buffer {
   const bits = (facts.mustRevalidate ? MUST_REVALIDATE : 0) | (facts.noCache ? NO_CACHE : 0) | (facts.immutable ? IMMUTABLE : 0)
@@ -124,6 +132,10 @@ export function encodePassRule(reason: string, untilMs: number): Buffer {
   return Buffer.from(`${JSON.stringify([PASS_RULE, reason, untilMs])}\n`, "latin1")
 }
 
+export function encodeDiskRule(ticket: number): Buffer {
+  return Buffer.from(`${JSON.stringify([DISK_RULE, ticket])}\n`, "latin1")
+}
+
 /** null = not a head of this version. */
 export function decodeHead(head: Uint8Array): StoredHead | null {
   const text = Buffer.from(head.buffer, head.byteOffset, head.byteLength).latin1Slice()
@@ -132,6 +144,7 @@ export function decodeHead(head: Uint8Array): StoredHead | null {
   const [kind, ...rest] = JSON.parse(text.substring(0, end)) as [number, ...unknown[]]
   if (kind === VARY_RULE) return { kind, sets: rest[0] as string[][] }
   if (kind === PASS_RULE) return { kind, reason: rest[0] as string, untilMs: rest[1] as number }
+  if (kind === DISK_RULE) return { kind, ticket: rest[0] as number }
   if (kind !== RESPONSE) return null
   return new StoredResponse(factsOf(rest), text.substring(end + 1))
 }

@@ -95,7 +95,7 @@ export class Instance {
       makeResolver,
       changed: (cluster, peers) => this.#pool.peersChanged(cluster, peers),
     })
-    this.#caches = new Caches(workerCount)
+    this.#caches = new Caches(workerCount, this.#log)
     this.#admin = new AdminKeeper(this.#view(), this.#log)
     this.#stager = this.#newStager()
     this.#reloader = this.#newReloader()
@@ -145,6 +145,7 @@ export class Instance {
     this.#reloader.close("the proxy has stopped")
     this.#unwatch()
     this.#peers.stop()
+    void this.#caches.close()
     this.#admin.close()
     this.#pool.stop()
     this.#end(code)
@@ -160,6 +161,7 @@ export class Instance {
       testing: this.#options.testing ?? {},
       lost: index => this.#forget(index),
       refreshPeers: cluster => this.#peers.refresh(cluster),
+      before: (worker, life, { caches }) => this.#caches.disks.before(worker, life, caches),
     })
   }
 

@@ -11,7 +11,7 @@
  *     | ------- peers, drain, reopen … -------> |   only ever about the committed snapshot
  */
 import type { LogRecord } from "../base/index.ts"
-import type { PassedUrl } from "../cache/index.ts"
+import type { DiskAttachment, PassedUrl } from "../cache/index.ts"
 import type { Config } from "../config/index.ts"
 import type { MetricsLayout } from "../observe/index.ts"
 import type { PeerEndpoint } from "../upstream/index.ts"
@@ -104,6 +104,8 @@ export type ToWorker =
       readonly caches: SharedCaches
       readonly layout: MetricsLayout
     }
+  /** The end of a disk store for this worker, before the first config that uses it. `id` is the cache's. */
+  | { readonly type: "disk"; readonly id: number; readonly attachment: DiskAttachment }
   | { readonly type: "commit"; readonly version: number }
   | { readonly type: "discard"; readonly version: number }
   /** A cluster's addresses, the whole list: they changed, or this is the answer to `refreshPeers`. */

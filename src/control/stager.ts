@@ -47,7 +47,8 @@ export class Stager {
     const problems = dryBuild(config, baseDir, (name, help) => void registry.counter(name, help))
     if (problems.length > 0) return refusal(problems)
     const limits = limitsOf(config, this.#parts.workers, this.#limits)
-    const caches = this.#parts.caches.stage(config)
+    const caches = await this.#parts.caches.stage(config)
+    if (caches.problem !== "") return refusal([{ message: caches.problem, where: "", expected: "" }])
     const staged = await peers.stage(config)
     return {
       problems: staged.problems,
@@ -56,7 +57,10 @@ export class Stager {
       limits,
       caches: caches.shared,
       layout: registry.layout,
-      undo: () => staged.undo(),
+      undo: () => {
+        caches.undo()
+        staged.undo()
+      },
       commit: async () => {
         this.#bound = [...listenerBinds(config), ...adminBind(config)].map(({ bind }) => bind)
         this.#limits = limits

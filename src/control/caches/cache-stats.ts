@@ -1,4 +1,4 @@
-import type { MemoryStoreStats } from "../../cache/index.ts"
+import type { DiskStats, MemoryStoreStats } from "../../cache/index.ts"
 import type { Config } from "../../config/index.ts"
 import { CACHE, CACHE_RESULTS, type MetricsRegistry, sumCell } from "../../observe/index.ts"
 import type { LiveCache } from "./caches.ts"
@@ -15,7 +15,8 @@ export interface ResultCounts {
 
 export interface CacheStats extends ResultCounts {
   readonly memory: MemoryStoreStats
-  readonly disk: unknown
+  /** null = none. */
+  readonly disk: DiskStats | null
   readonly routes: Readonly<Record<string, ResultCounts>>
 }
 
@@ -30,7 +31,7 @@ export function statsOf(name: string, cache: LiveCache, parts: StatsParts): Cach
     .filter(route => route.filters.some(use => use.name === "cache" && (use.options as { store?: string }).store === name))
     .map(route => route.name)
   const routes = Object.fromEntries([...new Set(names)].map(route => [route, countsOf(route, parts)]))
-  return { memory: cache.supervisor.stats(), disk: null, ...sumOf(Object.values(routes)), routes }
+  return { memory: cache.supervisor.stats(), disk: cache.disk?.store.stats() ?? null, ...sumOf(Object.values(routes)), routes }
 }
 
 function countsOf(route: string, { registry, metrics }: StatsParts): ResultCounts {

@@ -5,6 +5,8 @@ export interface SharedCache {
   /** The same number is the same memory: what is posted arrives as another object each time. */
   readonly id: number
   readonly memory: SharedMemoryStore
+  /** Number of its disk, 0 = none. */
+  readonly disk: number
 }
 
 export interface SharedCaches {

@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os"
 import { startWheel, TickClock, TimerWheel } from "../../base/index.ts"
-import { attachMemoryStore, CacheStore, setKeySeed, type SharedMemoryStore } from "../../cache/index.ts"
+import { attachDiskStore, type AttachedDiskStore, attachMemoryStore, CacheStore, setKeySeed } from "../../cache/index.ts"
 import { adoptConnections, compileSnapshot, type CompileDeps, type Config, loadConfig, logFormats, type Snapshot } from "../../config/index.ts"
 import { type Exchange, setFlowClock, tunnelCount } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
@@ -51,6 +51,7 @@ export class DataPlane {
   private accessLog: { readonly key: string; readonly of: AccessLog } | null = null
   /** By the number of their memory. */
   private readonly caches = new Map<number, CacheStore>()
+  private readonly disks = new Map<number, AttachedDiskStore>()
   private drainTimer: ReturnType<typeof setInterval> | null = null
   private droppedBefore = 0
   private filesTold = "[]"
@@ -94,6 +95,10 @@ export class DataPlane {
     switch (message.type) {
       case "prepare":
         return this.prepare(message)
+      case "disk":
+        setKeySeed(message.attachment.settings.keySeed)
+        this.disks.set(message.id, attachDiskStore(message.attachment, this.setup.index))
+        return
       case "commit":
         return this.commit(message.version)
       case "discard":
@@ -169,11 +174,12 @@ export class DataPlane {
     setKeySeed(caches.seed)
     const used = new Set([caches, this.live?.message.caches].flatMap(of => Object.values(of?.byName ?? {}).map(({ id }) => id)))
     for (const id of this.caches.keys()) if (!used.has(id)) this.caches.delete(id)
-    return new Map(Object.entries(caches.byName).map(([name, { id, memory }]) => [name, this.cacheOf(name, id, memory)]))
+    return new Map(Object.entries(caches.byName).map(([name, cache]) => [name, this.cacheOf(name, cache)]))
   }
 
-  private cacheOf(name: string, id: number, memory: SharedMemoryStore): CacheStore {
-    const store = this.caches.get(id) ?? new CacheStore(name, attachMemoryStore(memory, this.setup.index + 1), this.time)
+  private cacheOf(name: string, { id, memory, disk }: Prepare["caches"]["byName"][string]): CacheStore {
+    const store =
+      this.caches.get(id) ?? new CacheStore(name, attachMemoryStore(memory, this.setup.index + 1), this.disks.get(disk) ?? null, this.time)
     this.caches.set(id, store)
     return store
   }

@@ -3,7 +3,7 @@ import type { FollowedFile, FromWorker, ReloadProblem, ResolvedPeer, SharedMemor
 import { FollowedFiles } from "./followed-files.ts"
 import { HeartbeatMonitor } from "./heartbeat.ts"
 import { WorkerLog } from "./worker-log.ts"
-import { type Prepare, type SlotState, WorkerSlot } from "./worker-slot.ts"
+import { type Prepare, type SlotOwner, type SlotState, WorkerSlot } from "./worker-slot.ts"
 import type { SpawnWorker } from "./worker-thread.ts"
 
 export interface WorkerPoolOptions {
@@ -16,6 +16,8 @@ export interface WorkerPoolOptions {
   /** A thread in this place is gone: what it counted in shared memory must be taken back. */
   readonly lost?: (index: number) => void
   readonly refreshPeers?: (cluster: string) => void
+  /** Messages for a thread before it prepares this config. */
+  readonly before?: SlotOwner["before"]
 }
 
 export interface WorkerStatus {
@@ -57,6 +59,7 @@ export class WorkerPool {
         testing: options.testing ?? {},
       }),
       live: () => this.#live,
+      before: (index: number, life: number, message: Prepare) => options.before?.(index, life, message) ?? [],
       started: (index: number) => this.#beats.begin(index, performance.now()),
       lost: (index: number, error: string, again: number) => this.#lost(index, error, again),
       event: (index: number, message: FromWorker) => this.#event(index, message),

@@ -1,3 +1,4 @@
+import type { MessagePort } from "node:worker_threads"
 import type { FromWorker, ReloadProblem, ToWorker, WorkerInspection, WorkerSetup } from "../protocol.ts"
 import type { SpawnWorker, WorkerPort } from "./worker-thread.ts"
 
@@ -15,6 +16,8 @@ export interface SlotOwner {
   setup(index: number): WorkerSetup
   /** What a worker that comes up must serve; null before the first commit. */
   live(): Prepare | null
+  /** What a thread needs before it can prepare this; `life` counts the threads of this place. */
+  before(index: number, life: number, message: Prepare): readonly { message: ToWorker; transfer: readonly MessagePort[] }[]
   /** A thread was started in this place. */
   started(index: number): void
   /** A thread ended without being asked to; `again` is when the next one starts, in milliseconds. */
@@ -111,6 +114,7 @@ export class WorkerSlot {
   async prepare(message: Prepare): Promise<readonly ReloadProblem[]> {
     this.preparing = true
     try {
+      for (const { message: more, transfer } of this.#owner.before(this.index, this.#life, message)) this.#port?.post(more, transfer)
       const got = await this.#call("prepared", PREPARE_MS, () => this.post(message))
       if (got.type === "refused")
         return got.problems.length > 0 ? got.problems : [{ message: "a worker refused without a reason", where: "", expected: "" }]

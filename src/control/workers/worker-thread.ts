@@ -1,9 +1,10 @@
-import { Worker } from "node:worker_threads"
+import { type MessagePort, Worker } from "node:worker_threads"
 import type { FromWorker, ToWorker, WorkerSetup } from "../protocol.ts"
 
 /** A worker as its slot sees it. Tests put a fake behind it. */
 export interface WorkerPort {
-  post(message: ToWorker): void
+  /** `transfer`: ports in the message that go with it. */
+  post(message: ToWorker, transfer?: readonly MessagePort[]): void
   /** Ends the thread at once, with its listeners and connections, also when it spins. `ended` is called after it. */
   terminate(): void
 }
@@ -40,8 +41,8 @@ export function startThread(module: URL, setup: WorkerSetup, events: WorkerEvent
     events.ended(error !== "" || terminated ? error : `it ended by itself, exit code ${code}`)
   })
   return {
-    post: message => {
-      if (!ended) worker.postMessage(message)
+    post: (message, transfer = []) => {
+      if (!ended) worker.postMessage(message, [...transfer])
     },
     terminate: () => {
       terminated = true

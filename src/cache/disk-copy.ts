@@ -1,0 +1,89 @@
+import { FAULT } from "../base/index.ts"
+import { DiskHandle } from "./disk-handle.ts"
+import type { Fetch } from "./fetch.ts"
+import type { DiskWriter } from "./store/disk/disk-contract.ts"
+import type { Key } from "./store/key.ts"
+import { encodeDiskRule } from "./stored.ts"
+
+export interface DiskContent {
+  readonly head: Uint8Array
+  /** Octets of the body, -1 = not known yet. */
+  readonly length: number
+  readonly labels: readonly string[]
+}
+
+/** What is written to the disk beside memory, or instead of it. */
+export class DiskCopy {
+  private readonly fetch: Fetch
+  private readonly key: Key
+  private readonly writer: DiskWriter
+  /** Memory has none of it, or not all. */
+  isOnly = false
+
+  private constructor(fetch: Fetch, key: Key, writer: DiskWriter) {
+    this.fetch = fetch
+    this.key = key
+    this.writer = writer
+    writer.onFail = () => this.gaveUp()
+    writer.onDrain = () => {
+      if (this.isOnly) this.fetch.f.onDownDrain()
+    }
+  }
+
+  /** null = there is no disk, or none that takes it now. */
+  static begin(fetch: Fetch, key: Key, { head, length, labels }: DiskContent): DiskCopy | null {
+    const writer = fetch.cache.store.disk?.begin(key, head, length, labels) ?? null
+    return writer === null ? null : new DiskCopy(fetch, key, writer)
+  }
+
+  get failed(): boolean {
+    return this.writer.failed
+  }
+
+  /** From here on it is read from the disk: memory keeps a rule that says so. */
+  beOnly(labels: readonly string[]): void {
+    this.isOnly = true
+    const { memory } = this.fetch.cache.store
+    const rule = memory.begin(this.key, true)
+    if (rule === null) return
+    if (rule.setHead(encodeDiskRule(this.writer.ticket), 0, labels)) rule.complete()
+    rule.release()
+  }
+
+  reader(): DiskHandle {
+    return new DiskHandle(this.writer.tail())
+  }
+
+  /** False = the upstream is to wait. Where memory has it all nobody waits for a disk: what is too slow for it fails. */
+  write(chunk: Uint8Array): boolean {
+    if (this.writer.failed) return true
+    return this.writer.write(chunk) || !this.isOnly
+  }
+
+  commit(): void {
+    void this.writer.commit().then(isStored => {
+      if (!isStored && this.isOnly) this.fetch.cache.store.memory.removeKey(this.key)
+    })
+  }
+
+  abort(): void {
+    this.writer.abort()
+    if (this.isOnly) this.fetch.cache.store.memory.removeKey(this.key)
+  }
+
+  /** Without memory behind it there is nothing left to read from. */
+  private gaveUp(): void {
+    if (this.isOnly) this.fetch.f.onClientGone(FAULT.aborted)
+  }
+}
+
+/** A 304 has freshened what is on disk, too. Nobody waits for it. */
+export function freshenOnDisk(fetch: Fetch, head: Uint8Array, labels: readonly string[]): void {
+  const { disk } = fetch.cache.store
+  if (disk === null || !disk.mayHave(fetch.key)) return
+  void disk.load(fetch.key).then(async entry => {
+    if (entry === null) return
+    await disk.updateHead(fetch.key, entry.version, head, labels)
+    entry.close()
+  })
+}
