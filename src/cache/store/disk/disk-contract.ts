@@ -12,7 +12,7 @@ export interface DiskOptions {
   readonly bytes: number
   /** What the control thread gave to `setKeySeed`: the keeper hashes the keys that it finds on disk like everybody else. */
   readonly keySeed: number
-  /** Entries. Default: one for each 8,192 octets of `bytes`, at most 1,048,576. Sets the size of the table of keys: about 9 octets of memory each. */
+  /** Entries. Default: one for each 8,192 octets of `bytes`, at most 1,048,576. Sets the size of the table of keys: about 10 octets of memory each. */
   readonly entriesMax?: number
   /** Octets of one entry: head, body and what the file adds. Default: a quarter of `bytes`. */
   readonly entryBytesMax?: number
