@@ -77,7 +77,8 @@ class ControlEnd implements DiskStore {
 
   workerLost(self: number): void {
     this.shared.failProgress(self)
-    this.post({ type: "lost", self })
+    // Here and now: the next worker with this number will note its own in the same places.
+    this.post({ type: "lost", self, open: this.shared.takeOpen(self) })
   }
 
   purge(target: PurgeTarget, mark: boolean): Promise<number> {

@@ -102,7 +102,7 @@ export interface DiskWriter {
   commit(): Promise<boolean>
   /** Nothing is stored, tails end as failed. May be called at any time, also when it is over. */
   abort(): void
-  /** For this thread; from the first moment on. */
+  /** For this thread; from the first moment on, until it is over. */
   tail(): DiskTail
 }
 
@@ -176,7 +176,7 @@ export type DiskCount = (typeof DISK_COUNTS)[number]
 export interface DiskStore {
   /** For a worker; `self` is its number, below `workersMax`, and the same that it gives to `attachDiskStore`. `port` goes into the transfer list. */
   attachment(self: number): DiskAttachment
-  /** The thread with this number is gone: its writers end, its room is free. */
+  /** The thread with this number is gone: its writers end, its room is free. To be called before `attachment` for the next one with the number. */
   workerLost(self: number): void
   /**
    * Removes, or marks. From when it resolves on no load that begins, in any thread, finds what was there before the call (or it finds it marked), and no writer that

@@ -54,7 +54,8 @@ export type ToWorker =
 
 export type FromControl =
   | { readonly type: "attach"; readonly self: number; readonly port: MessagePort }
-  | { readonly type: "lost"; readonly self: number }
+  /** `open`: descriptors that the worker left. */
+  | { readonly type: "lost"; readonly self: number; readonly open: readonly number[] }
   | { readonly type: "purge"; readonly call: number; readonly epoch: number; readonly target: PurgeTarget; readonly mark: boolean }
   | { readonly type: "list"; readonly call: number; readonly filter: PurgeTarget; readonly limit: number }
   | { readonly type: "close" }

@@ -70,7 +70,7 @@ export class DiskKeeper implements KeeperContext, FolderOwner {
       case "attach":
         return this.ports.attach(message.self, message.port)
       case "lost":
-        return this.workerLost(message.self)
+        return this.workerLost(message.self, message.open)
       case "purge": {
         const { call, target, epoch, mark } = message
         return this.answer(call, this.purges.purge(target, epoch, mark), count => ({ type: "purged", call, count }))
@@ -195,8 +195,7 @@ export class DiskKeeper implements KeeperContext, FolderOwner {
     else this.files.unlink(pathOf(folder.root, name))
   }
 
-  private workerLost(self: number): void {
-    const open = this.shared.takeOpen(self)
+  private workerLost(self: number, open: readonly number[]): void {
     try {
       this.writers.abortAll(self)
     } catch (error) {

@@ -106,9 +106,11 @@ export class FolderLife {
     if (folder === null) return
     this.troubles.say("the disk store cannot write; nothing is stored for a while", new Error(code))
     if (!folder.isThere()) return this.goAway(new Error("the folder is not what it was"))
-    this.holdWrites("trouble", true)
     const { budget, settings } = this.parts
-    if (code === "ENOSPC" || code === "EDQUOT") folder.shelf.shrink(budget.used * (1 - FULL_SHARE))
+    const full = code === "ENOSPC" || code === "EDQUOT"
+    // Once, however many writers met it.
+    if (full && !this.noWrites.has("trouble")) folder.shelf.shrink(budget.used * (1 - FULL_SHARE))
+    this.holdWrites("trouble", true)
     this.later("probe", settings.retryMs, this.probe)
   }
 

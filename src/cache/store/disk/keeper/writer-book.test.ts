@@ -53,6 +53,15 @@ describe("book of writers", () => {
     expect(book.isPurgedSince(writer("http://a/x|1", 8), 8)).toBe(true)
   })
 
+  test("does not remember without end: a worker that never answers makes it doom more, not less", () => {
+    const book = new WriterBook()
+    for (let n = 0; n < 25_000; n++) book.doom({ by: "group", group: `http://a/${n}` }, n)
+    expect(book.remembered).toBeLessThanOrEqual(10_000)
+    expect(book.isPurgedSince(writer("http://a/3|1", 2), 2)).toBe(true)
+    expect(book.isPurgedSince(writer("http://a/24999|1", 24_998), 24_998)).toBe(true)
+    expect(book.isPurgedSince(writer("http://a/3|1", 24_999), 24_999)).toBe(false)
+  })
+
   test("epochs count on past 32 bits", () => {
     expect(isBefore(0x7fff_ffff, 0x8000_0000 | 0)).toBe(true)
     expect(isBefore(-1, 0)).toBe(true)

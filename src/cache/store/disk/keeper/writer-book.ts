@@ -20,6 +20,9 @@ export interface WriterRecord extends Purgeable {
   doomed: boolean
 }
 
+/** When more purges wait for an answer to a ping, one of everything stands for them. */
+const REMEMBERED_MAX = 10_000
+
 export function isMeant(target: DoomTarget, entry: Purgeable): boolean {
   switch (target.by) {
     case "key":
@@ -75,6 +78,10 @@ export class WriterBook {
     if (target.by === "key") keepLatest(this.keys, target.key, epoch)
     else if (target.by === "group") keepLatest(this.groups, target.group, epoch)
     else this.others.push({ target, epoch })
+    if (this.remembered <= REMEMBERED_MAX) return
+    this.keys.clear()
+    this.groups.clear()
+    this.others = [{ target: { by: "all" }, epoch }]
   }
 
   /** Whether a purge that came after `epoch` is about this entry. Knows those that `forget` was not told of. */
