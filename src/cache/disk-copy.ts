@@ -1,6 +1,7 @@
 import { FAULT } from "../base/index.ts"
 import { DiskHandle } from "./disk-handle.ts"
 import type { Fetch } from "./fetch.ts"
+import { ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
 import type { DiskWriter } from "./store/disk/disk-contract.ts"
 import type { Key } from "./store/key.ts"
 import { encodeDiskRule } from "./stored.ts"
@@ -41,13 +42,12 @@ export class DiskCopy {
   }
 
   /** From here on it is read from the disk: memory keeps a rule that says so. */
-  beOnly(labels: readonly string[]): void {
+  beOnly(entry: MemoryEntry, labels: readonly string[]): void {
     this.isOnly = true
-    const { memory } = this.fetch.cache.store
-    const rule = memory.begin(this.key, true)
+    const rule = entry.state === ENTRY_PENDING ? entry : this.fetch.cache.store.memory.supersede(entry, this.key)
     if (rule === null) return
     if (rule.setHead(encodeDiskRule(this.writer.ticket), 0, labels)) rule.complete()
-    rule.release()
+    if (rule !== entry) rule.release()
   }
 
   reader(): DiskHandle {

@@ -20,7 +20,7 @@ export class DiskLook implements Waiter {
   private readonly disk: AttachedDiskStore
   private x: Exchange | null
   private readonly key: Key
-  private readonly writer: MemoryEntry | null
+  private writer: MemoryEntry | null
   private readonly looks: number
 
   constructor(cache: RouteCache, x: Exchange, key: Key, of: { writer: MemoryEntry | null; looks: number }) {
@@ -69,6 +69,9 @@ export class DiskLook implements Waiter {
   private async found(found: DiskEntry | DiskTail): Promise<void> {
     const stored = decodeHead(found.head)
     const isMarked = "marked" in found && found.marked
+    // Memory has a rule, and there is room for the small thing itself by now.
+    const isSmall = found.bodyLength >= 0 && found.bodyLength <= PROMOTE_BYTES_MAX && !("written" in found)
+    this.writer ??= isSmall && !isMarked ? this.cache.store.memory.begin(this.key, true) : null
     if (this.writer !== null) await this.bringIn(found, isMarked)
     const x = this.takeClient()
     const isLarge = stored !== null && stored.kind === RESPONSE && (this.writer === null || found.bodyLength > PROMOTE_BYTES_MAX)

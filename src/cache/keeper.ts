@@ -16,7 +16,7 @@ import type { Freshness } from "./rules/freshness.ts"
 import { judgeStoring, type StoringVerdict } from "./rules/storing.ts"
 import { selects304, storedFields, updatedFields } from "./rules/update.ts"
 import { variantKey, varyNames } from "./rules/vary.ts"
-import type { MemoryEntry } from "./store/contract.ts"
+import { ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
 import { Key } from "./store/key.ts"
 import { decodeHead, encodePassRule, encodeResponse, encodeVaryRule, StoredResponse, type StoredFacts, VARY_RULE } from "./stored.ts"
 import { labelsOf } from "./labels.ts"
@@ -53,6 +53,7 @@ export class Keeper {
   private joined: Joined | null = null
   private spilled: Uint8Array | null = null
   private spilledFrom = 0
+  private entryKey: Key | null = null
   private place = -1
   private generation = -1
   over = false
@@ -155,7 +156,7 @@ export class Keeper {
     if (this.joined === null) this.disk = DiskCopy.begin(this.fetch, place, { head, length, labels })
     // A purge that came between the two has doomed the first only.
     if (!entry.live) this.dropDisk()
-    if (entry.setHead(head, length, labels) && this.copyStart(entry)) this.take(entry)
+    if (entry.setHead(head, length, labels) && this.copyStart(entry)) this.take(entry, place)
     else if (this.disk !== null) this.keepOnDisk(entry, labels)
     else {
       if (own === null) entry.release()
@@ -196,10 +197,10 @@ export class Keeper {
 
   /** Too large for memory: it goes to the disk alone, and memory says so. */
   private keepOnDisk(entry: MemoryEntry, labels: readonly string[]): void {
+    this.disk!.beOnly(entry, labels)
     this.fetch.cache.store.fetchEnds(entry.place, this.fetch)
     entry.release()
     this.entry = null
-    this.disk!.beOnly(labels)
   }
 
   get onDisk(): boolean {
@@ -211,8 +212,9 @@ export class Keeper {
     return this.disk === null ? null : this.disk.reader()
   }
 
-  private take(entry: MemoryEntry): void {
+  private take(entry: MemoryEntry, key: Key): void {
     this.entry = entry
+    this.entryKey = key
     this.place = entry.place
     this.generation = entry.generation
     this.fetch.cache.store.fetchBegins(entry.place, this.fetch)
@@ -255,7 +257,7 @@ export class Keeper {
     // Without a memory of it whoever waits now would go one after the other.
     const ms = remember && cache.policy.passMs > 0 ? cache.policy.passMs : LET_GO_MS
     const rule = reason === "" || (this.fetch.revalidates && !remember) ? null : encodePassRule(reason, cache.time.clock.wall() + ms)
-    if (rule !== null && writer.setHead(rule, 0, [])) writer.complete()
+    if (rule !== null && writer.state === ENTRY_PENDING && writer.setHead(rule, 0, [])) writer.complete()
     else writer.fail()
     cache.store.fetchEnds(writer.place, this.fetch)
     writer.release()
@@ -328,15 +330,15 @@ export class Keeper {
   private beginSpilling(entry: MemoryEntry): void {
     this.spills = true
     this.spilledFrom = entry.filled
-    const { cache, key } = this.fetch
-    if (this.disk !== null && !this.disk.failed) {
-      this.disk.beOnly([])
-      this.notify()
-      return
+    const { memory } = this.fetch.cache.store
+    if (this.disk !== null && !this.disk.failed) this.disk.beOnly(entry, [])
+    else {
+      this.dropDisk()
+      const rule = memory.supersede(entry, this.entryKey!)
+      if (rule !== null) this.letGo(rule, "too-large", true)
     }
-    this.dropDisk()
-    const rule = cache.store.memory.begin(key, true)
-    if (rule !== null) this.letGo(rule, "too-large", true)
+    entry.fail()
+    this.notify()
   }
 
   private spill(chunk: Uint8Array): boolean {

@@ -62,9 +62,9 @@ export interface MemoryEntry {
 
   // ---- for the one that fills
 
-  /** The head is known. `bodyLength` -1 = not known. False = no room, or removed meanwhile: the entry has failed. */
+  /** The head is known. `bodyLength` -1 = not known. False = no room: it is pending as before, for a smaller head or to fail. */
   setHead(head: Uint8Array, bodyLength: number, labels: readonly string[]): boolean
-  /** Copies a chunk in. False = no room, over the limit or removed meanwhile: the entry has failed. */
+  /** Copies a chunk in. False = no room, or over the limit: nothing of it was taken, and the entry is to be superseded or to fail. */
   append(chunk: Uint8Array): boolean
   /** The body is complete. An entry that was removed since `begin` is none that others find. */
   complete(): boolean
@@ -82,6 +82,11 @@ export interface MemoryStore {
   pending(key: CacheKey): MemoryEntry | null
   /** Begins to fill. What was there under the key goes on being found until the new entry's head is set (`replace`), or there must be nothing (else null). null also for no room. */
   begin(key: CacheKey, replace: boolean): MemoryEntry | null
+  /**
+   * Begins to fill anew in place of an entry that this thread fills, and that is to fail then: whoever looks meanwhile finds the new one. null = there is no room, or the
+   * old one has been removed.
+   */
+  supersede(entry: MemoryEntry, key: CacheKey): MemoryEntry | null
   /** Entries of this group: removed, or with `mark` marked. Returns how many. Fills under way are removed in both cases. */
   removeGroup(key: { readonly group: string; readonly groupHash: number }, mark: boolean): number
   removeKey(key: CacheKey): boolean

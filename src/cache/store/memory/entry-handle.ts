@@ -200,7 +200,6 @@ export class EntryHandle implements MemoryEntry {
     assert(this.fills, "only the one that fills sets the head")
     const done = !this.parts.retired && this.owner.fills.setHead(this.slot, head, bodyLength, labels)
     if (done) this.tell()
-    else this.fail()
     return done
   }
 
@@ -209,10 +208,7 @@ export class EntryHandle implements MemoryEntry {
     if (chunk.length === 0) return true
     const { entries, base } = this
     const filled = entries[base + FILLED]!
-    if (this.parts.retired || !this.makeRoom(filled, chunk.length)) {
-      this.fail()
-      return false
-    }
+    if (this.parts.retired || !this.makeRoom(filled, chunk.length)) return false
     this.write(chunk, filled)
     Atomics.store(entries, base + FILLED, filled + chunk.length)
     this.tell()

@@ -83,8 +83,41 @@ describe("a fill", () => {
     const long = t.begin(key)
     long.setHead(head, 10, [])
     expect(long.append(bodyOf(11))).toBe(false)
-    expect(long.state).toBe(ENTRY_FAILED)
+    expect(long.filled).toBe(0)
+    expect(long.state).toBe(ENTRY_FILLING)
+    expect(long.append(bodyOf(10))).toBe(true)
+    expect(long.complete()).toBe(true)
     long.release()
+  })
+
+  test("that is too large may have a smaller head instead", () => {
+    const filler = t.begin(key)
+    expect(filler.setHead(head, t.store.entryBytesMax, [])).toBe(false)
+    expect(filler.state).toBe(ENTRY_PENDING)
+    expect(filler.setHead(head, 0, [])).toBe(true)
+    expect(filler.complete()).toBe(true)
+    filler.release()
+  })
+
+  test("gives its place to another one, and nobody finds a gap", () => {
+    const old = t.begin(key)
+    old.setHead(head, -1, [])
+    old.append(bodyOf(100))
+    const rule = t.store.supersede(old, key)!
+    const waiting = t.store.find(key)!
+    expect(waiting.state).toBe(ENTRY_PENDING)
+    expect(rule.setHead(head, 0, [])).toBe(true)
+    expect(rule.complete()).toBe(true)
+    expect(waiting.state).toBe(ENTRY_COMPLETE)
+    old.fail()
+    expect(old.filled).toBe(100)
+    expect(old.piece(0).length).toBe(100)
+    for (const entry of [old, rule, waiting]) entry.release()
+    const removed = t.store.begin(key, true)!
+    removed.setHead(head, -1, [])
+    t.store.removeKey(key)
+    expect(t.store.supersede(removed, key)).toBeNull()
+    removed.release()
   })
 
   test("without a body is complete", () => {

@@ -74,6 +74,18 @@ export class Fills {
     return slot
   }
 
+  /** A new entry, held, in place of one that this thread fills: nobody finds a gap between the two. 0 = there is no room, and the old one is gone all the same. */
+  supersede(slot: number, key: CacheKey): number {
+    const { parts } = this
+    if (!parts.lock.take()) return 0
+    const isFound = (parts.memory.entries[(slot << ENTRY_SHIFT) + FLAGS]! & LIVE) !== 0
+    if (isFound) parts.keeping.drop(slot)
+    // What was removed meanwhile is to stay removed.
+    const next = isFound ? this.place(key, false) : 0
+    parts.lock.release()
+    return next
+  }
+
   /** What is there under the key: an entry, 0 = nothing, -1 = a fill is under way, or there is no place in the chain. Clears away what failed. */
   private look(key: CacheKey): number {
     const { chains, keeping, memory } = this.parts
@@ -148,7 +160,7 @@ export class Fills {
     return keeping.takeSlot()
   }
 
-  /** False = there is no room, and the entry has to fail. */
+  /** False = there is no room: the entry is pending as before. */
   setHead(slot: number, head: Uint8Array, bodyLength: number, labels: readonly string[]): boolean {
     const { parts, entryBytesMax } = this
     const { entries } = parts.memory

@@ -53,6 +53,12 @@ export class ThreadMemoryStore implements MemoryStore, HandleOwner {
     return slot === 0 ? null : this.handle().open(slot, true)
   }
 
+  supersede(entry: MemoryEntry, key: CacheKey): MemoryEntry | null {
+    if (this.parts.retired || !entry.filling) return null
+    const slot = this.fills.supersede(entry.place, key)
+    return slot === 0 ? null : this.handle().open(slot, true)
+  }
+
   removeKey(key: CacheKey): boolean {
     const { lock, chains, keeping } = this.parts
     if (!lock.takePatiently()) return false

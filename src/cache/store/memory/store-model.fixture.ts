@@ -175,6 +175,7 @@ export class StoreModel {
     } else {
       if (expected.length === -1) this.expectRefusal()
       else expect(fits).toBe(false)
+      entry.fail()
       this.failed(expected)
     }
   }
@@ -188,6 +189,7 @@ export class StoreModel {
     const old = this.live(expected.key, ENTRY_COMPLETE)
     if (!entry.setHead(expected.octets(0, expected.head), expected.length, labels)) {
       this.expectRefusal()
+      entry.fail()
       return this.failed(expected)
     }
     expected.labels = labels
