@@ -1,13 +1,16 @@
 import { afterEach, describe, expect, test } from "bun:test"
-import { readdirSync, statSync } from "node:fs"
+import { readdirSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
+import { MessageChannel } from "node:worker_threads"
 import { temporaryFolder } from "../../../../test/support/processes.ts"
-import { until } from "../../../../test/support/wait.ts"
+import { pause, until } from "../../../../test/support/wait.ts"
 import { Key } from "../key.ts"
+import { attachDiskStore } from "./attach-disk-store.ts"
 import { get, keyOf, octetsOf, openStore, put, type TestStore, writeAll } from "./disk.fixture.ts"
 import type { DiskOptions } from "./disk-contract.ts"
 import { fileCalls } from "./file-calls.ts"
-import { BLOCK } from "./file-layout.ts"
+import { BLOCK, CHECK } from "./file-layout.ts"
+import type { FromWorker } from "./messages.ts"
 
 const MB = 1_000_000
 const opened: TestStore[] = []
@@ -185,6 +188,48 @@ describe("entries on disk", () => {
       expect([entry, stat.mode & 0o777]).toEqual([entry, stat.isDirectory() ? 0o700 : 0o600])
     }
     writer.abort()
+  })
+
+  test("what was replaced often is gone when it is removed once", async () => {
+    const { end, store } = await open()
+    await until(() => store.stats().state === "ready")
+    for (let n = 0; n < 5; n++) expect(await put(end, keyOf("a"), Buffer.from(`${n}`))).toBe(true)
+    expect(store.stats().entries).toBe(1)
+    expect(await end.remove(keyOf("a"))).toBe(true)
+    expect(end.mayHave(keyOf("a"))).toBe(false)
+  })
+
+  test("a file that is not what its writer says is not stored", async () => {
+    const { end, path, store } = await open()
+    const writer = end.begin(keyOf("a"), Buffer.from("h"), BLOCK, [])!
+    await writeAll(writer, octetsOf("a", BLOCK))
+    await until(() => filesIn(join(path, "temp")).some(file => statSync(file).size > BLOCK + CHECK))
+    truncateSync(filesIn(join(path, "temp"))[0]!, 5000)
+    expect(await writer.commit()).toBe(false)
+    expect(store.stats().counts.writeFaults).toBe(1)
+    expect(filesIn(path).filter(file => !/\/(?:lock|index\.[^/]+)$/.test(file))).toEqual([])
+  })
+
+  test("nothing is written before there is room for it", async () => {
+    const { path, store } = await open()
+    const { settings, shared } = store.attachment(1)
+    const { port1, port2 } = new MessageChannel()
+    const lone = attachDiskStore({ shared, port: port2, settings: { ...settings } }, 1)
+    const asked: FromWorker[] = []
+    port1.on("message", (message: FromWorker) => void asked.push(message))
+    const writer = lone.begin(keyOf("a"), Buffer.from("h"), 300_000, [])!
+    await writeAll(writer, octetsOf("a", 300_000))
+    await pause(50)
+    expect(filesIn(join(path, "temp"))).toEqual([])
+    expect(asked.map(({ type }) => type)).toEqual(["begin"])
+    port1.postMessage({ type: "granted", ticket: writer.ticket, bytes: 100_000 })
+    await until(() => filesIn(join(path, "temp")).length === 1)
+    await pause(50)
+    expect(statSync(filesIn(join(path, "temp"))[0]!).size).toBeLessThanOrEqual(100_000)
+    port1.postMessage({ type: "granted", ticket: writer.ticket, bytes: 400_000 })
+    await until(() => writer.written === 300_000)
+    writer.abort()
+    port1.close()
   })
 
   test("a table of keys answers for what is not there: no message and no file is needed", async () => {
