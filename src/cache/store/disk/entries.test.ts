@@ -212,6 +212,8 @@ describe("entries on disk", () => {
 
   test("nothing is written before there is room for it", async () => {
     const { path, store } = await open()
+    // The scan ends with removing files of writers that the keeper does not know.
+    await until(() => store.stats().state === "ready")
     const { settings, shared } = store.attachment(1)
     const { port1, port2 } = new MessageChannel()
     const lone = attachDiskStore({ shared, port: port2, settings: { ...settings } }, 1)
