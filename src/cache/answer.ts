@@ -30,11 +30,15 @@ export function serveStored(cache: RouteCache, x: Exchange, entry: HeldEntry, st
   response.extra = `Age: ${ageSeconds(stored, nowMs)}\r\n`
   if (cache.policy.status) x.cacheStatus = `; hit; ttl=${ttlSeconds(stored, nowMs)}`
   x.step = x.plan!.respondAt - 1
+  let from = entry
   if (stored.status === 200) {
-    if ((request.has(NAME.ifNoneMatch) || request.has(NAME.ifModifiedSince)) && isNotModified(x, stored)) return serve304(x, entry)
+    const { encoder } = cache.policy
+    if (encoder !== null) from = encoder.choose(cache, x, entry, stored)
+    if ((request.has(NAME.ifNoneMatch) || request.has(NAME.ifModifiedSince)) && isNotModified(x, stored)) return serve304(x, from)
+    // Who asks for a range is served from the entry itself.
     if (request.has(NAME.range) && x.method === "GET" && entry.bodyLength >= 0 && servePart(x, cache, entry, stored)) return NEXT
   }
-  serveBody(x, cache, entry, 0, entry.bodyLength)
+  serveBody(x, cache, from, 0, from.bodyLength)
   return NEXT
 }
 
@@ -121,6 +125,7 @@ export function serveRun(cache: RouteCache, x: Exchange, { entry, stored }: Held
   response.removeName("content-range")
   response.extra = `Age: ${ageSeconds(stored, nowMs)}\r\nContent-Range: ${rangeText({ first, last, length })}\r\n`
   if (cache.policy.status) x.cacheStatus = `; hit; ttl=${ttlSeconds(stored, nowMs)}`
+  if (cache.policy.encoder !== null) cache.policy.encoder.tellVary(x, stored, length)
   x.step = x.plan!.respondAt - 1
   serveBody(x, cache, entry, first - offset, last + 1 - offset)
 }

@@ -71,14 +71,16 @@ export class EntryReader implements Upstream {
     const { x } = this
     while (!this.paused && this.source !== null) {
       const { source } = this
+      // First of all: what comes between a look that finds nothing and this one would be cut off.
+      const { ended } = source
       const left = this.leftIn(source)
       const piece = left === 0 ? NOTHING : source.piece(this.at, left < 0 ? PIECE_BYTES_MAX : Math.min(left, PIECE_BYTES_MAX))
       if (piece.length > 0) {
         this.at += piece.length
         x.onResponseBody(piece)
         if (!source.quiet) this.sendOn()
-      } else if (left === 0 || (source.ended && !source.failed)) this.finish()
-      else if (source.failed) this.fail(FAULT.truncated)
+      } else if (left === 0 || (left < 0 && ended && !source.failed)) this.finish()
+      else if (ended || source.failed) this.fail(FAULT.truncated)
       else {
         this.watch(source)
         if (!source.quiet) this.sendOn()
@@ -106,26 +108,28 @@ export class EntryReader implements Upstream {
   }
 
   private finish(): void {
-    this.drop()
+    const source = this.takeSource()
+    // What has not left yet is a view into the source: it is given back behind that.
     this.x.onResponseEnd("")
+    source?.release()
   }
 
   private fail(fault: Fault): void {
-    this.drop()
+    const source = this.takeSource()
     this.x.onUpFault(fault)
+    source?.release()
   }
 
-  private drop(): void {
+  private takeSource(): BodySource | null {
     const { source } = this
     this.source = null
-    if (source === null) return
-    if (this.watching) source.unwatch(this.changed)
+    if (source !== null && this.watching) source.unwatch(this.changed)
     this.watching = false
-    source.release()
+    return source
   }
 
   abort(): void {
-    this.drop()
+    this.takeSource()?.release()
   }
 
   sendBody(_chunk: Uint8Array): boolean {

@@ -50,7 +50,8 @@ export function askForRest(f: Exchange, { part, etag }: StoredResponse): void {
 /** Asks whether what is stored still holds (RFC 9111 section 4.3.1). False = it has nothing to ask by. */
 export function askIfChanged(f: Exchange, stored: StoredResponse): boolean {
   askForAll(f)
-  if (stored.etag !== "") f.request.append("If-None-Match", stored.etag)
+  // `*` is no tag, and would mean any (RFC 9110 section 13.1.2).
+  if (stored.etag !== "" && stored.etag !== "*") f.request.append("If-None-Match", stored.etag)
   if (stored.lastModified !== "") f.request.append("If-Modified-Since", stored.lastModified)
   return stored.etag !== "" || stored.lastModified !== ""
 }

@@ -7,6 +7,7 @@ import { DiskHandle } from "./disk-handle.ts"
 import type { EntrySource } from "./entry-source.ts"
 import { askForAll, askForRest, askIfChanged, fetchFor } from "./fetch-request.ts"
 import type { HeldEntry } from "./held-entry.ts"
+import type { Asked } from "./judge-answer.ts"
 import { Keeper } from "./keeper.ts"
 import type { HeldPart } from "./parts.ts"
 import { Relay } from "./relay.ts"
@@ -34,8 +35,8 @@ export class Fetch implements Downstream, Waiter {
   readonly cache: RouteCache
   readonly key: Key
   readonly info: ConnectionInfo
-  /** The request as the client sent it, for Vary. */
-  readonly asked = new Fields()
+  /** The request as the client sent it. */
+  readonly asked: Asked
   readonly f: Exchange
   private client: Exchange | null
   /** The entry that others wait for, under `key`. */
@@ -46,7 +47,6 @@ export class Fetch implements Downstream, Waiter {
   /** What of it is stored already. */
   part: HeldPart | null = null
   private mode = ASKING
-  private readonly sentMs: number
   private readonly keeper: Keeper
   private relay: Relay | null = null
 
@@ -54,10 +54,11 @@ export class Fetch implements Downstream, Waiter {
     this.cache = cache
     this.key = key
     this.info = x.down!.info
-    this.asked.copyFrom(x.request)
+    const fields = new Fields()
+    fields.copyFrom(x.request)
+    this.asked = { method: x.method, path: x.path + x.query, fields, sentMs: cache.time.clock.wall() }
     this.client = x
     this.writer = writer
-    this.sentMs = cache.time.clock.wall()
     this.keeper = new Keeper(this)
     const plan = cache.parts.plan.fetch
     assert(plan !== null, "the plan of fetches is made with the route's")
@@ -183,11 +184,11 @@ export class Fetch implements Downstream, Waiter {
 
   private judge(): void {
     const { f, keeper } = this
-    if (f.status === 206 && this.part !== null && !this.asked.has(NAME.range) && !keeper.completes(f)) {
+    if (f.status === 206 && this.part !== null && !this.asked.fields.has(NAME.range) && !keeper.completes(f)) {
       this.askAgain()
       return
     }
-    const verdict = keeper.judge(f, this.asked, this.sentMs)
+    const verdict = keeper.judge(f)
     const stored = verdict.store ? keeper.begin(this.writer) : null
     this.dropOld()
     if (stored !== null) {
@@ -246,7 +247,7 @@ export class Fetch implements Downstream, Waiter {
 
   private freshen(): void {
     const { f, old, oldStored, keeper } = this
-    const stored = keeper.freshen(f, this.asked, this.sentMs, { writer: this.writer, old: old!, stored: oldStored! })
+    const stored = keeper.freshen(f, { writer: this.writer, old: old!, stored: oldStored! })
     if (stored === null) {
       // It is about something else than what was asked about.
       this.askAgain()

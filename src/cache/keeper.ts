@@ -1,42 +1,29 @@
 import { assert, FAULT } from "../base/index.ts"
-import { type Exchange, httpDate } from "../flow/index.ts"
-import { BODY_LENGTH, BODY_NONE, type Fields, NAME } from "../http/index.ts"
+import type { Exchange } from "../flow/index.ts"
+import { BODY_LENGTH, BODY_NONE, type Fields } from "../http/index.ts"
+import { copyBody, copyEntry } from "./copy-body.ts"
 import { DiskCopy, freshenOnDisk } from "./disk-copy.ts"
 import { DiskHandle } from "./disk-handle.ts"
 import type { EntrySource } from "./entry-source.ts"
 import type { Fetch } from "./fetch.ts"
 import type { HeldEntry } from "./held-entry.ts"
-import { joinParts, type Joined, partKey, rangeText } from "./parts.ts"
+import { type Judged, judgeAnswer, keptLines, partLines } from "./judge-answer.ts"
+import { labelsOf } from "./labels.ts"
+import { type Joined, joinParts, partKey, rangeText } from "./parts.ts"
 import { variantUnder } from "./route-cache.ts"
-import { parseResponseDirectives } from "./rules/cache-control.ts"
-import type { ContentRange } from "./rules/range.ts"
-import { directivesOf } from "./rules/targeted.ts"
 import { FieldLines } from "./rules/field-lines.ts"
-import type { Freshness } from "./rules/freshness.ts"
-import { judgeStoring, type StoringVerdict } from "./rules/storing.ts"
-import { selects304, storedFields, updatedFields } from "./rules/update.ts"
-import { variantKey, varyNames } from "./rules/vary.ts"
+import type { ContentRange } from "./rules/range.ts"
+import type { StoringVerdict } from "./rules/storing.ts"
+import { selects304, updatedFields } from "./rules/update.ts"
+import { variantKey } from "./rules/vary.ts"
 import { ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
 import { Key } from "./store/key.ts"
-import { decodeHead, encodePassRule, encodeResponse, encodeVaryRule, StoredResponse, type StoredFacts, VARY_RULE } from "./stored.ts"
-import { labelsOf } from "./labels.ts"
+import { decodeHead, encodePassRule, encodeResponse, encodeVaryRule, StoredResponse, VARY_RULE } from "./stored.ts"
 
 /** Sets of names under which the variants of one URL are looked for. */
 const VARY_SETS_MAX = 4
 /** How long those who waited for an answer that cannot be stored, and whoever comes with them, go upstream without waiting for each other. */
 const LET_GO_MS = 1000
-const PIECE_BYTES_MAX = 1024 * 1024
-/** Said anew with each answer, or of another hop. */
-const NOT_STORED = ["age", "alt-svc"]
-/** Ours, and different for each client. */
-const FORWARDING = new Set(["x-forwarded-for", "forwarded", "via", "x-real-ip"])
-
-interface Judged {
-  readonly verdict: StoringVerdict
-  readonly lines: FieldLines
-  readonly names: readonly string[]
-  readonly facts: StoredFacts
-}
 
 /** Puts one answer into the store while it comes, and tells this thread's readers. */
 export class Keeper {
@@ -71,44 +58,9 @@ export class Keeper {
   }
 
   /** What the rules say of an answer (RFC 9111 section 3). */
-  judge(f: Exchange, asked: Fields, sentMs: number): StoringVerdict {
-    const lines = FieldLines.parse(f.response.render())
-    return this.judgeLines(f, asked, sentMs, { status: f.status, lines }).verdict
-  }
-
-  private judgeLines(f: Exchange, asked: Fields, sentMs: number, answer: { status: number; lines: FieldLines }): Judged {
-    const { cache } = this.fetch
-    const { status, lines } = answer
-    const get = (name: string): string => lines.get(name)
-    const forced = cache.policy.storing.freshness.forceTtlMs >= 0
-    const directives = forced ? parseResponseDirectives("") : directivesOf(get)
-    const responseMs = cache.time.clock.wall()
-    const request = {
-      method: f.method,
-      path: f.path + f.query,
-      targetUri: "",
-      hasRange: asked.has(NAME.range),
-      directives: cache.directivesOfFields(asked),
-      hasAuthorization: asked.has(NAME.authorization),
-      hasCookie: asked.has(NAME.cookie),
-      hasBody: false,
-      keyedByBody: false,
-    }
-    let verdict = judgeStoring(request, { status, directives, get, requestMs: sentMs, responseMs }, cache.policy.storing)
-    const names = varyNames(get("vary"))
-    if (verdict.store && (names === null || names.some(name => FORWARDING.has(name))))
-      verdict = { ...verdict, store: false, reason: "vary-star", remember: true }
-    const { freshness } = verdict
-    const { noCache } = directives
-    const facts = factsOf(status, freshness, {
-      responseMs,
-      requestMs: sentMs,
-      noCache,
-      immutable: directives.immutable,
-      vary: (names ?? []).join(","),
-    })
-    this.judged = { verdict, lines, names: names ?? [], facts }
-    return this.judged
+  judge(f: Exchange): StoringVerdict {
+    this.judged = judgeAnswer(this.fetch.cache, this.fetch.asked, { status: f.status, lines: FieldLines.parse(f.response.render()) })
+    return this.judged.verdict
   }
 
   /** What a 206 has just brought. */
@@ -133,10 +85,10 @@ export class Keeper {
         : variantUnder(
             plain,
             names,
-            variantKey(names, name => joinedOf(fetch.asked, name)),
+            variantKey(names, name => joinedOf(fetch.asked.fields, name)),
           )
     const { f } = fetch
-    let kept = storedLines(lines, verdict.withoutFields)
+    let kept = keptLines(lines, verdict.withoutFields)
     let length = f.responseBody === BODY_LENGTH ? f.responseLength : f.responseBody === BODY_NONE ? 0 : -1
     let { status } = facts
     this.joined = facts.status === 206 ? joinParts(fetch.part, lines, facts.responseMs) : null
@@ -170,24 +122,13 @@ export class Keeper {
   /** What of a stored part goes before what comes. */
   private copyStart(entry: MemoryEntry): boolean {
     const before = this.joined?.before ?? 0
-    return before === 0 || this.copyRun(entry, 0, before)
+    return before === 0 || copyBody(this.fetch.part!.entry, entry, 0, before)
   }
 
   /** And behind it. */
   private copyRest(entry: MemoryEntry): boolean {
     const after = this.joined?.after ?? -1
-    return after < 0 || this.copyRun(entry, after, this.fetch.part!.entry.bodyLength)
-  }
-
-  private copyRun(entry: MemoryEntry, from: number, to: number): boolean {
-    const old = this.fetch.part!.entry
-    for (let at = from; at < to; ) {
-      const piece = old.piece(at, Math.min(PIECE_BYTES_MAX, to - at))
-      assert(piece.length > 0, "what is complete can be read")
-      if (!entry.append(piece)) return false
-      at += piece.length
-    }
-    return true
+    return after < 0 || copyBody(this.fetch.part!.entry, entry, after, this.fetch.part!.entry.bodyLength)
   }
 
   private dropDisk(): void {
@@ -264,19 +205,14 @@ export class Keeper {
   }
 
   /** A 304: what is stored holds, with these fields (RFC 9111 section 4.3.4). null = it is about another response. */
-  freshen(
-    f: Exchange,
-    asked: Fields,
-    sentMs: number,
-    of: { writer: MemoryEntry | null; old: HeldEntry; stored: StoredResponse },
-  ): StoredResponse | null {
+  freshen(f: Exchange, of: { writer: MemoryEntry | null; old: HeldEntry; stored: StoredResponse }): StoredResponse | null {
     const { old, stored, writer } = of
     const answer = FieldLines.parse(f.response.render())
     const validators = { etag: answer.get("etag"), lastModified: answer.get("last-modified"), date: answer.get("date"), status: 304 }
     if (!selects304(stored, validators)) return null
     const lines = updatedFields(FieldLines.parse(stored.lines), answer, [])
-    const { verdict, facts } = this.judgeLines(f, asked, sentMs, { status: stored.status, lines })
-    const kept = storedLines(lines, verdict.withoutFields)
+    const { verdict, facts } = judgeAnswer(this.fetch.cache, this.fetch.asked, { status: stored.status, lines })
+    const kept = keptLines(lines, verdict.withoutFields)
     const fresh = new StoredResponse(facts, kept)
     if (verdict.store) freshenOnDisk(this.fetch, encodeResponse(facts, kept), labelsOf(lines))
     if (old instanceof DiskHandle) {
@@ -293,14 +229,7 @@ export class Keeper {
   }
 
   private copyOver(writer: MemoryEntry, old: MemoryEntry, head: Buffer, labels: readonly string[]): boolean {
-    if (!writer.setHead(head, old.filled, labels)) return false
-    for (let at = 0; at < old.filled; ) {
-      const piece = old.piece(at, PIECE_BYTES_MAX)
-      assert(piece.length > 0, "what is complete can be read")
-      if (!writer.append(piece)) return false
-      at += piece.length
-    }
-    if (!writer.complete()) return false
+    if (!copyEntry(old, writer, head, labels)) return false
     this.place = writer.place
     this.generation = writer.generation
     this.over = true
@@ -423,36 +352,6 @@ export class Keeper {
     this.notify()
     this.flushing = false
   }
-}
-
-function factsOf(
-  status: number,
-  freshness: Freshness,
-  more: Pick<StoredFacts, "responseMs" | "requestMs" | "noCache" | "immutable" | "vary">,
-): StoredFacts {
-  return {
-    status,
-    ...more,
-    initialAgeMs: freshness.initialAgeMs,
-    lifetimeMs: freshness.lifetimeMs,
-    swrMs: freshness.staleWhileRevalidateMs,
-    sieMs: freshness.staleIfErrorMs,
-    mustRevalidate: freshness.mustRevalidate,
-  }
-}
-
-/** Fields as they are kept: without those of the connection and those that the rules take out, with a Date (RFC 9110 section 6.6.1). */
-function storedLines(lines: FieldLines, without: readonly string[]): string {
-  const kept = storedFields(lines, [...NOT_STORED, ...without])
-  return kept.has("date") ? kept.render() : `${kept.render()}Date: ${httpDate()}\r\n`
-}
-
-/** Fields of a part, or of the whole that parts have given: `range` "" = the whole. */
-function partLines(kept: string, range: string, length: number): string {
-  const others = FieldLines.parse(kept)
-    .without(new Set(["content-range", "content-length"]))
-    .render()
-  return `${others}${range === "" ? "" : `Content-Range: ${range}\r\n`}Content-Length: ${length}\r\n`
 }
 
 /** The key under which a URL is looked for first. */

@@ -1,18 +1,26 @@
-import { type Exchange, NEXT, type Verdict } from "../flow/index.ts"
-import { NAME } from "../http/index.ts"
+import { type Exchange, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
+import { Fields, NAME } from "../http/index.ts"
+import { copyEntry } from "./copy-body.ts"
+import { judgeAnswer, keptLines } from "./judge-answer.ts"
 import { groupOf } from "./key-parts.ts"
+import { labelsOf } from "./labels.ts"
 import type { RouteCache } from "./route-cache.ts"
+import { FieldLines } from "./rules/field-lines.ts"
 import { invalidatedTargets, isSafe } from "./rules/invalidation.ts"
+import { headMatches, updatedFields } from "./rules/update.ts"
 import { hashOfGroup } from "./store/key.ts"
+import { encodeResponse } from "./stored.ts"
 
 /** Reasons that lie in the request. */
 const WORDS: Readonly<Record<string, string>> = { method: "method", "request-no-store": "request" }
 
-/** Behind an upstream's answer that no cache was asked for, or that is not for the store: what it means for what is stored. */
+/** Behind an upstream's answer to a request that the cache let through: what it means for what is stored. */
 export function passed(cache: RouteCache, x: Exchange): Verdict {
-  if (x.cacheReason === "method" && !isSafe(x.method)) invalidate(cache, x)
   if (cache.policy.status)
     x.cacheStatus = `; fwd=${WORDS[x.cacheReason] ?? (x.cacheResult === "miss" ? "uri-miss" : "bypass")}; fwd-status=${x.status}${detail(x)}`
+  if (x.cacheReason === "method") return isSafe(x.method) ? NEXT : invalidate(cache, x)
+  if (x.method === "HEAD" && x.cacheResult === "miss") headCame(cache, x)
+  else if (x.cacheResult === "pass") passCame(cache, x)
   return NEXT
 }
 
@@ -20,15 +28,80 @@ function detail(x: Exchange): string {
   return x.cacheReason === "" || x.cacheReason === "method" ? "" : `; detail=${x.cacheReason}`
 }
 
-/** What an unsafe request has changed is not what is stored (RFC 9111 section 4.4). */
-function invalidate(cache: RouteCache, x: Exchange): void {
+/** What an unsafe request has changed is not what is stored (RFC 9111 section 4.4). Its answer goes on when nobody finds that any more. */
+function invalidate(cache: RouteCache, x: Exchange): Verdict {
   const { response } = x
+  const { memory, disk } = cache.store
   const targets = invalidatedTargets(x.method, groupOf(x), {
     status: x.status,
     location: response.get(NAME.location),
     contentLocation: response.get(NAME.contentLocation),
   })
-  for (const group of targets) cache.store.memory.removeGroup({ group, groupHash: hashOfGroup(group) }, false)
+  for (const group of targets) memory.removeGroup({ group, groupHash: hashOfGroup(group) }, false)
+  if (disk === null || targets.length === 0) return NEXT
+  new DiskRemoval(x).begin(targets.map(group => disk.removeGroup({ group }, false)))
+  return WAIT
+}
+
+/** Waits until the disk has forgotten, too. */
+class DiskRemoval implements Waiter {
+  private x: Exchange | null
+
+  constructor(x: Exchange) {
+    this.x = x
+  }
+
+  begin(removals: readonly Promise<number>[]): void {
+    this.x!.waiter = this
+    void Promise.all(removals).then(() => {
+      const { x } = this
+      this.x = null
+      if (x !== null) resume(x, NEXT)
+    })
+  }
+
+  cancel(): void {
+    this.x = null
+  }
+}
+
+/** An answer to HEAD freshens what is stored for GET, or shows that it has changed (RFC 9111 section 4.3.5). */
+function headCame(cache: RouteCache, x: Exchange): void {
+  const found = cache.locate(x)
+  if (found === null) return
+  const { key, entry, stored } = found
+  const answer = FieldLines.parse(x.response.render())
+  const validators = { etag: answer.get("etag"), lastModified: answer.get("last-modified"), date: answer.get("date"), status: x.status }
+  if (x.status !== 200) {
+    entry.release()
+    return
+  }
+  if (!headMatches(stored, entry.bodyLength, validators, answer.get("content-length"))) cache.store.memory.removeKey(key)
+  else {
+    const lines = updatedFields(FieldLines.parse(stored.lines), answer, [])
+    const { verdict, facts } = judgeAnswer(cache, askedOf(cache, x, "GET"), { status: stored.status, lines })
+    const writer = verdict.store ? cache.store.memory.begin(key, true) : null
+    if (writer !== null) {
+      if (!copyEntry(entry, writer, encodeResponse(facts, keptLines(lines, verdict.withoutFields)), labelsOf(lines))) writer.fail()
+      writer.release()
+    }
+  }
+  entry.release()
+}
+
+/** What was not to be stored may be by now: then the rule that says so goes, and the next request stores it. */
+function passCame(cache: RouteCache, x: Exchange): void {
+  const says = x.response.joined(NAME.cacheControl)
+  if (/no-store|private/i.test(says) || x.response.has(NAME.setCookie) || x.status >= 500) return
+  const { verdict } = judgeAnswer(cache, askedOf(cache, x, x.method), { status: x.status, lines: FieldLines.parse(x.response.render()) })
+  if (verdict.store) cache.store.memory.removeKey(cache.keyOf(x))
+}
+
+function askedOf(cache: RouteCache, x: Exchange, method: string) {
+  const fields = new Fields()
+  fields.copyFrom(x.request)
+  const { clock } = cache.time
+  return { method, path: x.path + x.query, fields, sentMs: clock.wall() - Math.max(0, clock.now() - x.sentAt) }
 }
 
 /** Says what the cache did. The first step behind the response, which local replies pass, too. */

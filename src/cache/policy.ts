@@ -1,4 +1,5 @@
 import type { Exchange } from "../flow/index.ts"
+import { Encoder } from "./encoded/encoder.ts"
 import type { CacheOptions } from "./options.ts"
 import { DEFAULT_FRESHNESS_POLICY } from "./rules/freshness.ts"
 import type { StoringPolicy } from "./rules/storing.ts"
@@ -13,6 +14,8 @@ export interface CachePolicy {
   readonly refreshShare: number
   readonly minUses: number
   readonly earlyHints: boolean
+  /** Serves texts in other codings than they are stored in; null = none does. */
+  readonly encoder: Encoder | null
   readonly status: boolean
   readonly options: CacheOptions
 }
@@ -41,6 +44,7 @@ export function compilePolicy(options: CacheOptions, bypass: CachePolicy["bypass
     refreshShare: options.refreshAhead,
     minUses: options.minUses,
     earlyHints: options.earlyHints,
+    encoder: options.compress.length > 0 ? new Encoder(options.compress) : null,
     status: options.status,
     options,
   }

@@ -179,6 +179,24 @@ export class RouteCache {
     return variantUnder(key, names, values)
   }
 
+  keyOf(x: Exchange): Key {
+    return new Key(this.question.groupOf(x), this.question.restOf(x))
+  }
+
+  /** What is stored in memory for this request, held; null = nothing whole. */
+  locate(x: Exchange): { readonly key: Key; readonly entry: MemoryEntry; readonly stored: StoredResponse } | null {
+    let key = this.keyOf(x)
+    for (let looks = 0; looks < 2; looks++) {
+      const entry = this.store.memory.find(key)
+      const stored = entry === null || entry.state !== ENTRY_COMPLETE ? null : decodeHead(entry.head)
+      if (stored?.kind === RESPONSE) return { key, entry: entry!, stored }
+      entry?.release()
+      if (stored?.kind !== VARY_RULE) return null
+      key = this.variantOf(x, key, stored.sets[0]!)
+    }
+    return null
+  }
+
   /** Nothing that could be used is stored. `replace`: a rule that has lapsed is there. */
   private miss(x: Exchange, key: Key, looks: number, replace = false): Verdict {
     const directives = this.directivesOf(x)

@@ -44,11 +44,24 @@ export class Wait implements Waiter, TimerOwner {
 
   private entryChanged(): void {
     if (this.over) return
-    if (this.cache.growsElsewhere(this.entry)) {
-      this.entry.watch(this.changed)
+    const { entry } = this
+    if (this.cache.growsElsewhere(entry)) {
+      // It waits for the end, but what it has not looked at would call it again at once, and again.
+      void entry.filled
+      entry.watch(this.changed)
       return
     }
-    this.goOn(this.entry.state === ENTRY_FAILED ? (this.cache.store.endingSince(this.key, this.x)?.fault ?? null) : null)
+    this.goOn(entry.state === ENTRY_FAILED ? this.faultThatCounts() : null)
+  }
+
+  /** How the fetch failed, unless something is stored that may stand in. */
+  private faultThatCounts(): Fault | null {
+    const { store } = this.cache
+    const fault = store.endingSince(this.key, this.x)?.fault ?? null
+    const stored = fault === null ? null : store.memory.find(this.key)
+    if (stored === null) return fault
+    stored.release()
+    return null
   }
 
   private goOn(fault: Fault | null): void {
