@@ -1,6 +1,9 @@
 import { ENTRY_COMPLETE } from "../contract.ts"
 import {
   BLOCK,
+  CLASS_BITS,
+  CLASS_HEADS,
+  CLASSES,
   CONTENT,
   CONTENT_BYTES,
   ENTRIES_LIVE,
@@ -13,8 +16,6 @@ import {
   KEY_BLOCK,
   LIVE,
   NEXT,
-  ORDER_HEADS,
-  ORDERS_FREE,
   QUEUE_NEXT,
   QUEUES,
   SLOT_FREE,
@@ -22,9 +23,10 @@ import {
   STATE_BITS,
   UNITS,
   UNITS_FREE,
+  UNITS_LARGE,
   USED,
 } from "./layout.ts"
-import { NO_UNIT } from "./space.ts"
+import { LARGE_UNITS, NO_UNIT } from "./space.ts"
 import type { StoreParts } from "./store-parts.ts"
 
 /** What is wrong with a store while nobody changes it, in words; empty = all is as it should be. */
@@ -60,22 +62,24 @@ class Auditor {
     this.owners = new Int32Array(parts.memory.shared.units)
   }
 
-  /** Every unit is in one free block or in one extent of one entry. */
+  /** Every unit is in one free run, which no other touches, or in one extent of one entry. */
   units(): void {
-    const { control, links, orders, entries, segmentShift, counters } = this.parts.memory
+    const { control, links, entries, counters } = this.parts.memory
     let free = 0
-    for (let order = 0; order <= segmentShift; order++) {
-      const head = control[ORDER_HEADS + order]!
-      this.equal((control[ORDERS_FREE]! >>> order) & 1, head === NO_UNIT ? 0 : 1, `bit of order ${order}`)
+    let large = 0
+    let marked = 0
+    for (let own = 0; own < CLASSES; own++) {
+      const head = control[CLASS_HEADS + own]!
+      this.equal((control[CLASS_BITS + (own >>> 5)]! >>> (own & 31)) & 1, head === NO_UNIT ? 0 : 1, `bit of class ${own}`)
       for (let at = head; at !== NO_UNIT; at = links[at * 2]!) {
-        this.equal(orders[at]!, order + 1, `order of the free block ${at}`)
-        this.equal(at & ((1 << order) - 1), 0, `place of the free block ${at}`)
-        const buddy = at ^ (1 << order)
-        if (order < segmentShift) this.equal(orders[buddy] === order + 1, false, `free buddies ${at} and ${buddy}`)
-        this.own(at, 1 << order, -1)
-        free += 1 << order
+        const units = this.freeRun(at)
+        free += units
+        large += units >= LARGE_UNITS ? units : 0
+        marked += units > 1 ? 2 : 1
       }
     }
+    this.equal(control[UNITS_LARGE]!, large, "free units in long runs")
+    this.equal(this.parts.memory.marks.filter(mark => mark !== 0).length, marked, "marks")
     this.equal(control[UNITS_FREE]!, free, "free units")
     let content = 0
     for (const slot of this.used()) {
@@ -87,6 +91,18 @@ class Auditor {
     this.equal(counters[CONTENT_BYTES]!, content, "octets of content")
     const lost = this.owners.indexOf(0)
     if (lost !== -1) this.problems.push(`unit ${lost} belongs to nobody`)
+  }
+
+  private freeRun(at: number): number {
+    const { links, marks, segmentMask } = this.parts.memory
+    if (marks[at] === 1) return this.own(at, 1, -1) ? 1 : 0
+    const units = links[at * 2 + 3]!
+    this.equal(marks[at]!, 2, `mark of the free run ${at}`)
+    this.equal(marks[at + units - 1]!, 3, `mark of the end of the free run ${at}`)
+    this.equal(links[(at + units - 1) * 2]!, units, `units at the end of the free run ${at}`)
+    this.equal(at >> Math.log2(segmentMask + 1), (at + units - 1) >> Math.log2(segmentMask + 1), `segment of the free run ${at}`)
+    if (((at + units) & segmentMask) !== 0 && (marks[at + units] ?? 0) !== 0) this.problems.push(`free runs touch at ${at + units}`)
+    return this.own(at, units, -1) ? units : 0
   }
 
   /** Every live entry is in its chain, once, and nothing else is in any. */

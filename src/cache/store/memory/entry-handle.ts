@@ -57,6 +57,8 @@ export class EntryHandle implements MemoryEntry {
   private extentTo: number
   /** Octet of its segment where `extentFrom` is. */
   private extentAt: number
+  /** Octets of its first unit that are not the body's. */
+  private extentSkip: number
 
   constructor(owner: HandleOwner) {
     this.owner = owner
@@ -73,6 +75,7 @@ export class EntryHandle implements MemoryEntry {
     this.extentFrom = 0
     this.extentTo = 0
     this.extentAt = 0
+    this.extentSkip = 0
   }
 
   /** Takes over a hold that this thread has on a slot. */
@@ -148,6 +151,7 @@ export class EntryHandle implements MemoryEntry {
     const filled = this.filled
     if (at >= filled || max <= 0) return EMPTY
     this.seek(at)
+    if (filled > this.extentTo) this.measure()
     const end = Math.min(filled, this.extentTo, at + max)
     const from = this.extentAt + at - this.extentFrom
     return this.parts.octets.segment(this.extent).subarray(from, from + end - at)
@@ -256,17 +260,27 @@ export class EntryHandle implements MemoryEntry {
     const meta = entries[base + KEY_BYTES]! + entries[base + LABEL_BYTES]! + entries[base + HEAD_BYTES]!
     this.extent = block
     this.extentFrom = 0
-    this.extentTo = (this.links[block * 2 + 1]! << UNIT_SHIFT) - meta
     this.extentAt = this.parts.octets.offset(block) + meta
+    this.extentSkip = meta
+    this.measure()
+  }
+
+  /** Extents grow while they are filled. */
+  private measure(): void {
+    this.extentTo = this.extentFrom + (this.links[this.extent * 2 + 1]! << UNIT_SHIFT) - this.extentSkip
   }
 
   private seekNext(): boolean {
+    const before = this.extentTo
+    this.measure()
+    if (this.extentTo > before) return true
     const next = this.links[this.extent * 2]!
     if (next === NO_UNIT) return false
     this.extent = next
     this.extentFrom = this.extentTo
-    this.extentTo += this.links[next * 2 + 1]! << UNIT_SHIFT
     this.extentAt = this.parts.octets.offset(next)
+    this.extentSkip = 0
+    this.measure()
     return true
   }
 
@@ -281,13 +295,14 @@ export class EntryHandle implements MemoryEntry {
       return false
     }
     this.seek(filled)
+    this.measure()
     let last = this.extent
     let room = this.extentTo - filled
     for (let next = this.links[last * 2]!; next !== NO_UNIT; next = this.links[next * 2]!) {
       room += this.links[next * 2 + 1]! << UNIT_SHIFT
       last = next
     }
-    return room >= length || this.owner.fills.grow(this.slot, last, length - room) > 0
+    return room >= length || this.owner.fills.grow(this.slot, last, length - room)
   }
 
   private write(chunk: Uint8Array, filled: number): void {

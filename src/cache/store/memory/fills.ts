@@ -224,30 +224,32 @@ export class Fills {
     Atomics.and(entries, base + FLAGS, ~REPLACING)
   }
 
-  /** Puts more room behind the extent at `tail`, at least `octets`. Answers how many units, 0 = there is no room. */
-  grow(slot: number, tail: number, octets: number): number {
+  /** Makes room for `octets` more behind the extent at `tail`, and for as many again as there are. False = there is none. */
+  grow(slot: number, tail: number, octets: number): boolean {
     const { lock, keeping, memory, space, queues } = this.parts
-    const base = slot << ENTRY_SHIFT
-    const unitsMin = unitsOf(octets)
-    const have = memory.entries[base + UNITS]!
-    const most = unitsOf(this.entryBytesMax) - have
-    const units = Math.max(unitsMin, Math.min(Math.max(have, BODY_UNITS_FIRST), GROWTH_UNITS_MAX, most))
+    const have = memory.entries[(slot << ENTRY_SHIFT) + UNITS]!
+    const better = Math.min(Math.max(have, BODY_UNITS_FIRST), GROWTH_UNITS_MAX, unitsOf(this.entryBytesMax) - have)
+    let missing = unitsOf(octets)
+    let last = tail
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      if (!lock.take()) return 0
-      const reachable = keeping.isWithinReach(unitsMin)
-      const chain = reachable ? keeping.makeChain(units, unitsMin) : NO_UNIT
-      let got = 0
-      for (let at = chain; at !== NO_UNIT; at = space.nextExtent(at)) got += space.extentUnits(at)
+      if (!lock.take()) return false
+      const reachable = keeping.isWithinReach(missing)
+      const wanted = Math.max(missing, better)
+      let got = space.extend(last, wanted)
+      const chain = reachable && got < missing ? keeping.makeChain(wanted - got, missing - got) : NO_UNIT
       if (chain !== NO_UNIT) {
-        space.join(tail, chain)
-        queues.resize(slot, got)
+        space.join(last, chain)
+        last = space.last
+        got += space.chainUnits(chain)
       }
+      queues.resize(slot, got)
+      missing -= got
       lock.release()
-      if (got > 0) return got
+      if (missing <= 0) return true
       if (!reachable) break
     }
     this.parts.refuse(REFUSED_NO_ROOM)
-    return 0
+    return false
   }
 
   /** All `filled` octets of the body are there. */

@@ -32,10 +32,12 @@ import {
 } from "./layout.ts"
 import type { Pins } from "./pins.ts"
 import { MAIN, type Queues, SMALL } from "./queues.ts"
-import { NO_UNIT, type Space } from "./space.ts"
+import { LARGE_UNITS, NO_UNIT, type Space } from "./space.ts"
 
 /** Entries that are looked at for eviction while the lock is held once. */
 export const EVICTION_STEPS_MAX = 128
+/** Of these, how many only to have long runs. */
+const TIDYING_STEPS_MAX = 32
 /** Times the lock is taken to make room for one entry. */
 export const ROUNDS_MAX = 64
 /** An entry for which more others would have to go is refused. */
@@ -63,6 +65,7 @@ export class Keeping {
   private readonly ghosts: Ghosts
   private readonly pins: Pins
   private readonly bells: Bells
+  private readonly tidyUnits: number
   private readonly smallUnits: number
 
   constructor(parts: KeepingParts) {
@@ -73,6 +76,7 @@ export class Keeping {
     this.ghosts = parts.ghosts
     this.pins = parts.pins
     this.bells = parts.bells
+    this.tidyUnits = parts.memory.shared.units >>> 5
     this.smallUnits = Math.floor(parts.memory.shared.units / 10)
   }
 
@@ -149,7 +153,7 @@ export class Keeping {
    */
   makeBlock(units: number, runUnits: number): number {
     for (let steps = 0; ; steps++) {
-      const block = this.tryBlock(units, runUnits)
+      const block = this.isScattered(units, steps) ? NO_UNIT : this.tryBlock(units, runUnits)
       if (block !== NO_UNIT || steps === EVICTION_STEPS_MAX || !this.evictNext()) return block
     }
   }
@@ -157,7 +161,9 @@ export class Keeping {
   /** A chain of at least `unitsMin` units, better `units`, evicting what it takes; `NO_UNIT` = as above. */
   makeChain(units: number, unitsMin: number): number {
     const { space } = this
-    for (let steps = 0; space.unitsFree < units && steps < EVICTION_STEPS_MAX; steps++) if (!this.evictNext()) break
+    for (let steps = 0; steps < EVICTION_STEPS_MAX; steps++) {
+      if ((space.unitsFree >= units && !this.isScattered(units, steps)) || !this.evictNext()) break
+    }
     const { unitsFree } = space
     return unitsFree < unitsMin ? NO_UNIT : space.allocateChain(Math.min(units, unitsFree))
   }
@@ -199,6 +205,13 @@ export class Keeping {
     if ((flags & USED) === 0) return
     if ((flags & LIVE) === 0) this.freeUnheld(slot)
     else if ((flags & STATE_BITS) === ENTRY_FAILED) this.drop(slot)
+  }
+
+  /** Whether some more should be evicted because there is room, but in many small pieces: as long as little is free and few steps were taken. */
+  private isScattered(units: number, steps: number): boolean {
+    const { space } = this
+    if (units < LARGE_UNITS || steps >= TIDYING_STEPS_MAX) return false
+    return space.unitsLarge < units && space.unitsFree < units + this.tidyUnits
   }
 
   private tryBlock(units: number, runUnits: number): number {

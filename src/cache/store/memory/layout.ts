@@ -6,8 +6,8 @@ import { assert } from "../../../base/index.ts"
  *   control   words and counters of the whole store, the lock among them
  *   entries   a row of 32 words for each entry; row 0 is not used, so that 0 means none
  *   buckets   for each bucket of the hash table: the first entry of its chain, and how often something was taken out of the chain
- *   links     for each unit of 256 octets of `data`: next and previous free block, or next extent and units of this one
- *   orders    for each unit: 1 + order of the free block that begins there, 0 = none does
+ *   links     for each unit of 256 octets of `data`: two words, see `Space`
+ *   marks     for each unit: whether a free run begins or ends there
  *   ghosts    hashes of what was evicted of late
  *   bells     for each thread a word that changes, and wakes it, when what it watches may have changed
  *   pins      for each thread a row with a word for each entry: how often that thread holds it. Nobody else writes there while the thread lives
@@ -32,8 +32,8 @@ export const LOCK = 16
 export const NEVER = 17
 export const LOCK_FAILURES = 32
 export const UNITS_FREE = 48
-/** A bit for each order that has a free block. */
-export const ORDERS_FREE = 49
+/** Those of them that lie in runs of at least `LARGE_UNITS`. */
+export const UNITS_LARGE = 49
 export const SLOT_FREE = 50
 /** Rows that were ever used: 1 to this. */
 export const SLOTS_TOUCHED = 51
@@ -44,9 +44,14 @@ export const SWEEP_AT = 54
 export const GHOST_CLOCK = 55
 /** First, last, units and count of the two queues: small, then main. */
 export const QUEUES = 64
-export const ORDER_HEADS = 80
+/** A bit for each class of free runs that has one. */
+export const CLASS_BITS = 80
 export const REFUSED = 112
-const CONTROL_WORDS = 256
+/** First run of each class. */
+export const CLASS_HEADS = 256
+/** Classes of free runs by their length; the longest has 2^22 units. */
+export const CLASSES = 16 + 19 * 8
+const CONTROL_WORDS = 512
 const COUNTERS_AT = 512
 
 // 64-bit counters, written under the lock.
@@ -137,7 +142,7 @@ export interface SharedMemoryStore {
   readonly entries: SharedArrayBuffer
   readonly buckets: SharedArrayBuffer
   readonly links: SharedArrayBuffer
-  readonly orders: SharedArrayBuffer
+  readonly marks: SharedArrayBuffer
   readonly ghosts: SharedArrayBuffer
   readonly bells: SharedArrayBuffer
   readonly pins: readonly SharedArrayBuffer[]
@@ -171,7 +176,7 @@ export function allocateShared(options: MemoryStoreOptions): SharedMemoryStore {
     entries: new SharedArrayBuffer((entriesMax + 1) << (ENTRY_SHIFT + 2)),
     buckets: new SharedArrayBuffer(bucketCount * 8),
     links: new SharedArrayBuffer(units * 8),
-    orders: new SharedArrayBuffer(units),
+    marks: new SharedArrayBuffer(units),
     ghosts: new SharedArrayBuffer(bucketCount * 8),
     bells: new SharedArrayBuffer(threadsMax << (BELL_SHIFT + 2)),
     pins: Array.from({ length: threadsMax }, () => new SharedArrayBuffer((entriesMax + 1) * 4)),
@@ -189,7 +194,7 @@ export class StoreMemory {
   readonly entries: Int32Array
   readonly buckets: Int32Array
   readonly links: Int32Array
-  readonly orders: Uint8Array
+  readonly marks: Uint8Array
   readonly ghosts: Int32Array
   readonly bells: Int32Array
   readonly pins: readonly Int32Array[]
@@ -208,7 +213,7 @@ export class StoreMemory {
     this.entries = new Int32Array(shared.entries)
     this.buckets = new Int32Array(shared.buckets)
     this.links = new Int32Array(shared.links)
-    this.orders = new Uint8Array(shared.orders)
+    this.marks = new Uint8Array(shared.marks)
     this.ghosts = new Int32Array(shared.ghosts)
     this.bells = new Int32Array(shared.bells)
     this.pins = shared.pins.map(row => new Int32Array(row))

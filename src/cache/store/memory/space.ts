@@ -1,15 +1,28 @@
 // HOT
 import { assert } from "../../../base/index.ts"
-import { ORDER_HEADS, ORDERS_FREE, type StoreMemory, UNITS_FREE } from "./layout.ts"
+import { CLASS_BITS, CLASS_HEADS, CLASSES, type StoreMemory, UNITS_FREE, UNITS_LARGE } from "./layout.ts"
 
 /** No unit. */
 export const NO_UNIT = -1
+/** Units of a run that is not small: 32 KB. */
+export const LARGE_UNITS = 128
+/** Runs of a class that are looked at for one that is long enough. */
+const LOOKS_MAX = 8
+const BIT_WORDS = Math.ceil(CLASSES / 32)
+
+// What `marks` says of a unit: it is no end of a free run, it is one, or an end of one.
+const NO_END = 0
+const SINGLE = 1
+const FIRST = 2
+const LAST = 3
 
 /**
- * The units of the store, by buddies: a free block has 2^order units and lies at a multiple of its size, so that it finds the half that it was cut off from.
- * What is allocated is a run of any number of units: what a block has behind the run is given back at once. All under the lock.
+ * The units of the store: runs of any length, allocated where they fit best and joined with their free neighbours when they come back ("two-level segregated
+ * fit", Masmano and others, ECRTS 2004). Free runs of about one length are in a list. No run goes over the end of a segment. All under the lock.
  *
- *   links of a free block's first unit:    next and previous free block of that order
+ *   links of a free run's first unit:      next and previous free run of that class
+ *   links of its second unit:              -, units of the run
+ *   links of its last unit:                units of the run
  *   links of an extent's first unit:       next extent of the same chain, units of this one
  */
 export class Space {
@@ -17,35 +30,43 @@ export class Space {
   last: number
   private readonly control: Int32Array
   private readonly links: Int32Array
-  private readonly orders: Uint8Array
-  private readonly orderMax: number
+  private readonly marks: Uint8Array
+  private readonly segmentMask: number
 
   constructor(memory: StoreMemory) {
     this.last = NO_UNIT
     this.control = memory.control
     this.links = memory.links
-    this.orders = memory.orders
-    this.orderMax = memory.segmentShift
+    this.marks = memory.marks
+    this.segmentMask = memory.segmentMask
   }
 
   /** Puts all units of a new store into the free lists. */
   clear(units: number): void {
-    for (let order = 0; order <= this.orderMax; order++) this.control[ORDER_HEADS + order] = NO_UNIT
-    this.free(0, units)
+    for (let i = 0; i < CLASSES; i++) this.control[CLASS_HEADS + i] = NO_UNIT
+    for (let at = 0; at < units; at += this.segmentMask + 1) this.free(at, Math.min(this.segmentMask + 1, units - at))
   }
 
   get unitsFree(): number {
     return this.control[UNITS_FREE]!
   }
 
-  /** Units of the longest run that is certain to be had. */
-  get runMax(): number {
-    const mask = this.control[ORDERS_FREE]!
-    return mask === 0 ? 0 : 1 << (31 - Math.clz32(mask))
+  /** Free units in runs that are not small. */
+  get unitsLarge(): number {
+    return this.control[UNITS_LARGE]!
   }
 
-  nextExtent(unit: number): number {
-    return this.links[unit * 2]!
+  /** Units of the longest run that is certain to be had. */
+  get runMax(): number {
+    const run = this.longest()
+    return run === NO_UNIT ? 0 : this.unitsOf(run)
+  }
+
+  /** Units of all extents of a chain. */
+  chainUnits(first: number): number {
+    let units = 0
+    for (let extent = first; extent !== NO_UNIT; extent = this.links[extent * 2]!) units += this.links[extent * 2 + 1]!
+    return units
   }
 
   extentUnits(unit: number): number {
@@ -60,24 +81,27 @@ export class Space {
   /** One run of `units`, a chain of one extent; `NO_UNIT` = there is none of that length. */
   allocateRun(units: number): number {
     assert(units > 0, "a run has a unit")
-    const order = 32 - Math.clz32(units - 1)
-    const larger = order > this.orderMax ? 0 : (this.control[ORDERS_FREE]! >>> order) << order
-    if (larger === 0) return NO_UNIT
-    return this.cut(31 - Math.clz32(larger & -larger), units)
+    const own = classOf(units)
+    const { control, links } = this
+    let run = control[CLASS_HEADS + own]!
+    for (let looks = 0; run !== NO_UNIT && looks < LOOKS_MAX; looks++, run = links[run * 2]!) {
+      if (this.unitsOf(run) >= units) return this.cut(run, units)
+    }
+    const next = this.firstClass(own + 1)
+    return next === -1 ? NO_UNIT : this.cut(control[CLASS_HEADS + next]!, units)
   }
 
   /** A chain of extents of `units` in all, as few as there may be. There have to be that many free units. */
   allocateChain(units: number): number {
-    const control = this.control
-    assert(units > 0 && control[UNITS_FREE]! >= units, "a chain needs its units")
+    assert(units > 0 && this.control[UNITS_FREE]! >= units, "a chain needs its units")
     let first = NO_UNIT
     let last = NO_UNIT
     let left = units
     while (left > 0) {
       let extent = this.allocateRun(left)
       if (extent === NO_UNIT) {
-        const order = 31 - Math.clz32(control[ORDERS_FREE]!)
-        extent = this.cut(order, Math.min(left, 1 << order))
+        const run = this.longest()
+        extent = this.cut(run, Math.min(left, this.unitsOf(run)))
       }
       if (first === NO_UNIT) first = extent
       else this.links[last * 2] = extent
@@ -118,63 +142,118 @@ export class Space {
     return over + this.freeChain(rest)
   }
 
-  /** Takes a free block of this order and keeps its first `units`. */
-  private cut(order: number, units: number): number {
-    const unit = this.control[ORDER_HEADS + order]!
-    const size = 1 << order
-    this.take(unit, order)
-    this.control[UNITS_FREE]! -= size
-    if (size > units) this.free(unit + units, size - units)
-    this.links[unit * 2] = NO_UNIT
-    this.links[unit * 2 + 1] = units
-    return unit
+  private unitsOf(run: number): number {
+    return this.marks[run] === SINGLE ? 1 : this.links[run * 2 + 3]!
   }
 
-  /** Gives `units` from `unit` on back, as the largest blocks that lie there. */
+  /** Makes an extent longer by up to `units` that are free right behind it. Answers by how many. */
+  extend(extent: number, units: number): number {
+    const { links } = this
+    const end = extent + links[extent * 2 + 1]!
+    const mark = this.marks[end]
+    if ((end & this.segmentMask) === 0 || (mark !== SINGLE && mark !== FIRST)) return 0
+    const size = this.unitsOf(end)
+    const more = Math.min(units, size)
+    this.take(end, size)
+    if (size > more) this.put(end + more, size - more)
+    links[extent * 2 + 1]! += more
+    return more
+  }
+
+  /** A run of the highest class that has one. */
+  private longest(): number {
+    const { control } = this
+    for (let word = BIT_WORDS - 1; word >= 0; word--) {
+      const bits = control[CLASS_BITS + word]!
+      if (bits !== 0) return control[CLASS_HEADS + word * 32 + 31 - Math.clz32(bits)]!
+    }
+    return NO_UNIT
+  }
+
+  /** The first class from `from` on that has a run, -1 = none. */
+  private firstClass(from: number): number {
+    const { control } = this
+    let mask = -1 << (from & 31)
+    for (let word = from >>> 5; word < BIT_WORDS; word++) {
+      const bits = control[CLASS_BITS + word]! & mask
+      if (bits !== 0) return word * 32 + 31 - Math.clz32(bits & -bits)
+      mask = -1
+    }
+    return -1
+  }
+
+  /** Takes the first `units` of a free run. */
+  private cut(run: number, units: number): number {
+    const size = this.unitsOf(run)
+    this.take(run, size)
+    if (size > units) this.put(run + units, size - units)
+    this.links[run * 2] = NO_UNIT
+    this.links[run * 2 + 1] = units
+    return run
+  }
+
+  /** Gives `units` from `unit` on back. */
   private free(unit: number, units: number): void {
-    this.control[UNITS_FREE]! += units
-    const end = unit + units
-    for (let at = unit; at < end; ) {
-      let order = 31 - Math.clz32(end - at)
-      if (at !== 0) order = Math.min(order, 31 - Math.clz32(at & -at))
-      if (order > this.orderMax) order = this.orderMax
-      this.put(at, order)
-      at += 1 << order
+    const { marks, segmentMask } = this
+    let from = unit
+    let to = unit + units
+    if ((from & segmentMask) !== 0 && marks[from - 1] !== NO_END) {
+      const size = marks[from - 1] === SINGLE ? 1 : this.links[(from - 1) * 2]!
+      from -= size
+      this.take(from, size)
+    }
+    const mark = marks[to]
+    if ((to & segmentMask) !== 0 && (mark === SINGLE || mark === FIRST)) {
+      const size = this.unitsOf(to)
+      this.take(to, size)
+      to += size
+    }
+    this.put(from, to - from)
+  }
+
+  /** Puts a free run into its list. */
+  private put(run: number, units: number): void {
+    const { control, links, marks } = this
+    const own = classOf(units)
+    const head = control[CLASS_HEADS + own]!
+    links[run * 2] = head
+    links[run * 2 + 1] = NO_UNIT
+    if (head !== NO_UNIT) links[head * 2 + 1] = run
+    control[CLASS_HEADS + own] = run
+    control[CLASS_BITS + (own >>> 5)]! |= 1 << (own & 31)
+    control[UNITS_FREE]! += units
+    if (units >= LARGE_UNITS) control[UNITS_LARGE]! += units
+    if (units === 1) marks[run] = SINGLE
+    else {
+      marks[run] = FIRST
+      marks[run + units - 1] = LAST
+      links[run * 2 + 3] = units
+      links[(run + units - 1) * 2] = units
     }
   }
 
-  /** Puts one block into its list, after joining it with its buddy as long as that is free. */
-  private put(unit: number, order: number): void {
-    const { control, links, orders, orderMax } = this
-    let at = unit
-    let size = order
-    while (size < orderMax) {
-      const buddy = at ^ (1 << size)
-      if (orders[buddy] !== size + 1) break
-      this.take(buddy, size)
-      at &= ~(1 << size)
-      size++
-    }
-    const head = control[ORDER_HEADS + size]!
-    links[at * 2] = head
-    links[at * 2 + 1] = NO_UNIT
-    if (head !== NO_UNIT) links[head * 2 + 1] = at
-    control[ORDER_HEADS + size] = at
-    control[ORDERS_FREE]! |= 1 << size
-    orders[at] = size + 1
-  }
-
-  /** Takes one free block out of its list. */
-  private take(unit: number, order: number): void {
-    const { control, links } = this
-    const next = links[unit * 2]!
-    const previous = links[unit * 2 + 1]!
+  /** Takes a free run out of its list. */
+  private take(run: number, units: number): void {
+    const { control, links, marks } = this
+    const own = classOf(units)
+    const next = links[run * 2]!
+    const previous = links[run * 2 + 1]!
     if (next !== NO_UNIT) links[next * 2 + 1] = previous
     if (previous !== NO_UNIT) links[previous * 2] = next
     else {
-      control[ORDER_HEADS + order] = next
-      if (next === NO_UNIT) control[ORDERS_FREE]! &= ~(1 << order)
+      control[CLASS_HEADS + own] = next
+      if (next === NO_UNIT) control[CLASS_BITS + (own >>> 5)]! &= ~(1 << (own & 31))
     }
-    this.orders[unit] = 0
+    control[UNITS_FREE]! -= units
+    if (units >= LARGE_UNITS) control[UNITS_LARGE]! -= units
+    marks[run] = NO_END
+    marks[run + units - 1] = NO_END
   }
+}
+
+/** Runs of up to 15 units have a class for each length, longer ones eight for each power of two. */
+function classOf(units: number): number {
+  if (units < 16) return units
+  const power = 31 - Math.clz32(units)
+  return 16 + (power - 4) * 8 + ((units >>> (power - 3)) & 7)
 }
