@@ -187,10 +187,10 @@ export class EntryShelf {
   }
 
   /** A file without a row becomes an entry again, when it is whole and there is room. Answers whether it did; if not, it is gone. */
-  adopt(name: string, rules: PurgeRules): boolean {
+  adopt(name: string, rules: PurgeRules | null): boolean {
     const path = pathOf(this.root, name)
     const content = this.inspect(name)
-    const verdict = content === null ? "remove" : rules.fateOf({ ...content.facts, labels: content.slot.labels })
+    const verdict = content === null ? "remove" : (rules?.fateOf({ ...content.facts, labels: content.slot.labels }) ?? "keep")
     if (content === null) this.shared.count("damageFaults")
     if (content === null || verdict === "remove" || !this.budget.fits(roundUp(content.size), 1)) {
       this.files.unlink(path)

@@ -60,7 +60,8 @@ export class OpenFolder {
       this.shelf = new EntryShelf({ ...place, root: this.root, keySeed: place.settings.keySeed }, database, place.budget)
       this.rules = new PurgeRules(database)
       for (const { name } of pending) {
-        if (this.files.stat(pathOf(this.root, name)) !== null) this.shelf.adopt(name, this.rules)
+        // No rules: the index knew it, and so did each purge.
+        if (this.files.stat(pathOf(this.root, name)) !== null) this.shelf.adopt(name, null)
       }
       this.identity = this.identify()
     } catch (error) {
