@@ -6,6 +6,8 @@ import { pause, until } from "../../../../test/support/wait.ts"
 import { figure } from "../../../../test/support/long.ts"
 import { Random } from "../../../base/index.ts"
 
+const fixture = new URL("./crash.fixture.ts", import.meta.url).pathname
+
 interface Found {
   readonly openMs: number
   readonly loaded: number
@@ -35,7 +37,7 @@ test("killed twenty times with 200 writes under way: each entry is whole, each s
   for (let round = 0; round <= 20; round++) {
     const before = round === 0 ? { bytes: 0, entries: 0 } : taken(path)
     expect(before.bytes).toBeLessThanOrEqual(24_000_000)
-    const child = startProgram("crash", process.execPath, [join(import.meta.dir, "crash.fixture.ts"), path, "200", `${round * 97}`])
+    const child = startProgram("crash", process.execPath, [fixture, path, "200", `${round * 97}`])
     const found = JSON.parse(await until(() => child.lines[0], 10_000, "a start")) as Found
     expect([round, found.broken, found.faults]).toEqual([round, 0, []])
     // From the first moment on it knows what is there, or thinks that it is more: a row whose file went just before the end.

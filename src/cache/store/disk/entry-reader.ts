@@ -88,8 +88,12 @@ class OpenEntry implements DiskEntry {
     return this.facts!.version
   }
 
-  /** Reads header and head; false = damaged. */
+  /** Reads header and head; false = damaged. What looks damaged is read once more: the keeper may have been about to write new heads. */
   async check(key: CacheKey): Promise<boolean> {
+    return (await this.readStart(key)) || this.readStart(key)
+  }
+
+  private async readStart(key: CacheKey): Promise<boolean> {
     const { files } = this.link
     let octets = Buffer.allocUnsafeSlow(FIRST_READ)
     octets = octets.subarray(0, await files.read(this.fd, octets, 0))

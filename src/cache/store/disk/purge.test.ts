@@ -243,3 +243,24 @@ describe("purges and the memory of them", () => {
     expect(second.store.stats().entries).toBe(4)
   })
 })
+
+test("heads that change all the time are read whole, each of them", async () => {
+  const { store, end, other } = await open()
+  const key = keyOf("a")
+  expect(await put(end, key, octetsOf("a", 50_000))).toBe(true)
+  const { version } = (await get(end, key))!
+  let changing = true
+  const changes = (async () => {
+    for (let n = 0; n < 300; n++) expect(await other.updateHead(key, version, Buffer.from(String(n % 10).repeat(100)), [])).toBe(true)
+    changing = false
+  })()
+  let read = 0
+  while (changing) {
+    const found = (await get(end, key))!
+    expect(found.head === key.text || found.head === found.head[0]!.repeat(100)).toBe(true)
+    read++
+  }
+  await changes
+  expect(read).toBeGreaterThan(10)
+  expect(store.stats().counts.damageFaults).toBe(0)
+})
