@@ -1,4 +1,3 @@
-import { FAULT } from "../base/index.ts"
 import { DiskHandle } from "./disk-handle.ts"
 import type { Fetch } from "./fetch.ts"
 import { ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
@@ -73,7 +72,7 @@ export class DiskCopy {
 
   /** Without memory behind it there is nothing left to read from. */
   private gaveUp(): void {
-    if (this.isOnly) this.fetch.f.onClientGone(FAULT.aborted)
+    if (this.isOnly) this.fetch.giveUp()
   }
 }
 

@@ -47,6 +47,7 @@ export class Fetch implements Downstream, Waiter {
   /** What of it is stored already. */
   part: HeldPart | null = null
   private mode = ASKING
+  private readonly purgesBefore: number
   private readonly keeper: Keeper
   private relay: Relay | null = null
 
@@ -59,6 +60,7 @@ export class Fetch implements Downstream, Waiter {
     this.asked = { method: x.method, path: x.path + x.query, fields, sentMs: cache.time.clock.wall() }
     this.client = x
     this.writer = writer
+    this.purgesBefore = cache.store.memory.purges(key.groupHash)
     this.keeper = new Keeper(this)
     const plan = cache.parts.plan.fetch
     assert(plan !== null, "the plan of fetches is made with the route's")
@@ -139,6 +141,13 @@ export class Fetch implements Downstream, Waiter {
     return this.oldStored !== null
   }
 
+  /** A purge since it began means what it fetches, too: the entry that others wait for is doomed, or there is none and it has to be assumed. */
+  get isPurged(): boolean {
+    const { writer, key } = this
+    const { memory } = this.cache.store
+    return writer === null ? memory.purges(key.groupHash) !== this.purgesBefore : !writer.live || memory.purging
+  }
+
   fills(entry: MemoryEntry): boolean {
     return this.keeper.fills(entry) || (this.writer !== null && this.writer.place === entry.place && this.writer.generation === entry.generation)
   }
@@ -190,9 +199,9 @@ export class Fetch implements Downstream, Waiter {
     }
     const verdict = keeper.judge(f)
     const stored = verdict.store ? keeper.begin(this.writer) : null
+    if (stored !== null) this.mode = STORING
     this.dropOld()
     if (stored !== null) {
-      this.mode = STORING
       this.writer = null
       this.cache.store.endedWell(this.key)
       const x = this.takeClient()
@@ -200,8 +209,9 @@ export class Fetch implements Downstream, Waiter {
       return
     }
     if (this.oldStored !== null && !verdict.remember) this.cache.store.endedEmpty(this.key, null)
-    this.letGo(verdict.store ? "no-room" : verdict.reason, verdict.remember)
-    this.relayTo(this.takeClient(), verdict.store ? "no-room" : verdict.reason)
+    const reason = !verdict.store ? verdict.reason : keeper.purged ? "purged" : "no-room"
+    this.letGo(keeper.purged ? "" : reason, verdict.remember)
+    this.relayTo(this.takeClient(), reason)
   }
 
   private serve(x: Exchange, stored: StoredResponse, result: string, reason: string): void {
@@ -398,6 +408,10 @@ export class Fetch implements Downstream, Waiter {
 
   tail(): DiskHandle | null {
     return this.keeper.tail()
+  }
+
+  giveUp(): void {
+    this.keeper.giveUp()
   }
 
   get flushing(): boolean {

@@ -1,4 +1,4 @@
-import { assert, FAULT } from "../base/index.ts"
+import { FAULT } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import { BODY_LENGTH, BODY_NONE, type Fields } from "../http/index.ts"
 import { copyBody, copyEntry } from "./copy-body.ts"
@@ -45,6 +45,8 @@ export class Keeper {
   private generation = -1
   over = false
   broken = false
+  /** Nothing was stored because a purge meant it. */
+  purged = false
   /** The turn of the upstream's connection is over: readers let go what they have. */
   flushing = false
   private drainDue = false
@@ -102,6 +104,11 @@ export class Keeper {
     const own = place.text === fetch.key.text ? writer : null
     const entry = own ?? fetch.cache.store.memory.begin(place, true)
     if (entry === null) return null
+    this.purged = own === null && fetch.isPurged
+    if (this.purged) {
+      entry.release()
+      return null
+    }
     const said = { ...facts, status }
     const head = encodeResponse(said, kept)
     const labels = labelsOf(lines)
@@ -189,7 +196,7 @@ export class Keeper {
     this.spare = null
     if (spare !== null) return spare
     if (this.onDisk) return this.disk!.reader()
-    return this.fetch.cache.store.memory.hold(this.place, this.generation)
+    return this.entry === null ? null : this.fetch.cache.store.memory.share(this.entry)
   }
 
   /** Whoever waits for this entry goes on: with a rule that says why there is none, or to look again. */
@@ -222,7 +229,7 @@ export class Keeper {
       return fresh
     }
     if (verdict.store && writer !== null && this.copyOver(writer, old as MemoryEntry, encodeResponse(facts, kept), labelsOf(lines))) return fresh
-    this.spare = this.fetch.cache.store.memory.hold((old as MemoryEntry).place, (old as MemoryEntry).generation)
+    this.spare = this.fetch.cache.store.memory.share(old as MemoryEntry)
     if (writer !== null) this.letGo(writer, verdict.reason, !verdict.store && verdict.remember)
     this.over = true
     return fresh
@@ -233,6 +240,7 @@ export class Keeper {
     this.place = writer.place
     this.generation = writer.generation
     this.over = true
+    this.spare = this.fetch.cache.store.memory.share(writer)
     this.fetch.cache.store.fetchEnds(writer.place, this.fetch)
     writer.release()
     return true
@@ -272,11 +280,11 @@ export class Keeper {
 
   private spill(chunk: Uint8Array): boolean {
     if (this.readers.size === 0) {
-      this.fetch.f.onClientGone(FAULT.aborted)
+      this.giveUp()
       return true
     }
-    assert(this.spilled === null, "one chunk at a time")
-    this.spilled = Buffer.from(chunk)
+    // What came in one read comes at once, however many chunks that are.
+    this.spilled = this.spilled === null ? Buffer.from(chunk) : Buffer.concat([this.spilled, chunk])
     this.notify()
     this.checkTaken()
     this.drainDue = this.spilled !== null
@@ -307,8 +315,14 @@ export class Keeper {
   readerLeft(source: EntrySource): void {
     this.readers.delete(source)
     if (!this.spills || this.over) return
-    if (this.readers.size === 0) this.fetch.f.onClientGone(FAULT.aborted)
+    if (this.readers.size === 0) this.giveUp()
     else queueMicrotask(() => this.checkTaken())
+  }
+
+  /** There is no room for it, and nobody reads it any more. */
+  giveUp(): void {
+    this.fail()
+    this.fetch.f.onClientGone(FAULT.aborted)
   }
 
   complete(): void {

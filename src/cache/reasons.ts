@@ -11,6 +11,7 @@ const OF_REQUESTS: Readonly<Record<string, ReasonText>> = {
     meaning: "There was no room in the memory of the cache, or another thread was storing the same.",
     remedy: "Give the cache more memory.",
   },
+  purged: { meaning: "It was purged, or changed by another request, while it was fetched.", remedy: "Nothing." },
   "coalesce-timeout": {
     meaning: "The request that fetched it took longer than `coalesce.wait`.",
     remedy: "Raise `coalesce.wait`, or look at why the server is slow.",

@@ -78,6 +78,8 @@ export interface MemoryStore {
   find(key: CacheKey): MemoryEntry | null
   /** The entry in this place, held, if it is still the one of this generation and live. null = none. The quick way to an entry that this thread has seen before. */
   hold(place: number, generation: number): MemoryEntry | null
+  /** Another hold on an entry that this thread holds: also on one that nobody finds any more. */
+  share(entry: MemoryEntry): MemoryEntry
   /** The fill under way under this key, held; also one that will replace what `find` gives. null = none. */
   pending(key: CacheKey): MemoryEntry | null
   /** Begins to fill. What was there under the key goes on being found until the new entry's head is set (`replace`), or there must be nothing (else null). null also for no room. */
@@ -90,6 +92,10 @@ export interface MemoryStore {
   /** Entries of this group: removed, or with `mark` marked. Returns how many. Fills under way are removed in both cases. */
   removeGroup(key: { readonly group: string; readonly groupHash: number }, mark: boolean): number
   removeKey(key: CacheKey): boolean
+  /** Grows with each purge that may concern this group. Who began before a purge and has no entry that it could doom must not begin one behind it. */
+  purges(groupHash: number): number
+  /** A purge of more than one group is under way: some entries that it means are gone, others are not yet. */
+  readonly purging: boolean
 }
 
 /** What a purge names. Prefixes are of the group's text. */

@@ -47,6 +47,11 @@ export const QUEUES = 64
 /** A bit for each class of free runs that has one. */
 export const CLASS_BITS = 80
 export const REFUSED = 112
+/** Purges of more than one group that are under way. */
+export const PURGING = 160
+/** Purges so far: of more than one group, then of one, by its hash. */
+export const PURGES = 176
+export const PURGE_COUNTS = 32
 /** First run of each class. */
 export const CLASS_HEADS = 256
 /** Classes of free runs by their length; the longest has 2^22 units. */

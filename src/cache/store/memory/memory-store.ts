@@ -3,7 +3,7 @@ import type { CacheKey, MemoryEntry, MemoryStore } from "../contract.ts"
 import { CHAIN_MAX, WANTED_FOUND, WANTED_PENDING, type Wanted } from "./chains.ts"
 import { EntryHandle, type HandleOwner } from "./entry-handle.ts"
 import { Fills } from "./fills.ts"
-import { ENTRY_SHIFT, GENERATION } from "./layout.ts"
+import { ENTRY_SHIFT, GENERATION, PURGE_COUNTS, PURGES, PURGING } from "./layout.ts"
 import type { StoreParts } from "./store-parts.ts"
 import { Watches } from "./watches.ts"
 
@@ -47,6 +47,11 @@ export class ThreadMemoryStore implements MemoryStore, HandleOwner {
     return null
   }
 
+  share({ place }: MemoryEntry): MemoryEntry {
+    this.parts.pins.pin(place)
+    return this.handle().open(place, false)
+  }
+
   begin(key: CacheKey, replace: boolean): MemoryEntry | null {
     if (this.parts.retired) return null
     const slot = this.fills.begin(key, replace)
@@ -71,7 +76,9 @@ export class ThreadMemoryStore implements MemoryStore, HandleOwner {
   }
 
   removeGroup(key: { readonly group: string; readonly groupHash: number }, mark: boolean): number {
-    const { lock, chains, keeping } = this.parts
+    const { lock, chains, keeping, memory } = this.parts
+    // Before the look at the chain: what is begun behind that sees the count.
+    Atomics.add(memory.control, countOf(key.groupHash), 1)
     if (!lock.takePatiently()) return 0
     let count = 0
     for (let slot = chains.first(key.groupHash), next = 0; slot !== 0; slot = next) {
@@ -80,6 +87,15 @@ export class ThreadMemoryStore implements MemoryStore, HandleOwner {
     }
     lock.release()
     return count
+  }
+
+  purges(groupHash: number): number {
+    const { control } = this.parts.memory
+    return Atomics.load(control, PURGES) + Atomics.load(control, countOf(groupHash))
+  }
+
+  get purging(): boolean {
+    return Atomics.load(this.parts.memory.control, PURGING) !== 0
   }
 
   private open(key: CacheKey, wanted: Wanted): MemoryEntry | null {
@@ -119,4 +135,9 @@ export class ThreadMemoryStore implements MemoryStore, HandleOwner {
     lock.release()
     return slot
   }
+}
+
+/** Word of `control` that counts the purges of this group, and of some others. */
+function countOf(groupHash: number): number {
+  return PURGES + 1 + (groupHash & (PURGE_COUNTS - 1))
 }

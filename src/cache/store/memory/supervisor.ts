@@ -18,6 +18,8 @@ import {
   LIVE,
   LOCK_FAILURES,
   MARKED,
+  PURGES,
+  PURGING,
   REFUSALS,
   REFUSED,
   REPLACING,
@@ -67,13 +69,17 @@ export class MemoryStoreSupervisor {
    */
   purge(target: PurgeTarget, mark: boolean): number {
     if (target.by === "group") return this.store.removeGroup(new Key(target.group, ""), mark)
-    const { lock, keeping } = this.parts
+    const { lock, keeping, memory } = this.parts
     let count = 0
+    // Both before the first look: what is begun behind that sees them.
+    Atomics.add(memory.control, PURGES, 1)
+    Atomics.add(memory.control, PURGING, 1)
     this.slices((from, to) => {
       if (!lock.takePatiently()) return
       for (let slot = from; slot <= to; slot++) if (this.isLive(slot) && this.isMeant(slot, target) && keeping.purge(slot, mark)) count++
       lock.release()
     })
+    Atomics.sub(memory.control, PURGING, 1)
     return count
   }
 

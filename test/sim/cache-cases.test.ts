@@ -1,0 +1,193 @@
+import { afterEach, describe, expect, test } from "bun:test"
+import { setLogSink, systemClock } from "../../src/base/index.ts"
+import { setFlowClock } from "../../src/flow/index.ts"
+import { Asker, cacheStory, chunk, chunkedHead, countAsked, lastChunk, openUpstream, reply } from "./cache-story.ts"
+
+// What random runs and reviews have found in the cache's engine, each as a story of its own.
+
+afterEach(() => {
+  setLogSink(null)
+  setFlowClock(systemClock)
+})
+
+const URL = "http://a.test/a"
+const TAGGED = ["Cache-Control: max-age=1", 'ETag: "e"']
+
+describe("a purge", () => {
+  test("while the head is awaited: who asked is served, who asks later is not from that", () => {
+    cacheStory({}, world => {
+      const first = new Asker(world).ask()
+      const waiting = new Asker(world).ask()
+      const upstream = openUpstream(world)
+      world.purge(URL)
+      world.ring()
+      upstream.deliver(reply("old"))
+      expect(first.last).toBe("200 old")
+      openUpstream(world).deliver(reply("new"))
+      expect(waiting.last).toBe("200 new")
+      expect(first.ask().last).toBe("200 new")
+    })
+  })
+
+  test("while it is asked whether what is stored has changed: who asked is served", () => {
+    for (const answer of ['HTTP/1.1 304 Not Modified\r\nETag: "e"\r\nCache-Control: max-age=9\r\n\r\n', reply("old", ["Cache-Control: max-age=9"])]) {
+      cacheStory({}, world => {
+        const user = new Asker(world).ask()
+        const upstream = openUpstream(world)
+        upstream.deliver(reply("old", TAGGED))
+        world.advance(3000)
+        user.ask()
+        world.purge(URL)
+        upstream.deliver(answer)
+        expect(user.last).toBe("200 old")
+        user.ask()
+        upstream.deliver(reply("new"))
+        expect(user.last).toBe("200 new")
+      })
+    }
+  })
+
+  test("reaches a fetch whose answer turns out to have variants", () => {
+    cacheStory({}, world => {
+      const user = new Asker(world).ask()
+      const upstream = openUpstream(world)
+      world.purge(URL)
+      upstream.deliver(reply("old", ["Cache-Control: max-age=60", "Vary: x-a"]))
+      expect(user.last).toBe("200 old")
+      user.ask()
+      expect(countAsked(world)).toBe(2)
+      upstream.deliver(reply("new"))
+      expect([user.last, user.ask().last]).toEqual(["200 new", "200 new"])
+    })
+  })
+
+  test("reaches a fetch that nobody waits for", () => {
+    for (const asking of ["Authorization: Basic eDp5", "Range: bytes=0-1"]) {
+      cacheStory({}, world => {
+        const user = new Asker(world).ask({ fields: [asking] })
+        const upstream = openUpstream(world)
+        world.purge(URL)
+        upstream.deliver(reply("old", ["Cache-Control: public, max-age=60"]))
+        expect(user.last).toBe("200 old")
+        user.ask()
+        expect(countAsked(world)).toBe(2)
+      })
+    }
+  })
+})
+
+describe("those who wait", () => {
+  test("for a revalidation that fails get the stale answer like the one who asked", () => {
+    cacheStory({}, world => {
+      const users = [new Asker(world), new Asker(world), new Asker(world)]
+      users[0]!.ask()
+      const upstream = openUpstream(world)
+      upstream.deliver(reply("old", ["Cache-Control: max-age=1, stale-if-error=100", 'ETag: "e"']))
+      world.advance(3000)
+      for (const user of users) user.ask()
+      upstream.deliver(reply("no", [], "500 Oh"))
+      expect(users.map(user => user.last)).toEqual(["200 old", "200 old", "200 old"])
+      expect(countAsked(world)).toBe(2)
+    })
+  })
+
+  test("for a fetch that fails are told so at once", () => {
+    cacheStory({}, world => {
+      const users = [new Asker(world).ask(), new Asker(world).ask(), new Asker(world).ask()]
+      world.dials[0]!.fail()
+      expect(users.map(user => user.last.slice(0, 3))).toEqual(["502", "502", "502"])
+    })
+  })
+
+  test("in another thread for a body of unknown length do not keep it from its work", () => {
+    cacheStory({ workers: 2 }, world => {
+      new Asker(world).ask()
+      const waiting = new Asker(world, 1).ask()
+      const upstream = openUpstream(world)
+      let looks = 0
+      const { watches } = world.workers[1]!.memory
+      const look = watches.remove.bind(watches)
+      watches.remove = (entry, changed) => {
+        if (++looks > 1000) throw new Error("it goes on looking")
+        look(entry, changed)
+      }
+      const add = watches.add.bind(watches)
+      watches.add = (entry, changed) => {
+        if (++looks > 1000) throw new Error("it goes on looking")
+        add(entry, changed)
+      }
+      upstream.deliver(chunkedHead)
+      for (const body of ["one", "two", "three"]) {
+        upstream.deliver(chunk(body))
+        world.ring()
+      }
+      expect(looks).toBeLessThan(20)
+      upstream.deliver(lastChunk)
+      world.ring()
+      expect(waiting.last).toBe("200 onetwothree")
+    })
+  })
+})
+
+describe("a body that is too large for the store", () => {
+  const small = { bytes: 128 * 1024, entryBytesMax: 16 * 1024 }
+  const piece = "x".repeat(4096)
+
+  test("goes on to those who read it, also when the slow one has not taken what is there", () => {
+    cacheStory(small, world => {
+      const slow = new Asker(world, 0, 5000).ask()
+      const fast = new Asker(world).ask()
+      const upstream = openUpstream(world)
+      upstream.deliver(chunkedHead)
+      for (let i = 0; i < 3; i++) upstream.deliver(chunk(piece))
+      // All in one read: nobody can stop in the middle of it.
+      upstream.deliver(chunk(piece) + chunk(piece) + chunk(piece))
+      expect(upstream.paused).toBe(true)
+      for (let i = 0; i < 10; i++) {
+        slow.wire.take(5000)
+        world.ring()
+      }
+      expect(upstream.paused).toBe(false)
+      upstream.deliver(lastChunk)
+      for (const { last } of [slow, fast]) expect(last).toBe(`200 ${piece.repeat(6)}`)
+      expect(fast.ask().last).toBe("")
+      expect(countAsked(world)).toBe(2)
+    })
+  })
+
+  test("and that nobody reads any more is given up, and nothing of it stays", () => {
+    for (const early of [true, false]) {
+      cacheStory(small, world => {
+        const user = new Asker(world).ask()
+        const upstream = openUpstream(world)
+        upstream.deliver(chunkedHead)
+        if (early) user.wire.reset()
+        for (let i = 0; i < 10 && upstream.listening; i++) {
+          upstream.deliver(chunk(piece))
+          if (!early && i === 6) user.wire.reset()
+        }
+        expect(upstream.closed).toBe(true)
+      })
+    }
+  })
+})
+
+describe("parts", () => {
+  const whole = "0123456789abcdefghij"
+  function part(first: number, last: number): string {
+    return reply(whole.slice(first, last + 1), [...TAGGED, `Content-Range: bytes ${first}-${last}/20`], "206 Partial Content")
+  }
+
+  test("one that goes before another, and into it, is joined to it", () => {
+    cacheStory({}, world => {
+      const user = new Asker(world).ask({ fields: ["Range: bytes=10-15"] })
+      const upstream = openUpstream(world)
+      upstream.deliver(part(10, 15))
+      user.ask({ fields: ["Range: bytes=5-12"] })
+      upstream.deliver(part(5, 12))
+      expect(user.last).toBe("206 56789abc")
+      expect(user.ask({ fields: ["Range: bytes=6-15"] }).last).toBe("206 6789abcdef")
+      expect(countAsked(world)).toBe(2)
+    })
+  })
+})
