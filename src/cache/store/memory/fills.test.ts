@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "bun:test"
 import { ENTRY_COMPLETE, ENTRY_FAILED, ENTRY_FILLING, ENTRY_PENDING } from "../contract.ts"
 import { Key } from "../key.ts"
-import { bodyOf, head, readBody, TestStore } from "./memory-store.fixture.ts"
+import { bodyOf, head, MB, readBody, TestStore } from "./memory-store.fixture.ts"
 
 let t: TestStore
 beforeEach(() => {
@@ -120,6 +120,20 @@ describe("a fill", () => {
     removed.release()
   })
 
+  test("gives its place to another one that replaces the same entry", () => {
+    t.fill(key, bodyOf(10))
+    const old = t.begin(key, true)
+    const rule = t.store.supersede(old, key)!
+    old.release()
+    const found = t.store.find(key)!
+    expect(found.state).toBe(ENTRY_COMPLETE)
+    expect(t.store.pending(key)!.place).toBe(rule.place)
+    rule.setHead(head, 0, [])
+    expect(found.live).toBe(false)
+    expect(t.store.find(key)!.place).toBe(rule.place)
+    expect(t.control.stats().entries).toBe(1)
+  })
+
   test("without a body is complete", () => {
     expect(t.fill(key, bodyOf(0))).toBe(true)
     const found = t.store.find(key)!
@@ -136,6 +150,27 @@ describe("a fill", () => {
     expect(t.fill(key, bodyOf(10_000), [], false)).toBe(false)
     expect(t.fill(key, bodyOf(10_000 - head.length - key.text.length), [], false)).toBe(true)
     expect(t.control.stats().refused.tooLarge).toBe(2)
+  })
+
+  test("with labels or a key that are too long is refused", () => {
+    const filler = t.begin(key)
+    expect(filler.setHead(head, 10, ["x".repeat(65_536)])).toBe(false)
+    expect(filler.state).toBe(ENTRY_PENDING)
+    filler.release()
+    expect(t.store.begin(new Key("http://a/".padEnd(40_000, "x"), ""), false)).toBeNull()
+    expect(t.control.stats()).toMatchObject({ usedBytes: 0, refused: { tooLarge: 2 } })
+  })
+
+  test("whose body needs more than one segment has all of it", () => {
+    t = new TestStore({ segmentBytes: 65_536, entryBytesMax: MB / 2 })
+    for (const known of [true, false]) {
+      t.fill(key, bodyOf(300_000), [], known)
+      const found = t.store.find(key)!
+      expect(readBody(found).equals(bodyOf(300_000))).toBe(true)
+      // from anywhere, and back
+      for (const at of [299_999, 0, 70_000, 200_000, 69_999]) expect(found.piece(at, 1)).toEqual(bodyOf(300_000).subarray(at, at + 1))
+      found.release()
+    }
   })
 
   test("a small body lies in one run behind its head", () => {

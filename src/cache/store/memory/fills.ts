@@ -74,14 +74,16 @@ export class Fills {
     return slot
   }
 
-  /** A new entry, held, in place of one that this thread fills: nobody finds a gap between the two. 0 = there is no room, and the old one is gone all the same. */
+  /**
+   * A new entry, held, in place of one that this thread fills. It is there before the old one is gone, so that nobody finds a gap. 0 = there is no room, and
+   * the old one is gone all the same; or that one was removed, and its place is to stay empty.
+   */
   supersede(slot: number, key: CacheKey): number {
     const { parts } = this
     if (!parts.lock.take()) return 0
-    const isFound = (parts.memory.entries[(slot << ENTRY_SHIFT) + FLAGS]! & LIVE) !== 0
-    if (isFound) parts.keeping.drop(slot)
-    // What was removed meanwhile is to stay removed.
-    const next = isFound ? this.place(key, false) : 0
+    const flags = parts.memory.entries[(slot << ENTRY_SHIFT) + FLAGS]!
+    const next = (flags & LIVE) === 0 ? 0 : this.place(key, (flags & REPLACING) !== 0)
+    parts.keeping.drop(slot)
     parts.lock.release()
     return next
   }

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test"
 import type { MemoryEntry } from "../contract.ts"
 import { S3Fifo } from "../../sizing/s3-fifo.ts"
 import { makeTrace } from "../../sizing/traces.fixture.ts"
+import { CHAIN_MAX } from "./chains.ts"
 import { Key } from "../key.ts"
 import { bodyOf, head, MB, readBody, TestStore } from "./memory-store.fixture.ts"
 
@@ -64,6 +65,18 @@ describe("eviction", () => {
     expect(readBody(reader)).toEqual(Buffer.from(bodyOf(2000)))
     reader.release()
     filler.release()
+  })
+
+  test("a group has no more entries than a chain takes, and the oldest go first", () => {
+    t = new TestStore({ bytes: 4 * MB })
+    for (let i = 0; i < CHAIN_MAX + 20; i++) expect(t.fill(new Key("http://a/", `#${i}`), bodyOf(10))).toBe(true)
+    expect(t.control.stats().entries).toBe(CHAIN_MAX)
+    expect(t.store.find(new Key("http://a/", "#19"))).toBeNull()
+    t.store.find(new Key("http://a/", "#20"))!.release()
+    expect(t.store.removeGroup(new Key("http://a/", ""), false)).toBe(CHAIN_MAX)
+    for (let i = 0; i < CHAIN_MAX; i++) t.begin(new Key("http://a/", `#${i}`))
+    expect(t.store.begin(new Key("http://a/", "#one more"), false)).toBeNull()
+    expect(t.control.stats().refused.crowded).toBe(1)
   })
 
   test("when all is held there is no room, and nothing is lost", () => {

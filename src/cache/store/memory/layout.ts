@@ -168,7 +168,7 @@ export function allocateShared(options: MemoryStoreOptions): SharedMemoryStore {
   // the sets of the ghosts need four places at least
   const bucketCount = Math.max(2 ** Math.ceil(Math.log2(entriesMax)), 4)
   const data: SharedArrayBuffer[] = []
-  for (let at = 0; at < units; at += segmentUnits) data.push(new SharedArrayBuffer(Math.min(segmentUnits, units - at) * UNIT_BYTES))
+  for (let at = 0; at < units; at += segmentUnits) data.push(buffer(Math.min(segmentUnits, units - at) * UNIT_BYTES))
   return {
     bytes,
     entryBytesMax: Math.floor(Math.min(options.entryBytesMax ?? bytes / 4, bytes / 2, ENTRY_BYTES_CEILING)),
@@ -177,15 +177,23 @@ export function allocateShared(options: MemoryStoreOptions): SharedMemoryStore {
     units,
     segmentUnits,
     epochMs: Date.now(),
-    control: new SharedArrayBuffer(CONTROL_WORDS * 4),
-    entries: new SharedArrayBuffer((entriesMax + 1) << (ENTRY_SHIFT + 2)),
-    buckets: new SharedArrayBuffer(bucketCount * 8),
-    links: new SharedArrayBuffer(units * 8),
-    marks: new SharedArrayBuffer(units),
-    ghosts: new SharedArrayBuffer(bucketCount * 8),
-    bells: new SharedArrayBuffer(threadsMax << (BELL_SHIFT + 2)),
-    pins: Array.from({ length: threadsMax }, () => new SharedArrayBuffer((entriesMax + 1) * 4)),
+    control: buffer(CONTROL_WORDS * 4),
+    entries: buffer((entriesMax + 1) << (ENTRY_SHIFT + 2)),
+    buckets: buffer(bucketCount * 8),
+    links: buffer(units * 8),
+    marks: buffer(units),
+    ghosts: buffer(bucketCount * 8),
+    bells: buffer(threadsMax << (BELL_SHIFT + 2)),
+    pins: Array.from({ length: threadsMax }, () => buffer((entriesMax + 1) * 4)),
     data,
+  }
+}
+
+function buffer(bytes: number): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(bytes)
+  } catch (cause) {
+    throw new Error(`there is no memory for the cache: ${bytes} octets were refused`, { cause })
   }
 }
 

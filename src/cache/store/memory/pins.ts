@@ -47,6 +47,7 @@ export class Pins {
 
   /** Forgets what a thread held that is dead. */
   forget(thread: number, slot: number): void {
-    Atomics.store(this.rows[thread]!, slot, 0)
+    // pages of the row that were never written stay so
+    if (Atomics.load(this.rows[thread]!, slot) !== 0) Atomics.store(this.rows[thread]!, slot, 0)
   }
 }

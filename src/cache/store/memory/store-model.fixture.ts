@@ -80,6 +80,7 @@ export class StoreModel {
     else if (kind === 5) this.removeOrPurge(key, b, c)
     else if (kind < 11) this.insert(key, b, c)
     else if (held === undefined) return
+    else if (kind === 14 && b % 4 === 0) this.supersede(held)
     else if (kind < 14) this.fill(held, c % 4 === 0 ? b % 30_000 : b % 1500, c >> 2)
     else this.release(held)
     this.reconcile()
@@ -116,6 +117,16 @@ export class StoreModel {
     if (entry === null) return this.expectRefusal()
     this.all.push(new Expected(key, this.salt++))
     this.held.push({ entry, expected: this.all.at(-1)!, thread })
+  }
+
+  private supersede({ entry, expected, thread }: Held): void {
+    if (!entry.filling) return
+    const next = this.threads[thread]!.supersede(entry, expected.key)
+    if (!expected.live) return expect(next).toBeNull()
+    expected.live = false
+    if (next === null) return this.expectRefusal()
+    this.all.push(new Expected(expected.key, this.salt++))
+    this.held.push({ entry: next, expected: this.all.at(-1)!, thread })
   }
 
   private find(key: Key, thread: number, pending: boolean): void {

@@ -119,9 +119,16 @@ class StressThread {
   }
 
   private fill(key: number, replace: boolean): void {
-    const { random, setup } = this
     const entry = this.store.begin(this.keys[key]!, replace)
     if (entry === null) return
+    const instead =
+      this.random.below(8) === 0 && entry.setHead(new Uint8Array(HEAD_BYTES), -1, []) ? this.store.supersede(entry, this.keys[key]!) : entry
+    if (instead !== null) this.fillEntry(instead, key)
+    if (instead !== entry) entry.release()
+  }
+
+  private fillEntry(entry: MemoryEntry, key: number): void {
+    const { random, setup } = this
     const serial = random.uint32() >>> 1
     const length = random.below(20) === 0 ? random.below(60_000) : random.below(3000)
     const head = new Uint8Array(new Uint32Array([serial, length]).buffer)
