@@ -1,5 +1,6 @@
 import type { Exchange, Step, Verdict } from "../flow/index.ts"
 import { releaseStored } from "./answer.ts"
+import { EarlyHints } from "./hints/early-hints.ts"
 import { groupOf } from "./key-parts.ts"
 import { passed, tellStatus } from "./passed.ts"
 import { RouteCache, type RouteCacheParts } from "./route-cache.ts"
@@ -18,10 +19,11 @@ export interface CacheSteps {
 
 export function cacheSteps(parts: RouteCacheParts): CacheSteps {
   const cache = new RouteCache(parts)
+  const hints = parts.policy.earlyHints ? new EarlyHints(cache) : null
   return {
-    look: cache.look,
+    look: hints === null ? cache.look : x => hints.look(x),
     passed: (x: Exchange) => passed(cache, x),
-    tell: tellStatus,
+    tell: hints === null ? tellStatus : x => hints.tell(x),
     release(x: Exchange): Verdict {
       parts.count(x)
       if (x.cacheReason !== "" && x.cacheReason !== "stored" && x.cacheReason !== "method" && x.host !== "") note(parts, x)

@@ -11,6 +11,8 @@ import type { EncodedNote, EncodedState } from "./encoded-state.ts"
 const JOBS_MAX = 2
 /** Of the plain octets; what is not this much smaller is not worth its memory. */
 const SIZE_MAX = 0.95
+/** What could not be stored, for want of room, is not made again at once. */
+const FAILED_MS = 60_000
 
 let running = 0
 
@@ -50,6 +52,7 @@ export class EncodingJob {
       this.note.digest = digest
       if (!this.takeFound(digest)) this.store(writer, body, await this.encode(body))
     } catch (error) {
+      this.putOff()
       log.error("cache", "a body was not encoded", { coding: this.state.coding, error: error instanceof Error ? error.message : String(error) })
     }
     held?.release()
@@ -72,6 +75,11 @@ export class EncodingJob {
     return new Promise(resolve => encodeBody(this.state.coding, body, resolve))
   }
 
+  /** From what has just been looked for. */
+  private putOff(): void {
+    this.state.retryAtMs += FAILED_MS
+  }
+
   private store(writer: MemoryEntry, body: Uint8Array, encoded: Uint8Array | null): void {
     if (encoded === null) throw new Error("the encoder failed")
     const { note, state, memory } = this
@@ -84,5 +92,6 @@ export class EncodingJob {
     const head = encodedHead(note.stored, isUseful ? state.fields(note.stored) : null, note.digest)
     if (writer.setHead(head, kept.length, labelsOf(FieldLines.parse(note.stored.lines))) && writer.append(kept) && writer.complete())
       state.take(writer)
+    else this.putOff()
   }
 }
