@@ -15,7 +15,7 @@ import { ENTRY_COMPLETE, type MemoryEntry } from "./store/contract.ts"
 import type { StoredResponse } from "./stored.ts"
 
 /** Bodies up to this size leave together with their head, straight from the store. */
-const WHOLE_BYTES_MAX = 64 * 1024
+export const WHOLE_BYTES_MAX = 64 * 1024
 
 /** Answers from an entry, which is held and given back when the exchange ends. The next step is the first behind the upstream's. */
 export function serveStored(cache: RouteCache, x: Exchange, entry: HeldEntry, stored: StoredResponse, result: string): Verdict {

@@ -2,6 +2,7 @@
 import type { Fault } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import type { Time } from "../http/index.ts"
+import { Note } from "./note.ts"
 import { PassedUrls } from "./passed-urls.ts"
 import type { Fetch } from "./fetch.ts"
 import type { MemoryEntry, MemoryStore } from "./store/contract.ts"
@@ -13,13 +14,6 @@ import type { StoredHead } from "./stored.ts"
 const NOTES_MAX = 8192
 const ENDINGS_MAX = 1024
 const USES_MAX = 65_536
-
-interface Note {
-  readonly key: Key
-  readonly place: number
-  readonly generation: number
-  readonly stored: StoredHead
-}
 
 /** How a fetch ended that others waited for and got nothing from. */
 interface Ending {
@@ -51,7 +45,7 @@ export class CacheStore {
 
   note(key: Key, entry: MemoryEntry, stored: StoredHead): void {
     if (this.notes.size >= NOTES_MAX) this.notes.clear()
-    this.notes.set(key.text, { key, place: entry.place, generation: entry.generation, stored })
+    this.notes.set(key.text, new Note(key, entry.place, entry.generation, stored))
   }
 
   // ---- fetches of this thread, by the place of the entry that they fill

@@ -29,8 +29,8 @@ export type CacheUse = CacheOptions & { readonly bypass: readonly MatchConfig[] 
 /** What the plan of a route with a cache is completed with when it is whole. */
 export interface RouteCachePlan {
   readonly steps: CacheSteps
-  /** Behind the last step of the upstream's answer, and how the cache's own requests go. */
-  complete(respondAt: number, fetch: Plan): void
+  /** Behind the last step of the upstream's answer, and how the cache's own requests go. `plain`: no filter looks at the fields of an answer. */
+  complete(respondAt: number, fetch: Plan, plain: boolean): void
 }
 
 export function cacheUseOf(route: RouteConfig): CacheUse | null {
@@ -43,12 +43,13 @@ export function compileCache(route: RouteConfig, destination: string, { deps, ca
   const use = cacheUseOf(route)
   const store = use === null ? null : (deps.caches?.get(use.store) ?? null)
   if (use === null || store === null) return null
-  const plan: { respondAt: number; fetch: Plan | null } = { respondAt: 0, fetch: null }
+  const plan: { respondAt: number; fetch: Plan | null; plain: boolean } = { respondAt: 0, fetch: null, plain: false }
   const policy = compilePolicy(use, compileBypass(use.bypass))
   const steps = cacheSteps({ policy, store, time: deps.time, destination, plan, count: x => countResult(x, deps, cacheMetrics) })
   return {
     steps,
-    complete(respondAt, fetch) {
+    complete(respondAt, fetch, plain) {
+      plan.plain = plain
       plan.respondAt = respondAt
       plan.fetch = fetch
     },

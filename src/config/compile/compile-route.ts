@@ -82,7 +82,8 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
     tunnelIdleMs: 0,
     route: { name: route.name, index, cluster: clusterOf(route), metrics: parts.metrics },
   }
-  if (cache !== null) cache.complete(respondAt, fetchPlan(plan, way!, deps))
+  if (cache !== null)
+    cache.complete(respondAt, fetchPlan(plan, way!, deps), !filters.some(({ filter }) => filter.response !== undefined || filter.log !== undefined))
   return plan
 }
 
