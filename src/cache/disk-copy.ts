@@ -72,7 +72,7 @@ export class DiskCopy {
 
   /** Without memory behind it there is nothing left to read from. */
   private gaveUp(): void {
-    if (this.isOnly) this.fetch.giveUp()
+    if (this.isOnly) this.fetch.keeper.giveUp()
   }
 }
 

@@ -2,6 +2,7 @@
 import type { BodySource } from "./entry-reader.ts"
 import type { DiskHandle } from "./disk-handle.ts"
 import type { Fetch } from "./fetch.ts"
+import type { Keeper } from "./keeper.ts"
 import { ENTRY_COMPLETE, ENTRY_FAILED, type MemoryEntry } from "./store/contract.ts"
 
 const NOTHING = new Uint8Array(0)
@@ -12,12 +13,12 @@ const NOTHING = new Uint8Array(0)
  */
 export class EntrySource implements BodySource {
   private readonly entry: MemoryEntry
-  private readonly fetch: Fetch | null
+  private readonly keeper: Keeper | null
 
   constructor(entry: MemoryEntry, fetch: Fetch | null) {
     this.entry = entry
-    this.fetch = fetch
-    if (fetch !== null) fetch.readerCame(this)
+    this.keeper = fetch === null ? null : fetch.keeper
+    if (this.keeper !== null) this.keeper.readers.add(this)
   }
 
   /** Where its reader is. */
@@ -28,10 +29,11 @@ export class EntrySource implements BodySource {
   piece(at: number, max?: number): Uint8Array {
     this.at = at
     const stored = this.entry.piece(at, max)
-    if (stored.length > 0 || this.fetch === null) return stored
-    if (this.fetch.spills) this.tail ??= this.fetch.tail()
+    const { keeper } = this
+    if (stored.length > 0 || keeper === null) return stored
+    if (keeper.spills) this.tail ??= keeper.tail()
     if (this.tail !== null) return this.tail.piece(at, max)
-    return this.fetch.spilledAt(at) ?? NOTHING
+    return keeper.spilledAt(at) ?? NOTHING
   }
 
   get bodyLength(): number {
@@ -42,35 +44,35 @@ export class EntrySource implements BodySource {
 
   get ended(): boolean {
     if (this.tail !== null) return this.tail.ended
-    if (this.fetch?.spills) return this.fetch.isOver
+    if (this.keeper?.spills) return this.keeper.over
     return this.entry.state >= ENTRY_COMPLETE
   }
 
   get failed(): boolean {
     if (this.tail !== null) return this.tail.failed
-    if (this.fetch?.spills) return this.fetch.isBroken
+    if (this.keeper?.spills) return this.keeper.broken
     return this.entry.state === ENTRY_FAILED
   }
 
   get quiet(): boolean {
-    return this.tail === null && this.fetch !== null && !this.fetch.isOver && !this.fetch.flushing
+    return this.tail === null && this.keeper !== null && this.keeper.inTurn
   }
 
   watch(changed: () => void): void {
     if (this.tail !== null) this.tail.watch(changed)
-    else if (this.fetch !== null) this.fetch.watch(changed)
+    else if (this.keeper !== null) this.keeper.watchers.add(changed)
     else this.entry.watch(changed)
   }
 
   unwatch(changed: () => void): void {
     this.tail?.unwatch(changed)
-    if (this.fetch !== null) this.fetch.unwatch(changed)
+    if (this.keeper !== null) this.keeper.watchers.delete(changed)
     else if (this.tail === null) this.entry.unwatch(changed)
   }
 
   release(): void {
     this.tail?.release()
-    if (this.fetch !== null) this.fetch.readerLeft(this)
+    if (this.keeper !== null) this.keeper.readerLeft(this)
     this.entry.release()
   }
 }

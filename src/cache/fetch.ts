@@ -4,7 +4,6 @@ import { type Downstream, Fields, type Message, NAME, type TunnelEnd } from "../
 import type { ConnectionInfo } from "../net/index.ts"
 import { serveRun, serveStored } from "./answer.ts"
 import { DiskHandle } from "./disk-handle.ts"
-import type { EntrySource } from "./entry-source.ts"
 import { askForAll, askForRest, askIfChanged, fetchFor } from "./fetch-request.ts"
 import type { HeldEntry } from "./held-entry.ts"
 import type { Asked } from "./judge-answer.ts"
@@ -48,7 +47,7 @@ export class Fetch implements Downstream, Waiter {
   part: HeldPart | null = null
   private mode = ASKING
   private readonly purgesBefore: number
-  private readonly keeper: Keeper
+  readonly keeper: Keeper
   private relay: Relay | null = null
 
   private constructor(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry | null) {
@@ -382,51 +381,5 @@ export class Fetch implements Downstream, Waiter {
 
   takeTunnel(): TunnelEnd {
     throw new Error("a fetch is no tunnel")
-  }
-
-  // ---- for its readers in this thread
-
-  readerCame(source: EntrySource): void {
-    this.keeper.readers.add(source)
-  }
-
-  readerLeft(source: EntrySource): void {
-    this.keeper.readerLeft(source)
-  }
-
-  watch(changed: () => void): void {
-    this.keeper.watchers.add(changed)
-  }
-
-  unwatch(changed: () => void): void {
-    this.keeper.watchers.delete(changed)
-  }
-
-  spilledAt(at: number): Uint8Array | null {
-    return this.keeper.spilledAt(at)
-  }
-
-  tail(): DiskHandle | null {
-    return this.keeper.tail()
-  }
-
-  giveUp(): void {
-    this.keeper.giveUp()
-  }
-
-  get flushing(): boolean {
-    return this.keeper.flushing
-  }
-
-  get spills(): boolean {
-    return this.keeper.spills
-  }
-
-  get isOver(): boolean {
-    return this.keeper.over
-  }
-
-  get isBroken(): boolean {
-    return this.keeper.broken
   }
 }

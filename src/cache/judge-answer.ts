@@ -24,6 +24,8 @@ export interface Asked {
   readonly fields: Fields
   /** Wall clock. */
   readonly sentMs: number
+  /** A part of it is stored, so that another may be the answer though the client has asked for none. Default: not. */
+  readonly hasPart?: boolean
 }
 
 export interface Judged {
@@ -46,7 +48,7 @@ export function judgeAnswer(cache: RouteCache, asked: Asked, answer: { status: n
     method: asked.method,
     path: asked.path,
     targetUri: "",
-    hasRange: asked.fields.has(NAME.range),
+    hasRange: asked.fields.has(NAME.range) || asked.hasPart === true,
     directives: cache.directivesOfFields(asked.fields),
     hasAuthorization: asked.fields.has(NAME.authorization),
     hasCookie: asked.fields.has(NAME.cookie),

@@ -47,8 +47,8 @@ export class Keeper {
   broken = false
   /** Nothing was stored because a purge meant it. */
   purged = false
-  /** The turn of the upstream's connection is over: readers let go what they have. */
-  flushing = false
+  /** The upstream's connection has its turn: what readers take leaves at the end of that, head and first octets in one write. */
+  inTurn = false
   private drainDue = false
 
   constructor(fetch: Fetch) {
@@ -61,7 +61,9 @@ export class Keeper {
 
   /** What the rules say of an answer (RFC 9111 section 3). */
   judge(f: Exchange): StoringVerdict {
-    this.judged = judgeAnswer(this.fetch.cache, this.fetch.asked, { status: f.status, lines: FieldLines.parse(f.response.render()) })
+    const { asked, part, cache } = this.fetch
+    const lines = FieldLines.parse(f.response.render())
+    this.judged = judgeAnswer(cache, { ...asked, hasPart: part !== null }, { status: f.status, lines })
     return this.judged.verdict
   }
 
@@ -161,6 +163,7 @@ export class Keeper {
   }
 
   private take(entry: MemoryEntry, key: Key): void {
+    this.inTurn = true
     this.entry = entry
     this.entryKey = key
     this.place = entry.place
@@ -251,6 +254,7 @@ export class Keeper {
   /** False = hold the upstream back. */
   push(chunk: Uint8Array): boolean {
     const { entry } = this
+    this.inTurn = true
     const isWritten = this.disk === null || this.disk.write(chunk)
     if (this.onDisk) return isWritten
     if (entry === null) return true
@@ -327,6 +331,7 @@ export class Keeper {
 
   complete(): void {
     this.over = true
+    this.inTurn = false
     const { entry } = this
     this.disk?.commit()
     if (entry !== null && !this.spills) {
@@ -338,6 +343,7 @@ export class Keeper {
 
   fail(): void {
     this.over = true
+    this.inTurn = false
     this.broken = true
     this.disk?.abort()
     if (this.entry !== null && !this.spills) this.entry.fail()
@@ -362,9 +368,8 @@ export class Keeper {
   }
 
   flush(): void {
-    this.flushing = true
+    this.inTurn = false
     this.notify()
-    this.flushing = false
   }
 }
 

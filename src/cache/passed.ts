@@ -37,9 +37,11 @@ function invalidate(cache: RouteCache, x: Exchange): Verdict {
     location: response.get(NAME.location),
     contentLocation: response.get(NAME.contentLocation),
   })
-  for (const group of targets) memory.removeGroup({ group, groupHash: hashOfGroup(group) }, false)
-  if (disk === null || targets.length === 0) return NEXT
-  new DiskRemoval(x).begin(targets.map(group => disk.removeGroup({ group }, false)))
+  // Also under the URL as the policy sees it; and as it is, for routes that see it in another way.
+  const groups = new Set(targets.flatMap(target => [target, cache.question.viewOf(target)]))
+  for (const group of groups) memory.removeGroup({ group, groupHash: hashOfGroup(group) }, false)
+  if (disk === null || groups.size === 0) return NEXT
+  new DiskRemoval(x).begin([...groups].map(group => disk.removeGroup({ group }, false)))
   return WAIT
 }
 

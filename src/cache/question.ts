@@ -39,6 +39,12 @@ export class Question {
     return group
   }
 
+  /** The same for a URL as text. */
+  viewOf(url: string): string {
+    const at = url.indexOf("?")
+    return this.query === null || at < 0 ? url : url.substring(0, at) + this.query(url.substring(at))
+  }
+
   /** What tells apart the entries of one URL, but for variants. */
   restOf(x: Exchange): string {
     return this.rest(x)

@@ -55,7 +55,7 @@ export class RouteCache {
   readonly store: CacheStore
   readonly time: Time
   readonly parts: RouteCacheParts
-  private readonly question: Question
+  readonly question: Question
 
   constructor(parts: RouteCacheParts) {
     this.parts = parts
@@ -233,7 +233,7 @@ export class RouteCache {
     const note = this.store.notes.get(variant.text)
     const entry = note === undefined ? null : this.store.memory.hold(note.place, note.generation)
     if (entry !== null) return this.use(x, variant, entry, note!.stored, looks)
-    return this.lookUp(x, variant, looks + 1)
+    return this.lookUp(x, variant, looks)
   }
 
   private variantOf(x: Exchange, key: Key, names: readonly string[]): Key {

@@ -54,10 +54,12 @@ describe("a purge", () => {
       world.purge(URL)
       upstream.deliver(reply("old", ["Cache-Control: max-age=60", "Vary: x-a"]))
       expect(user.last).toBe("200 old")
+      user.ask({ fields: ["X-A: other"] })
+      upstream.deliver(reply("other", ["Cache-Control: max-age=60", "Vary: x-a"]))
+      expect([user.last, user.ask({ fields: ["X-A: other"] }).last]).toEqual(["200 other", "200 other"])
       user.ask()
-      expect(countAsked(world)).toBe(2)
-      upstream.deliver(reply("new"))
-      expect([user.last, user.ask().last]).toEqual(["200 new", "200 new"])
+      upstream.deliver(reply("new", ["Cache-Control: max-age=60", "Vary: x-a"]))
+      expect([user.last, countAsked(world)]).toEqual(["200 new", 3])
     })
   })
 
@@ -73,6 +75,19 @@ describe("a purge", () => {
         expect(countAsked(world)).toBe(2)
       })
     }
+  })
+
+  test("by a POST names the URL as the policy sees it", () => {
+    cacheStory({ cache: { key: { query: "ignore" } } }, world => {
+      const user = new Asker(world).ask({ path: "/a?x=1" })
+      const upstream = openUpstream(world)
+      upstream.deliver(reply("old"))
+      user.ask({ path: "/a?x=2", method: "POST", fields: ["Content-Length: 0"] })
+      upstream.deliver(reply("done"))
+      user.ask({ path: "/a?x=1" })
+      upstream.deliver(reply("new"))
+      expect(user.last).toBe("200 new")
+    })
   })
 })
 
@@ -125,6 +140,42 @@ describe("those who wait", () => {
       upstream.deliver(lastChunk)
       world.ring()
       expect(waiting.last).toBe("200 onetwothree")
+    })
+  })
+
+  test("are told apart from those who find it, also among variants", () => {
+    cacheStory({ workers: 2 }, world => {
+      const first = new Asker(world).ask({ fields: ["X-Id: first"] })
+      const waiting = new Asker(world).ask({ fields: ["X-Id: waiting"] })
+      openUpstream(world).deliver(reply("a", ["Cache-Control: max-age=60", "Vary: x-a"]))
+      const later = new Asker(world, 1).ask({ fields: ["X-Id: later"] })
+      expect([first.last, waiting.last, later.last]).toEqual(["200 a", "200 a", "200 a"])
+      expect(Object.fromEntries(world.seen.map(({ id, cache }) => [id, cache]))).toEqual({ first: "miss", waiting: "coalesced", later: "hit" })
+    })
+  })
+})
+
+describe("a body that grows", () => {
+  test("whoever joins gets at once what is there", () => {
+    cacheStory({}, world => {
+      new Asker(world).ask()
+      const upstream = openUpstream(world)
+      upstream.deliver("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 8\r\n\r\nhalf")
+      const joined = new Asker(world).ask()
+      expect(joined.wire.sent).toEndWith("\r\n\r\nhalf")
+      upstream.deliver("half")
+      expect(joined.last).toBe("200 halfhalf")
+    })
+  })
+
+  test("a slow client is given what has come as soon as it has room", () => {
+    cacheStory({}, world => {
+      const slow = new Asker(world, 0, 10).ask()
+      const upstream = openUpstream(world)
+      upstream.deliver("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 8\r\n\r\nha")
+      upstream.deliver("lf")
+      slow.wire.take(1000)
+      expect(slow.wire.sent).toEndWith("\r\n\r\nhalf")
     })
   })
 })
@@ -187,6 +238,20 @@ describe("parts", () => {
       upstream.deliver(part(5, 12))
       expect(user.last).toBe("206 56789abc")
       expect(user.ask({ fields: ["Range: bytes=6-15"] }).last).toBe("206 6789abcdef")
+      expect(countAsked(world)).toBe(2)
+    })
+  })
+
+  test("who asks for the whole gets the whole of it, and only the rest has to come", () => {
+    cacheStory({}, world => {
+      const user = new Asker(world).ask({ fields: ["Range: bytes=0-9"] })
+      const upstream = openUpstream(world)
+      upstream.deliver(part(0, 9))
+      user.ask()
+      expect(upstream.sent).toContain('Range: bytes=10-\r\nIf-Range: "e"\r\n')
+      upstream.deliver(part(10, 19))
+      expect(user.last).toBe(`200 ${whole}`)
+      expect(user.ask().last).toBe(`200 ${whole}`)
       expect(countAsked(world)).toBe(2)
     })
   })
