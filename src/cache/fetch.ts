@@ -223,6 +223,7 @@ export class Fetch implements Downstream, Waiter {
     const fresh = this.f.status === 206 && x.request.has(NAME.range) ? this.keeper.fresh : null
     if (fresh === null) serveStored(this.cache, x, entry, stored, result)
     else serveRun(this.cache, x, { entry, stored }, fresh, result)
+    if (result === "miss") x.response.extra += this.keeper.ownLines
     x.cacheReason = reason
     if (this.cache.policy.status) x.cacheStatus = `; fwd=${this.oldStored === null ? "uri-miss" : "stale"}; fwd-status=${this.f.status}; stored`
     resume(x, NEXT)

@@ -72,6 +72,13 @@ export class Keeper {
     return this.joined?.fresh ?? null
   }
 
+  /** Fields that are not stored: they are for the one who asked (RFC 9111 sections 5.2.2.4, 5.2.2.7). */
+  get ownLines(): string {
+    const { lines, verdict } = this.judged!
+    if (verdict.withoutFields.length === 0) return ""
+    return lines.without(new Set(lines.names.filter(name => !verdict.withoutFields.includes(name)))).render()
+  }
+
   /** Whether a 206 is all that was missing. */
   completes(f: Exchange): boolean {
     const { part, cache } = this.fetch

@@ -134,7 +134,7 @@ test("O-21: a cookie of one visitor", () => {
     return `${verdict.reason} ${verdict.withoutFields.join()}`
   }
   expect(judgeCookie("max-age=60", "public")).toBe("set-cookie ")
-  expect(judgeCookie("max-age=60, public", "public")).toBe("stored ")
+  expect(judgeCookie("max-age=60, public", "public")).toBe("stored set-cookie,set-cookie2")
   expect(judgeCookie("max-age=60, public", "refuse")).toBe("set-cookie ")
   expect(judgeCookie("max-age=60", "strip")).toBe("stored set-cookie,set-cookie2")
   expect(judgeCookie("max-age=60", "keep")).toBe("stored ")

@@ -22,7 +22,7 @@ export interface StoringRequest {
   readonly keyedByBody: boolean
 }
 
-/** Responses with Set-Cookie: never; only `public` ones (default); all, without the field; all, with it. */
+/** Responses with Set-Cookie: never; only `public` ones (default), and all, without the field; all, with it. */
 export type SetCookiePolicy = "refuse" | "public" | "strip" | "keep"
 
 export interface StoringPolicy {
@@ -172,10 +172,10 @@ function isUseful(response: ResponseFacts, freshness: Freshness): boolean {
   return response.get("etag") !== "" || response.get("last-modified") !== ""
 }
 
-/** Sections 5.2.2.4 and 5.2.2.7: fields that are named; and Set-Cookie where the operator has it taken out. */
+/** Sections 5.2.2.4 and 5.2.2.7: fields that are named; and Set-Cookie, unless the operator wants everybody to have it. */
 function unstoredFields(response: ResponseFacts, policy: StoringPolicy): readonly string[] {
   const { noCacheFields, privateFields } = response.directives
-  const strips = policy.setCookie === "strip"
+  const strips = policy.setCookie === "strip" || (policy.setCookie === "public" && response.get("set-cookie") !== "")
   if (noCacheFields.length === 0 && privateFields.length === 0 && !strips) return NO_FIELDS
   return [...new Set([...noCacheFields, ...privateFields, ...(strips ? ["set-cookie", "set-cookie2"] : [])])]
 }

@@ -58,6 +58,7 @@ describe("O-21: Set-Cookie", () => {
     ["in no-cache", "/named", "a.test"],
     ["in private", "/private-field", "a.test"],
     ["where the route strips", "/lifetime?strip", "strip.test"],
+    ["with public", "/public", "a.test"],
   ] as const) {
     test(`${name}: the answer is for all, the cookie for nobody else than the one who caused it`, async () => {
       const responses = await thrice(target, host)
