@@ -175,7 +175,8 @@ function isUseful(response: ResponseFacts, freshness: Freshness): boolean {
 /** Sections 5.2.2.4 and 5.2.2.7: fields that are named; and Set-Cookie, unless the operator wants everybody to have it. */
 function unstoredFields(response: ResponseFacts, policy: StoringPolicy): readonly string[] {
   const { noCacheFields, privateFields } = response.directives
-  const strips = policy.setCookie === "strip" || (policy.setCookie === "public" && response.get("set-cookie") !== "")
+  // One that is not public is not stored for its cookie in the first place.
+  const strips = policy.setCookie === "strip" || (policy.setCookie === "public" && response.directives.isPublic)
   if (noCacheFields.length === 0 && privateFields.length === 0 && !strips) return NO_FIELDS
   return [...new Set([...noCacheFields, ...privateFields, ...(strips ? ["set-cookie", "set-cookie2"] : [])])]
 }
