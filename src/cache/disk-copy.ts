@@ -3,7 +3,7 @@ import type { Fetch } from "./fetch.ts"
 import { ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
 import type { DiskWriter } from "./store/disk/disk-contract.ts"
 import type { Key } from "./store/key.ts"
-import { encodeDiskRule } from "./stored.ts"
+import { decodeHead, encodeDiskRule, RESPONSE, type StoredResponse } from "./stored.ts"
 
 export interface DiskContent {
   readonly head: Uint8Array
@@ -76,13 +76,20 @@ export class DiskCopy {
   }
 }
 
-/** A 304 has freshened what is on disk, too. Nobody waits for it. */
-export function freshenOnDisk(fetch: Fetch, head: Uint8Array, labels: readonly string[]): void {
+/** A 304 has freshened what is on disk, too, if that is what it was about. Nobody waits for it. */
+export function freshenOnDisk(fetch: Fetch, old: StoredResponse, head: Uint8Array, labels: readonly string[]): void {
   const { disk } = fetch.cache.store
   if (disk === null || !disk.mayHave(fetch.key)) return
   void disk.load(fetch.key).then(async entry => {
     if (entry === null) return
-    await disk.updateHead(fetch.key, entry.version, head, labels)
+    const stored = decodeHead(entry.head)
+    const isSame =
+      stored !== null &&
+      stored.kind === RESPONSE &&
+      stored.etag === old.etag &&
+      stored.responseMs <= old.responseMs &&
+      stored.lastModified === old.lastModified
+    if (isSame) await disk.updateHead(fetch.key, entry.version, head, labels)
     entry.close()
   })
 }

@@ -3,8 +3,10 @@ import { assert, FAULT, type Fault } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import type { TunnelEnd, Upstream } from "../http/index.ts"
 
-/** Octets that are handed to a client at once: what its socket does not take is copied. */
+/** Octets that are handed to a client at once: what its connection does not take is copied. */
 const PIECE_BYTES_MAX = 128 * 1024
+/** The same where a connection says how much it takes. */
+const PART_BYTES_MAX = 1024 * 1024
 const NOTHING = new Uint8Array(0)
 
 /** Where a reader's octets come from: an entry of a store, whole or growing. */
@@ -74,10 +76,14 @@ export class EntryReader implements Upstream {
       // First of all: what comes between a look that finds nothing and this one would be cut off.
       const { ended } = source
       const left = this.leftIn(source)
-      const piece = left === 0 ? NOTHING : source.piece(this.at, left < 0 ? PIECE_BYTES_MAX : Math.min(left, PIECE_BYTES_MAX))
+      const most = this.cuts(source) ? PART_BYTES_MAX : PIECE_BYTES_MAX
+      const piece = left === 0 ? NOTHING : source.piece(this.at, left < 0 ? most : Math.min(left, most))
       if (piece.length > 0) {
-        this.at += piece.length
-        x.onResponseBody(piece)
+        if (piece.length > PIECE_BYTES_MAX) this.sendPart(piece)
+        else {
+          this.at += piece.length
+          x.onResponseBody(piece)
+        }
         if (!source.quiet) this.sendOn()
       } else if (left === 0 || (left < 0 && ended && !source.failed)) this.finish()
       else if (ended || source.failed) this.fail(FAULT.truncated)
@@ -88,6 +94,17 @@ export class EntryReader implements Upstream {
       }
     }
     this.busy = false
+  }
+
+  private cuts(source: BodySource): boolean {
+    return !source.quiet && this.x.headSent && this.x.down!.sendPart !== undefined
+  }
+
+  private sendPart(piece: Uint8Array): void {
+    const { x } = this
+    const taken = x.down!.sendPart!(piece)
+    this.at += taken
+    x.responseBytes += taken
   }
 
   private sendOn(): void {

@@ -231,7 +231,7 @@ export class Keeper {
     const { verdict, facts } = judgeAnswer(this.fetch.cache, this.fetch.asked, { status: stored.status, lines })
     const kept = keptLines(lines, verdict.withoutFields)
     const fresh = new StoredResponse(facts, kept)
-    if (verdict.store) freshenOnDisk(this.fetch, encodeResponse(facts, kept), labelsOf(lines))
+    if (verdict.store) freshenOnDisk(this.fetch, stored, encodeResponse(facts, kept), labelsOf(lines))
     if (old instanceof DiskHandle) {
       this.spare = old
       this.over = true

@@ -15,6 +15,11 @@ export interface Downstream {
   sendHead(m: Message): void
   /** False = taken, but stop soon: the caller pauses its source until `onDownDrain`. The chunk's memory must stay as it is until `flush`. */
   sendBody(chunk: Uint8Array): boolean
+  /**
+   * For large chunks that stay as they are: takes as much of one as the connection can use now, a bounded rest included, and says how many octets those were;
+   * what it leaves is offered again after `onDownDrain`. `flush` says whether to wait. Absent where a body cannot be cut anywhere.
+   */
+  sendPart?(chunk: Uint8Array): number
   /** The same for a small body that is text already, one character an octet. */
   sendText(text: string): boolean
   /** The body is complete. `trailers` are ready-made lines or "". */

@@ -78,6 +78,12 @@ export abstract class ServerWriter extends WireBoth {
     return !this.blocked
   }
 
+  sendPart(chunk: Uint8Array): number {
+    if (!this.chunkedOut && !this.closed) return this.putPart(chunk)
+    this.sendBody(chunk)
+    return chunk.length
+  }
+
   sendText(text: string): boolean {
     if (this.closed || text.length === 0) return true
     if (this.chunkedOut) this.putText(`${text.length.toString(16)}\r\n${text}\r\n`)

@@ -4,6 +4,8 @@ import type { Time, Wire } from "../../net/index.ts"
 import { Backlog } from "./backlog.ts"
 
 const SCRATCH_BYTES = 64 * 1024
+/** Of a large chunk: what waits for the socket beside what it took, so that it has something to send while its source is asked for more. */
+const PART_REST_BYTES = 64 * 1024
 // One for the thread: a piece is built and handed to the kernel in one call, so nobody else can be in the middle of it.
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 
@@ -71,6 +73,21 @@ export abstract class WireOut implements TimerOwner {
     assert(chunk.length > 0, "chunks are not empty")
     if (this.held !== null) this.flush()
     this.held = chunk
+  }
+
+  /** Hands a large chunk to the socket behind what is collected, and says how much of it is gone: what the socket took and a bounded rest that waits here. */
+  protected putPart(chunk: Uint8Array): number {
+    this.flush()
+    if (this.closed) return chunk.length
+    const taken = this.waiting ? 0 : this.wire.write(chunk)
+    if (taken < 0) {
+      this.writeFailed()
+      return chunk.length
+    }
+    if (taken === chunk.length) return taken
+    const rest = Math.min(chunk.length - taken, PART_REST_BYTES)
+    this.keep(chunk.subarray(taken, taken + rest), 0)
+    return taken + rest
   }
 
   /** Hands what is collected to the socket; false = not all of it has left, and `onWritable` follows. Lent memory can be used again. */
