@@ -2,6 +2,22 @@ import { acquireExchange, type Exchange, type Plan } from "../flow/index.ts"
 import { BODY_NONE, type Downstream, NAME } from "../http/index.ts"
 import type { StoredResponse } from "./stored.ts"
 
+/**
+ * Fields by which some applications take another method, path or host than the request's own. What answers to them would be stored under the URL that was asked
+ * for, and everybody would get it: they are for no fetch of the cache, unless they are part of the key.
+ */
+const OVERRIDES: readonly string[] = [
+  ...["x-original-url", "x-rewrite-url", "x-original-uri", "x-forwarded-uri", "x-forwarded-path"],
+  ...["x-http-method-override", "x-http-method", "x-method-override"],
+  ...["x-host", "x-forwarded-server", "x-forwarded-scheme", "x-forwarded-ssl", "x-url-scheme", "front-end-https"],
+]
+
+/** Takes out what would change the answer and is no part of the key. `keyed`: the names that are, lower case. */
+export function dropOverrides(f: Exchange, keyed: readonly string[]): void {
+  const { request } = f
+  for (let i = 0; i < OVERRIDES.length; i++) if (!keyed.includes(OVERRIDES[i]!)) request.removeName(OVERRIDES[i]!)
+}
+
 /** The exchange that fetches for `x`: the same request, on a plan that knows no client, with `down` in the client's place. */
 export function fetchFor(x: Exchange, plan: Plan, down: Downstream): Exchange {
   const f = acquireExchange()

@@ -4,7 +4,7 @@ import { type Downstream, Fields, type Message, NAME, type TunnelEnd } from "../
 import type { ConnectionInfo } from "../net/index.ts"
 import { serveRun, serveStored } from "./answer.ts"
 import { DiskHandle } from "./disk-handle.ts"
-import { askForAll, askForRest, askIfChanged, fetchFor } from "./fetch-request.ts"
+import { askForAll, askForRest, dropOverrides, askIfChanged, fetchFor } from "./fetch-request.ts"
 import type { HeldEntry } from "./held-entry.ts"
 import type { Asked } from "./judge-answer.ts"
 import { Keeper } from "./keeper.ts"
@@ -64,6 +64,7 @@ export class Fetch implements Downstream, Waiter {
     const plan = cache.parts.plan.fetch
     assert(plan !== null, "the plan of fetches is made with the route's")
     this.f = fetchFor(x, plan, this)
+    dropOverrides(this.f, cache.policy.keyHeaders)
   }
 
   /** For one client, with an entry that others wait for. */
@@ -223,7 +224,7 @@ export class Fetch implements Downstream, Waiter {
     const fresh = this.f.status === 206 && x.request.has(NAME.range) ? this.keeper.fresh : null
     if (fresh === null) serveStored(this.cache, x, entry, stored, result)
     else serveRun(this.cache, x, { entry, stored }, fresh, result)
-    if (result === "miss") x.response.extra += this.keeper.ownLines
+    if (x.status !== 304 && x.status !== 416) x.response.extra += this.keeper.ownLines
     x.cacheReason = reason
     if (this.cache.policy.status) x.cacheStatus = `; fwd=${this.oldStored === null ? "uri-miss" : "stale"}; fwd-status=${this.f.status}; stored`
     resume(x, NEXT)

@@ -1,6 +1,6 @@
 import { FAULT } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
-import { BODY_LENGTH, BODY_NONE, type Fields } from "../http/index.ts"
+import { BODY_LENGTH, BODY_NONE, type Fields, NAME } from "../http/index.ts"
 import { copyBody, copyEntry } from "./copy-body.ts"
 import { DiskCopy, freshenOnDisk } from "./disk-copy.ts"
 import { DiskHandle } from "./disk-handle.ts"
@@ -74,6 +74,9 @@ export class Keeper {
 
   /** Fields that are not stored: they are for the one who asked (RFC 9111 sections 5.2.2.4, 5.2.2.7). */
   get ownLines(): string {
+    const { f } = this.fetch
+    // What is stored does not take the cookie of a 304.
+    if (f.status === 304) return f.response.has(NAME.setCookie) ? cookieLines(FieldLines.parse(f.response.render())) : ""
     const { lines, verdict } = this.judged!
     if (verdict.withoutFields.length === 0) return ""
     return lines.without(new Set(lines.names.filter(name => !verdict.withoutFields.includes(name)))).render()
@@ -378,6 +381,10 @@ export class Keeper {
     this.inTurn = false
     this.notify()
   }
+}
+
+function cookieLines(lines: FieldLines): string {
+  return lines.without(new Set(lines.names.filter(name => name !== "set-cookie"))).render()
 }
 
 /** The key under which a URL is looked for first. */

@@ -1,3 +1,4 @@
+import { CidrSet } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import { Encoder } from "./encoded/encoder.ts"
 import type { CacheOptions } from "./options.ts"
@@ -17,6 +18,10 @@ export interface CachePolicy {
   /** Serves texts in other codings than they are stored in; null = none does. */
   readonly encoder: Encoder | null
   readonly status: boolean
+  /** Names of request fields that are part of the key, lower case. */
+  readonly keyHeaders: readonly string[]
+  /** Who may use the method PURGE; null = nobody, it is a method like others. */
+  readonly purgers: CidrSet | null
   readonly options: CacheOptions
 }
 
@@ -46,6 +51,8 @@ export function compilePolicy(options: CacheOptions, bypass: CachePolicy["bypass
     earlyHints: options.earlyHints,
     encoder: options.compress.length > 0 ? new Encoder(options.compress) : null,
     status: options.status,
+    keyHeaders: options.key.headers.map(name => name.toLowerCase()),
+    purgers: options.purgeMethod === undefined ? null : CidrSet.parse(options.purgeMethod.from),
     options,
   }
 }

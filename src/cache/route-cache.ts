@@ -10,6 +10,7 @@ import { requestValue } from "./key-parts.ts"
 import type { Note } from "./note.ts"
 import { type HeldPart, partKey } from "./parts.ts"
 import type { CachePolicy } from "./policy.ts"
+import { purgeByMethod } from "./purge-method.ts"
 import { Question } from "./question.ts"
 import { parseRequestDirectives, type RequestDirectives } from "./rules/cache-control.ts"
 import { isStrongTag } from "./rules/conditional.ts"
@@ -69,6 +70,7 @@ export class RouteCache {
   // allow(closure): once a route
   readonly look: Step = (x: Exchange): Verdict => {
     if (this.isPlain(x) && this.plainHit(x)) return NEXT
+    if (this.policy.purgers !== null && x.method === "PURGE") return purgeByMethod(x, this.question.groupOf(x), this.policy, this.store)
     const why = this.question.whyNot(x)
     if (why !== "") return this.pass(x, "bypass", why)
     const group = this.question.groupOf(x)
