@@ -10,14 +10,14 @@ import type { HeldEntry } from "./held-entry.ts"
 import { type Judged, judgeAnswer, keptLines, partLines } from "./judge-answer.ts"
 import { labelsOf } from "./labels.ts"
 import { type Joined, joinParts, partKey, rangeText } from "./parts.ts"
-import { variantUnder } from "./route-cache.ts"
 import { FieldLines } from "./rules/field-lines.ts"
 import type { ContentRange } from "./rules/range.ts"
 import type { StoringVerdict } from "./rules/storing.ts"
 import { selects304, updatedFields } from "./rules/update.ts"
 import { variantKey } from "./rules/vary.ts"
 import { ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
-import { Key } from "./store/key.ts"
+import type { Key } from "./store/key.ts"
+import { plainKey, variantUnder } from "./variants.ts"
 import { decodeHead, encodePassRule, encodeResponse, encodeVaryRule, StoredResponse, VARY_RULE } from "./stored.ts"
 
 /** Sets of names under which the variants of one URL are looked for. */
@@ -385,12 +385,6 @@ export class Keeper {
 
 function cookieLines(lines: FieldLines): string {
   return lines.without(new Set(lines.names.filter(name => name !== "set-cookie"))).render()
-}
-
-/** The key under which a URL is looked for first. */
-function plainKey(key: Key): Key {
-  const mark = key.text.indexOf("\0")
-  return mark < 0 ? key : new Key(key.group, key.text.substring(key.group.length, mark))
 }
 
 /** As `requestValue`, of a section by itself. */

@@ -78,7 +78,8 @@ export function compileRest(options: CacheOptions["key"], destination: string): 
   const { headers, cookies, device } = options
   // allow(closure): once a route
   if (headers.length === 0 && cookies.length === 0 && !device) return () => base
-  const names = headers.map(lower)
+  const names: string[] = []
+  for (const name of headers) names.push(name.toLowerCase())
   // allow(closure): once a route
   return x => {
     let rest = base
@@ -89,10 +90,6 @@ export function compileRest(options: CacheOptions["key"], destination: string): 
     }
     return device ? `${rest}\n${deviceOf(x)}` : rest
   }
-}
-
-function lower(name: string): string {
-  return name.toLowerCase()
 }
 
 /** Field values hold no LF; still nothing may look like the next part. */

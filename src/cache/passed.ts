@@ -4,6 +4,7 @@ import { copyEntry } from "./copy-body.ts"
 import { judgeAnswer, keptLines } from "./judge-answer.ts"
 import { groupOf } from "./key-parts.ts"
 import { labelsOf } from "./labels.ts"
+import { locate } from "./locate.ts"
 import type { RouteCache } from "./route-cache.ts"
 import { FieldLines } from "./rules/field-lines.ts"
 import { invalidatedTargets, isSafe } from "./rules/invalidation.ts"
@@ -69,7 +70,7 @@ class DiskRemoval implements Waiter {
 
 /** An answer to HEAD freshens what is stored for GET, or shows that it has changed (RFC 9111 section 4.3.5). */
 function headCame(cache: RouteCache, x: Exchange): void {
-  const found = cache.locate(x)
+  const found = locate(cache, x)
   if (found === null) return
   const { key, entry, stored } = found
   const answer = FieldLines.parse(x.response.render())

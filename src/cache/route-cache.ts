@@ -1,13 +1,13 @@
 // HOT
 import { assert, FAULT } from "../base/index.ts"
 import { type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../flow/index.ts"
-import { BODY_LENGTH, BODY_NONE, type Fields, NAME, type Time } from "../http/index.ts"
-import { serveFromPart, serveStored, WHOLE_BYTES_MAX } from "./answer.ts"
+import { type Fields, NAME, type Time } from "../http/index.ts"
+import { serveFromPart, serveStored } from "./answer.ts"
 import type { DiskHandle } from "./disk-handle.ts"
 import { DiskLook } from "./disk-look.ts"
 import { Fetch } from "./fetch.ts"
 import { requestValue } from "./key-parts.ts"
-import type { Note } from "./note.ts"
+import { isPlain, plainHit } from "./plain-hit.ts"
 import { type HeldPart, partKey } from "./parts.ts"
 import type { CachePolicy } from "./policy.ts"
 import { purgeByMethod } from "./purge-method.ts"
@@ -15,29 +15,17 @@ import { Question } from "./question.ts"
 import { parseRequestDirectives, type RequestDirectives } from "./rules/cache-control.ts"
 import { isStrongTag } from "./rules/conditional.ts"
 import { FRESH, judgeReuse, mayServeOnError, STALE_OK, STALE_WHILE_REVALIDATE, type ReuseVerdict } from "./rules/reuse.ts"
-import { variantKey } from "./rules/vary.ts"
+import { refresh, refreshAhead } from "./refresh.ts"
 import { ENTRY_COMPLETE, ENTRY_FAILED, ENTRY_FILLING, ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
 import { Key } from "./store/key.ts"
 import type { CacheStore } from "./cache-store.ts"
 import { decodeHead, DISK_RULE, PASS_RULE, RESPONSE, type StoredHead, type StoredResponse, VARY_RULE } from "./stored.ts"
+import { variantOf } from "./variants.ts"
 import { Wait } from "./wait.ts"
 
 /** Times that one request looks again before it goes by itself. */
 const LOOKS_MAX = 8
 const NO_DIRECTIVES: RequestDirectives = parseRequestDirectives("", "")
-/** What makes a request more than plain. */
-const SAYS_MORE =
-  (1 << (NAME.ifNoneMatch - 32)) |
-  (1 << (NAME.ifModifiedSince - 32)) |
-  (1 << (NAME.ifMatch - 32)) |
-  (1 << (NAME.ifUnmodifiedSince - 32)) |
-  (1 << (NAME.ifRange - 32)) |
-  (1 << (NAME.range - 32)) |
-  (1 << (NAME.cacheControl - 32)) |
-  (1 << (NAME.pragma - 32))
-/** How long a revalidation in the background keeps others from beginning one. */
-const CLAIM_MS = 30_000
-
 export interface RouteCacheParts {
   readonly policy: CachePolicy
   readonly store: CacheStore
@@ -67,9 +55,8 @@ export class RouteCache {
   }
 
   /** The step: hit, wait, or on to the peer. */
-  // allow(closure): once a route
   readonly look: Step = (x: Exchange): Verdict => {
-    if (this.isPlain(x) && this.plainHit(x)) return NEXT
+    if (isPlain(this, x) && plainHit(this, this.question, x)) return NEXT
     if (this.policy.purgers !== null && x.method === "PURGE") return purgeByMethod(x, this.question.groupOf(x), this.policy, this.store)
     const why = this.question.whyNot(x)
     if (why !== "") return this.pass(x, "bypass", why)
@@ -82,57 +69,6 @@ export class RouteCache {
       this.store.notes.delete(group + rest)
     }
     return this.lookUp(x, new Key(group, rest), 0)
-  }
-
-  /** A request that says nothing to caches, on a route that changes nothing of what they answer. */
-  private isPlain(x: Exchange): boolean {
-    const { request } = x
-    const { policy } = this
-    return (
-      (request.presentHigh & SAYS_MORE) === 0 &&
-      request.extra === "" &&
-      x.method === "GET" &&
-      x.requestBody === BODY_NONE &&
-      x.upgrade === "" &&
-      this.parts.plan.plain &&
-      policy.bypass === null &&
-      policy.encoder === null &&
-      policy.refreshShare === 0
-    )
-  }
-
-  /** The quick way for what is asked for most: a whole small body that is fresh, which this thread has seen before. False = look properly. */
-  private plainHit(x: Exchange): boolean {
-    const note = this.store.notes.get(this.question.groupOf(x) + this.question.restOf(x))
-    if (note === undefined) return false
-    const nowMs = this.time.clock.wall()
-    if (nowMs >= note.freshUntilMs) return false
-    const entry = this.store.memory.hold(note.place, note.generation)
-    if (entry === null) return false
-    const { bodyLength } = entry
-    if (bodyLength <= 0 || bodyLength > WHOLE_BYTES_MAX || entry.marked || !this.givePlain(x, entry, note, nowMs)) {
-      entry.release()
-      return false
-    }
-    return true
-  }
-
-  private givePlain(x: Exchange, entry: MemoryEntry, note: Note, nowMs: number): boolean {
-    const body = entry.piece(0, entry.bodyLength)
-    const stored = note.stored as StoredResponse
-    if (body.length !== entry.bodyLength || stored.part !== null) return false
-    entry.touch()
-    x.cacheResult = "hit"
-    x.status = stored.status
-    x.reason = stored.reason
-    x.response.extra = note.linesAt(nowMs, this.policy.status)
-    x.responseBody = BODY_LENGTH
-    x.responseLength = body.length
-    x.localBody = body
-    x.cached = entry
-    // Behind the step that says what the cache did: the lines do.
-    x.step = x.plan!.respondAt
-    return true
   }
 
   directivesOf(x: Exchange): RequestDirectives {
@@ -209,8 +145,8 @@ export class RouteCache {
     const waited = looks > 0 && stored.responseMs >= nowMs - (this.time.clock.now() - x.startedAt)
     const verdict: ReuseVerdict = waited ? FRESH : judgeReuse(stored, directives, nowMs)
     if (verdict === FRESH || verdict === STALE_OK || verdict === STALE_WHILE_REVALIDATE) {
-      if (verdict === STALE_WHILE_REVALIDATE) this.refresh(x, key, entry, nowMs)
-      else if (this.policy.refreshShare > 0 && verdict === FRESH) this.refreshAhead(x, key, entry, stored, nowMs)
+      if (verdict === STALE_WHILE_REVALIDATE) refresh(this, x, key, entry)
+      else if (this.policy.refreshShare > 0 && verdict === FRESH) refreshAhead(this, x, key, entry, stored)
       return serveStored(this, x, entry, stored, verdict === FRESH ? (looks > 0 ? "coalesced" : "hit") : "stale")
     }
     if (directives.onlyIfCached) return this.notCached(x, entry)
@@ -222,7 +158,7 @@ export class RouteCache {
   private useVariants(x: Exchange, key: Key, sets: readonly (readonly string[])[], looks: number): Verdict {
     let variant: Key | null = null
     for (let i = 0; i < sets.length; i++) {
-      const candidate = this.variantOf(x, key, sets[i]!)
+      const candidate = variantOf(x, key, sets[i]!)
       variant ??= candidate
       if (sets.length === 1) break
       const entry = this.store.memory.find(candidate)
@@ -238,28 +174,8 @@ export class RouteCache {
     return this.lookUp(x, variant, looks)
   }
 
-  private variantOf(x: Exchange, key: Key, names: readonly string[]): Key {
-    // allow(closure): variants are looked up by name, one closure a request for a URL that has some
-    const values = variantKey(names, name => requestValue(x, name))
-    return variantUnder(key, names, values)
-  }
-
   keyOf(x: Exchange): Key {
     return new Key(this.question.groupOf(x), this.question.restOf(x))
-  }
-
-  /** What is stored in memory for this request, held; null = nothing whole. */
-  locate(x: Exchange): { readonly key: Key; readonly entry: MemoryEntry; readonly stored: StoredResponse } | null {
-    let key = this.keyOf(x)
-    for (let looks = 0; looks < 2; looks++) {
-      const entry = this.store.memory.find(key)
-      const stored = entry === null || entry.state !== ENTRY_COMPLETE ? null : decodeHead(entry.head)
-      if (stored?.kind === RESPONSE) return { key, entry: entry!, stored }
-      entry?.release()
-      if (stored?.kind !== VARY_RULE) return null
-      key = this.variantOf(x, key, stored.sets[0]!)
-    }
-    return null
   }
 
   /** Nothing that could be used is stored. `replace`: a rule that has lapsed is there. */
@@ -373,32 +289,4 @@ export class RouteCache {
     entry.release()
     return this.wait(x, key, other, looks)
   }
-
-  /** Fetches anew in the background, one at a time over all threads. The entry stays the caller's. */
-  private refresh(x: Exchange, key: Key, entry: MemoryEntry, nowMs: number): void {
-    if (!entry.claim(nowMs, nowMs + CLAIM_MS)) return
-    const writer = this.store.memory.begin(key, true)
-    const own = writer === null ? null : this.store.memory.hold(entry.place, entry.generation)
-    if (own === null) {
-      if (writer !== null) {
-        writer.fail()
-        writer.release()
-      }
-      return
-    }
-    const stored = decodeHead(own.head)
-    if (stored === null || stored.kind !== RESPONSE) own.release()
-    else Fetch.background(this, x, key, writer!, own, stored)
-  }
-
-  private refreshAhead(x: Exchange, key: Key, entry: MemoryEntry, stored: StoredResponse, nowMs: number): void {
-    const goneMs = nowMs - stored.responseMs + stored.initialAgeMs
-    if (stored.lifetimeMs >= 1000 && goneMs > stored.lifetimeMs * (1 - this.policy.refreshShare)) this.refresh(x, key, entry, nowMs)
-  }
-}
-
-/** The key of a variant: under the plain one, by the names that count and their values. No field holds a NUL. */
-export function variantUnder(key: Key, names: readonly string[], values: string): Key {
-  const rest = key.text.substring(key.group.length)
-  return new Key(key.group, `${rest}\0${names.join(",")}\n${values}`)
 }
