@@ -271,7 +271,7 @@ export class Fetch implements Downstream, Waiter {
     // What is on disk is served from the same handle.
     if (old instanceof DiskHandle) this.old = null
     if (x !== null) this.serve(x, stored, "revalidated", "")
-    else if (old instanceof DiskHandle) old.release()
+    else keeper.reader()?.release()
     this.dropOld()
   }
 
