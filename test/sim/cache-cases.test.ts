@@ -156,6 +156,36 @@ describe("those who wait", () => {
 })
 
 describe("a body that grows", () => {
+  test("in another thread: who begins to read it while it is looked at for others reads on", () => {
+    cacheStory({ workers: 2 }, world => {
+      new Asker(world).ask()
+      const upstream = openUpstream(world)
+      new Asker(world).ask({ path: "/b" })
+      const other = openUpstream(world)
+      const turned = new Asker(world, 1).ask()
+      const reading = new Asker(world, 1).ask({ path: "/b" })
+      other.deliver("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 8\r\n\r\nha")
+      upstream.deliver("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 4\r\n\r\nab")
+      world.ring()
+      const { memory } = world.workers[1]!
+      const answered = memory.watches.add.bind(memory.watches)
+      let joined: Asker | null = null
+      memory.watches.add = (entry, changed) => {
+        answered(entry, changed)
+        memory.watches.add = answered
+        // As if its request had come from within the other one's turn.
+        joined = new Asker(world, 1).ask({ path: "/b" })
+      }
+      upstream.deliver("c")
+      other.deliver("l")
+      world.ring()
+      upstream.deliver("d")
+      other.deliver("fhalf")
+      world.ring()
+      expect([turned.last, reading.last, joined!.last]).toEqual(["200 abcd", "200 halfhalf", "200 halfhalf"])
+    })
+  })
+
   test("whoever joins gets at once what is there", () => {
     cacheStory({}, world => {
       new Asker(world).ask()

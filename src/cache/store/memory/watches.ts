@@ -60,7 +60,10 @@ export class Watches {
   }
 
   private look(): void {
-    for (const [slot, list] of [...this.bySlot]) {
+    for (const slot of [...this.bySlot.keys()]) {
+      // As it is now: a call for a slot before this one may have begun to watch this one, or left it.
+      const list = this.bySlot.get(slot)
+      if (list === undefined) continue
       const due = list.filter(hasChanged)
       if (due.length > 0)
         this.set(
