@@ -1,5 +1,6 @@
 import { acquireExchange, type Exchange, type Plan } from "../flow/index.ts"
 import { BODY_NONE, type Downstream, NAME } from "../http/index.ts"
+import { giveBody } from "./query-body.ts"
 import type { StoredResponse } from "./stored.ts"
 
 /**
@@ -43,6 +44,7 @@ export function fetchFor(x: Exchange, plan: Plan, down: Downstream): Exchange {
   f.request.copyFrom(x.request)
   f.requestBody = BODY_NONE
   f.requestLength = 0
+  giveBody(x, f)
   for (let i = 0; i < x.slots.length; i++) f.slots[i] = x.slots[i]
   return f
 }

@@ -20,6 +20,8 @@ export interface Asked {
   readonly method: string
   /** Path and query as forwarded. */
   readonly path: string
+  /** Absolute, where an answer to POST may be the target's own. Default: it is not. */
+  readonly targetUri?: string
   /** As the client sent them. */
   readonly fields: Fields
   /** Wall clock. */
@@ -47,13 +49,13 @@ export function judgeAnswer(cache: RouteCache, asked: Asked, answer: { status: n
   const request = {
     method: asked.method,
     path: asked.path,
-    targetUri: "",
+    targetUri: asked.targetUri ?? "",
     hasRange: asked.fields.has(NAME.range) || asked.hasPart === true,
     directives: cache.directivesOfFields(asked.fields),
     hasAuthorization: asked.fields.has(NAME.authorization),
     hasCookie: asked.fields.has(NAME.cookie),
-    hasBody: false,
-    keyedByBody: false,
+    hasBody: asked.method === "QUERY",
+    keyedByBody: true,
   }
   let verdict = judgeStoring(request, { status, directives, get, requestMs: asked.sentMs, responseMs }, cache.policy.storing)
   const names = varyNames(get("vary"))

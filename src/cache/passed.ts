@@ -5,6 +5,7 @@ import { judgeAnswer, keptLines } from "./judge-answer.ts"
 import { groupOf } from "./key-parts.ts"
 import { labelsOf } from "./labels.ts"
 import { locate } from "./locate.ts"
+import { storePostAnswer } from "./post-answer.ts"
 import type { RouteCache } from "./route-cache.ts"
 import { FieldLines } from "./rules/field-lines.ts"
 import { invalidatedTargets, isSafe } from "./rules/invalidation.ts"
@@ -41,16 +42,21 @@ function invalidate(cache: RouteCache, x: Exchange): Verdict {
   // Also under the URL as the policy sees it; and as it is, for routes that see it in another way.
   const groups = new Set(targets.flatMap(target => [target, cache.question.viewOf(target)]))
   for (const group of groups) memory.removeGroup({ group, groupHash: hashOfGroup(group) }, false)
-  if (disk === null || groups.size === 0) return NEXT
-  new DiskRemoval(x).begin([...groups].map(group => disk.removeGroup({ group }, false)))
+  if (disk === null || groups.size === 0) {
+    storePostAnswer(cache, x)
+    return NEXT
+  }
+  new DiskRemoval(cache, x).begin([...groups].map(group => disk.removeGroup({ group }, false)))
   return WAIT
 }
 
 /** Waits until the disk has forgotten, too. */
 class DiskRemoval implements Waiter {
+  private readonly cache: RouteCache
   private x: Exchange | null
 
-  constructor(x: Exchange) {
+  constructor(cache: RouteCache, x: Exchange) {
+    this.cache = cache
     this.x = x
   }
 
@@ -59,7 +65,9 @@ class DiskRemoval implements Waiter {
     void Promise.all(removals).then(() => {
       const { x } = this
       this.x = null
-      if (x !== null) resume(x, NEXT)
+      if (x === null) return
+      storePostAnswer(this.cache, x)
+      resume(x, NEXT)
     })
   }
 

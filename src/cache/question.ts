@@ -20,8 +20,8 @@ export class Question {
   /** Why the cache has no part in a request: "" = it has. */
   whyNot(x: Exchange): string {
     const { request } = x
-    if (x.method !== "GET" && x.method !== "HEAD") return "method"
-    if (x.requestBody !== BODY_NONE) return "request-body"
+    if (x.method !== "GET" && x.method !== "HEAD" && x.method !== "QUERY") return "method"
+    if ((x.requestBody !== BODY_NONE) !== (x.method === "QUERY")) return "request-body"
     if (x.upgrade !== "") return "upgrade"
     // Conditions that only the origin can judge (RFC 9110 sections 13.1.1 and 13.1.4).
     if (request.has(NAME.ifMatch) || request.has(NAME.ifUnmodifiedSince)) return "condition"

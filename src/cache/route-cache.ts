@@ -11,6 +11,7 @@ import { isPlain, plainHit } from "./plain-hit.ts"
 import { type HeldPart, partKey } from "./parts.ts"
 import type { CachePolicy } from "./policy.ts"
 import { purgeByMethod } from "./purge-method.ts"
+import { QueryBody } from "./query-body.ts"
 import { Question } from "./question.ts"
 import { parseRequestDirectives, type RequestDirectives } from "./rules/cache-control.ts"
 import { isStrongTag } from "./rules/conditional.ts"
@@ -60,6 +61,7 @@ export class RouteCache {
     if (this.policy.purgers !== null && x.method === "PURGE") return purgeByMethod(x, this.question.groupOf(x), this.policy, this.store)
     const why = this.question.whyNot(x)
     if (why !== "") return this.pass(x, "bypass", why)
+    if (x.method === "QUERY") return new QueryBody(this, x).begin()
     const group = this.question.groupOf(x)
     const rest = this.question.restOf(x)
     const note = this.store.notes.get(group + rest)

@@ -5,7 +5,7 @@ export { acquireExchange, Exchange, type ListenerInfo, type Plan, type RouteInfo
 export { grpcReplyType, grpcStatusOf, grpcStatusOfFault, percentEncoded } from "./grpc-reply.ts"
 export { lineValue } from "./line-value.ts"
 export { httpDate, localReply, setLocalResponse } from "./local-reply.ts"
-export { feedUp, setFlowClock } from "./pump.ts"
+export { type BodyWaiter, feedUp, setFlowClock } from "./pump.ts"
 export { tunnelCount } from "./tunnel.ts"
 export { ANSWER, DONE, FAULT_VERDICT, NEXT, type Verdict, WAIT } from "./verdict.ts"
 export { armContinue, armRequest } from "./timers.ts"

@@ -10,6 +10,11 @@ import { NEXT } from "./verdict.ts"
 /** Octets of a request body that wait for an upstream connection before the client is held back. */
 const AHEAD_BYTES_MAX = 64 * 1024
 
+/** Who needs the whole of a small request body before it goes on. */
+export interface BodyWaiter {
+  bodyCame(x: Exchange): void
+}
+
 let clock: Clock = systemClock
 
 /** Lets tests and the worker decide what time it is. */
@@ -31,6 +36,8 @@ export class Pump {
   keptBytes = 0
   /** Octets that are kept for another attempt. */
   keepBytesMax = 0
+  /** Told once when all of the request's body has come, or more of it than waits here. */
+  bodyWaiter: BodyWaiter | null = null
   upReady = false
   requestEnded = false
   requestTrailers = ""
@@ -56,6 +63,7 @@ export class Pump {
     this.kept = null
     this.keptBytes = 0
     this.keepBytesMax = 0
+    this.bodyWaiter = null
     this.upReady = false
     this.requestEnded = false
     this.requestTrailers = ""
@@ -94,7 +102,16 @@ export function requestBodyCame(x: Exchange, chunk: Uint8Array): void {
     x.up!.sendBody(chunk)
     // Also what has to wait: a client that waits for an answer to this chunk sends no other that would push it out.
     if (!x.up!.flush()) x.down!.pauseBody()
-  } else if (pump.keptBytes > AHEAD_BYTES_MAX && x.down !== null) x.down.pauseBody()
+  } else if (pump.keptBytes > AHEAD_BYTES_MAX && x.down !== null) {
+    x.down.pauseBody()
+    tellWaiter(x)
+  }
+}
+
+function tellWaiter(x: Exchange): void {
+  const waiter = x.pump.bodyWaiter
+  x.pump.bodyWaiter = null
+  if (waiter !== null) waiter.bodyCame(x)
 }
 
 /** Holds a chunk of the request for the first attempt, or for another one. */
@@ -115,6 +132,7 @@ export function requestEndCame(x: Exchange, trailers: string): void {
   pump.requestEnded = true
   pump.requestTrailers = trailers
   if (pump.upReady) x.up!.sendEnd(trailers)
+  else tellWaiter(x)
 }
 
 /** The attempt's connection has the head: give it what has come of the body. */
