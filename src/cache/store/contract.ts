@@ -55,7 +55,7 @@ export interface MemoryEntry {
   /** True for one caller among all threads until `untilMs` of the wall clock has passed: who may revalidate. A dead claim lapses by itself. */
   claim(nowMs: number, untilMs: number): boolean
   unclaim(): void
-  /** Calls `changed` once, soon after state or `filled` differ from what they are now, or `live` ends while pending. From a timer or the fill's own calls, never before `watch` returns. */
+  /** Calls `changed` once, soon after state or `filled` differ from what this handle last told of them (from now, when it told nothing), or `live` ends while pending. From a timer or the fill's own calls, never before `watch` returns. */
   watch(changed: () => void): void
   unwatch(changed: () => void): void
   release(): void

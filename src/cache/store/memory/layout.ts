@@ -121,7 +121,7 @@ export const IN_SMALL = 64
 export const IN_MAIN = 128
 
 export interface MemoryStoreOptions {
-  /** Octets that keys, labels, heads and bodies may take in all; counted in whole units of 256. The tables come on top, at most a sixth. */
+  /** Octets that keys, labels, heads and bodies may take in all; counted in whole units of 256. The tables come on top, up to a fifth; entries of 10 KB make it 5 %. */
   readonly bytes: number
   /** Octets that one entry may have; at most half of `bytes`, and 1 GB. Default a quarter. */
   readonly entryBytesMax?: number

@@ -22,6 +22,6 @@ test("a store and a map say the same after any row of calls from two threads", (
       expect(t.control.stats()).toMatchObject({ entries: 0, usedBytes: 0, wasteBytes: 0, lockFailures: 0 })
       expect(audit(t.store.parts)).toEqual([])
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
 }, 30_000)
