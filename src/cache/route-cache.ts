@@ -278,8 +278,10 @@ export class RouteCache {
   private revalidate(x: Exchange, key: Key, entry: MemoryEntry, stored: StoredResponse, looks: number): Verdict {
     const ending = this.store.endingSince(key, x)
     if (ending !== null && ending.fault !== null) {
+      x.cacheReason = "error"
       if (mayServeOnError(stored, this.directivesOf(x), this.time.clock.wall())) return serveStored(this, x, entry, stored, "stale")
       entry.release()
+      x.cacheResult = "miss"
       x.fault = ending.fault
       return FAULT_VERDICT
     }
@@ -287,7 +289,11 @@ export class RouteCache {
     const writer = this.store.memory.begin(key, true)
     if (writer !== null) return Fetch.leadFrom(this, x, key, writer, entry, stored)
     const other = this.store.memory.pending(key)
-    if (other === null) return Fetch.aloneFrom(this, x, key, entry, stored)
+    // It may be the same one, which grows still and is stale already: nothing comes of waiting for that.
+    if (other === null || other.place === entry.place) {
+      other?.release()
+      return Fetch.aloneFrom(this, x, key, entry, stored)
+    }
     entry.release()
     return this.wait(x, key, other, looks)
   }

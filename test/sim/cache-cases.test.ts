@@ -210,6 +210,22 @@ describe("a body that grows", () => {
   })
 })
 
+describe("a body that grows for longer than it is fresh", () => {
+  test("is asked for anew at once, not waited for", () => {
+    cacheStory({}, world => {
+      const slow = new Asker(world).ask()
+      const upstream = openUpstream(world)
+      upstream.deliver(`HTTP/1.1 200 OK\r\n${TAGGED.join("\r\n")}\r\nContent-Length: 8\r\n\r\nhalf`)
+      world.advance(2000)
+      const later = new Asker(world).ask()
+      expect(world.dials.length).toBe(1)
+      openUpstream(world).deliver('HTTP/1.1 304 Not Modified\r\nETag: "e"\r\n\r\n')
+      upstream.deliver("half")
+      expect([slow.last, later.last]).toEqual(["200 halfhalf", "200 halfhalf"])
+    })
+  })
+})
+
 describe("a body that is too large for the store", () => {
   const small = { bytes: 128 * 1024, entryBytesMax: 16 * 1024 }
   const piece = "x".repeat(4096)
