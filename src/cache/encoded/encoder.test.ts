@@ -130,6 +130,10 @@ describe("an encoded body is one of exactly these octets", () => {
     expect(thread.ask(stored).coding).toBe("")
     const after = await thread.encoded(stored)
     expect([after.place, after.generation]).toEqual([before.place, before.generation])
+    await until(() => store.pending(encodedKey(page, "zstd")) === null)
+    const entry = store.find(encodedKey(page, "zstd"))!
+    expect([entry.place, entry.generation]).toEqual([before.place, before.generation])
+    entry.release()
   })
 })
 

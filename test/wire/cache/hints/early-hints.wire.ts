@@ -157,6 +157,18 @@ describe("a page that comes from the store", () => {
     expect((await proxy.ask("/cache/purge?url=http://a.test/fresh", { method: "POST", headers: { "x-bothways": "1" } })).status).toBe(200)
     expect((await ask("/fresh")).early).toEqual([link])
   })
+  test("until it has none any more", async () => {
+    const purge = () => proxy.ask("/cache/purge?url=http://a.test/changes", { method: "POST", headers: { "x-bothways": "1" } })
+    for (const [linked, before] of [
+      [true, []],
+      [false, [link]],
+      [false, []],
+    ] as const) {
+      pages["/changes"] = ["Cache-Control: max-age=600", ...(linked ? [`Link: ${link}`] : [])]
+      expect((await ask("/changes")).links).toEqual([...before])
+      expect((await purge()).status).toBe(200)
+    }
+  })
 })
 
 describe("a page that is not stored", () => {
