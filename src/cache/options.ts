@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { duration, ratio, size } from "../base/index.ts"
+import { CidrSet, duration, ratio, size } from "../base/index.ts"
 
 const tokenSchema = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "not a name that HTTP allows")
 const days = 24 * 3600 * 1000
@@ -16,6 +16,14 @@ const querySchema = z
     }),
   ])
   .describe("What of the query tells pages apart. The whole of it goes to the peer in any case.")
+
+const networkSchema = z.string().superRefine((text, { addIssue }) => {
+  try {
+    CidrSet.parse([text])
+  } catch (error) {
+    addIssue({ code: "custom", message: (error as Error).message })
+  }
+})
 
 const keySchema = z
   .strictObject({
@@ -48,7 +56,7 @@ export const cacheOptionsSchema = z
   .strictObject({
     store: z
       .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a name under `caches:`")
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "expected a name under `caches:`")
       .describe("Name under `caches:`."),
     ttl: duration({ max: 365 * days })
       .optional()
@@ -96,7 +104,7 @@ export const cacheOptionsSchema = z
       .default(false)
       .describe("Sends 103 with the stored Link fields (preload, preconnect) while a page is fetched, to clients of HTTP/2 and HTTP/3 (RFC 8297)."),
     purgeMethod: z
-      .strictObject({ from: z.array(z.string()).min(1).describe("Networks that may.") })
+      .strictObject({ from: z.array(networkSchema).min(1).describe("Networks that may.") })
       .optional()
       .describe("Takes the method PURGE for one URL. Default: it is a method like others."),
     status: z.boolean().default(true).describe("Says in Cache-Status what the cache did (RFC 9211)."),

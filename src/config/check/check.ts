@@ -1,4 +1,5 @@
 import type { Finding } from "../problem.ts"
+import { checkCaches } from "./caches.ts"
 import { checkCircles } from "./circles.ts"
 import { checkFiles } from "./files.ts"
 import { checkForward } from "./forward.ts"
@@ -9,7 +10,17 @@ import type { Check, Subject } from "./subject.ts"
 import { checkValues } from "./values.ts"
 import { checkVersions } from "./versions.ts"
 
-const checks: readonly Check[] = [checkListeners, checkReferences, checkForward, checkReach, checkCircles, checkValues, checkVersions, checkFiles]
+const checks: readonly Check[] = [
+  checkListeners,
+  checkReferences,
+  checkForward,
+  checkReach,
+  checkCircles,
+  checkValues,
+  checkCaches,
+  checkVersions,
+  checkFiles,
+]
 
 /** Everything that the schema cannot see because it lies between two places of the config, or outside of it. */
 export function checkConfig(subject: Subject): Finding[] {

@@ -1,4 +1,4 @@
-import { type Finding, valueAt } from "../problem.ts"
+import type { Finding } from "../problem.ts"
 import type { ClusterConfig } from "../schema.ts"
 import { isLoopback } from "../schema/address.ts"
 import { error, listenersOf, type Subject, warning } from "./subject.ts"
@@ -8,7 +8,7 @@ export function checkValues(subject: Subject): Finding[] {
   const { config } = subject
   const findings = Object.entries(config.clusters).flatMap(([name, cluster]) => checkCluster(name, cluster))
   if (config.resolver.ttlMin > config.resolver.ttlMax) findings.push(error(["resolver", "ttlMin"], "ttlMin is longer than ttlMax"))
-  return [...findings, ...checkAdmin(subject), ...checkCaches(subject), ...checkCertificateFilters(subject)]
+  return [...findings, ...checkAdmin(subject), ...checkCertificateFilters(subject)]
 }
 
 function checkCluster(name: string, cluster: ClusterConfig): Finding[] {
@@ -37,16 +37,6 @@ function checkAdmin({ config: { admin } }: Subject): Finding[] {
     return [error(["admin", "bind"], "the admin API off loopback needs a `token`, or everybody who reaches this address can stop the proxy")]
   }
   return open && admin.token!.length < 16 ? [warning(["admin", "token"], "a token of fewer than 16 characters can be guessed")] : []
-}
-
-/** Memory that nobody fills. Where a route names a cache that is not there, that is said instead. */
-function checkCaches({ config }: Subject): Finding[] {
-  const uses = config.routes.flatMap(route => route.filters.filter(use => use.inline === null && use.name === "cache"))
-  const used = uses.map(use => valueAt(use.options, ["store"]))
-  if (used.some(name => typeof name === "string" && !Object.hasOwn(config.caches, name))) return []
-  return Object.keys(config.caches)
-    .filter(name => !used.includes(name))
-    .map(name => warning(["caches", name], "no route uses this cache", "key"))
 }
 
 /** Who is never asked for a certificate never shows one. */
