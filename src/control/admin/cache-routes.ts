@@ -44,8 +44,13 @@ export const cacheChangers: Readonly<Record<string, CacheHandler>> = {
     if (cache instanceof Error) return json(404, { error: cache.message })
     const soft = query.get("soft") ?? "false"
     if (soft !== "true" && soft !== "false") return json(400, { error: "soft: expected true or false" })
-    const purged = await view.purge(cache, query, soft === "true")
-    return typeof purged === "string" ? json(400, { error: purged }) : json(200, purged)
+    try {
+      const purged = await view.purge(cache, query, soft === "true")
+      return typeof purged === "string" ? json(400, { error: purged }) : json(200, purged)
+    } catch (error) {
+      // A disk that cannot be reached: what memory had is gone, and the disk is purged before anything is read from it again.
+      return json(503, { error: `the purge is not over: ${(error as Error).message}` })
+    }
   },
 }
 
