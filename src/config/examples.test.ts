@@ -15,7 +15,9 @@ const configs = readdirSync(examples).filter(name => /\.(?:yaml|json|config\.ts)
 
 describe("examples", () => {
   test("are there", () =>
-    expect(configs).toEqual(expect.arrayContaining(["both.yaml", "forward.yaml", "reverse.yaml", "tls.yaml", "conf.d", "bothways.config.ts"])))
+    expect(configs).toEqual(
+      expect.arrayContaining(["both.yaml", "cache.yaml", "forward.yaml", "reverse.yaml", "tls.yaml", "conf.d", "bothways.config.ts"]),
+    ))
 
   test.each(configs)("%s loads without a word", async name => {
     // A script imports the proxy by its place in the repository; everything else is loaded from a copy, where commands may make files.

@@ -3,7 +3,7 @@ import { size } from "../../base/index.ts"
 import { field, maybe, pathSchema } from "./section.ts"
 
 export const cacheSchema = z.strictObject({
-  memory: field(size({ min: 1024 ** 2, max: 2 ** 40 }), "64MB", "Memory of this cache, over all workers."),
+  memory: field(size({ min: 1024 ** 2, max: 64 * 2 ** 30 }), "64MB", "Memory of this cache, over all workers."),
   disk: maybe(
     z.strictObject({
       path: pathSchema.describe("Directory of its own."),
