@@ -61,7 +61,9 @@ export function calmSite(random: Random, largeMax: number): Site {
   return { ...site, cacheControl, etag: true, vary: "", setCookie: false, framing: "length" }
 }
 
-const dateOf = (ms: number): string => new Date(ms).toUTCString()
+function dateOf(ms: number): string {
+  return new Date(ms).toUTCString()
+}
 
 /** All origins of a run together: what each URL gives now, and everything that was ever asked and answered. */
 export class CacheOrigins {
