@@ -1,6 +1,6 @@
 import { FAULT } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
-import { BODY_LENGTH, BODY_NONE, type Fields, NAME } from "../http/index.ts"
+import { BODY_LENGTH, BODY_NONE, NAME } from "../http/index.ts"
 import { copyBody, copyEntry } from "./copy-body.ts"
 import { DiskCopy, freshenOnDisk } from "./disk-copy.ts"
 import { DiskHandle } from "./disk-handle.ts"
@@ -8,6 +8,7 @@ import type { EntrySource } from "./entry-source.ts"
 import type { Fetch } from "./fetch.ts"
 import type { HeldEntry } from "./held-entry.ts"
 import { type Judged, judgeAnswer, keptLines, partLines } from "./judge-answer.ts"
+import { fieldValue } from "./key-parts.ts"
 import { labelsOf } from "./labels.ts"
 import { type Joined, joinParts, partKey, rangeText } from "./parts.ts"
 import { FieldLines } from "./rules/field-lines.ts"
@@ -99,7 +100,7 @@ export class Keeper {
         : variantUnder(
             plain,
             names,
-            variantKey(names, name => joinedOf(fetch.asked.fields, name)),
+            variantKey(names, name => fieldValue(fetch.asked.fields, name)),
           )
     const { f } = fetch
     let kept = keptLines(lines, verdict.withoutFields)
@@ -385,12 +386,4 @@ export class Keeper {
 
 function cookieLines(lines: FieldLines): string {
   return lines.without(new Set(lines.names.filter(name => name !== "set-cookie"))).render()
-}
-
-/** As `requestValue`, of a section by itself. */
-function joinedOf(fields: Fields, name: string): string {
-  let value = ""
-  for (let i = fields.indexOfName(name); i >= 0; i = fields.indexOfName(name, i + 1))
-    value = value === "" ? fields.valueAt(i) : `${value}, ${fields.valueAt(i)}`
-  return value
 }

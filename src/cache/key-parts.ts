@@ -1,6 +1,6 @@
 // HOT
 import type { Exchange } from "../flow/index.ts"
-import { NAME } from "../http/index.ts"
+import { type Fields, NAME } from "../http/index.ts"
 import { lineValue } from "../flow/index.ts"
 import type { CacheOptions } from "./options.ts"
 
@@ -20,13 +20,17 @@ export type KeyRest = (x: Exchange) => string
 
 /** A request's value of any field (lower case), also of one that a filter has set; "" = absent. */
 export function requestValue(x: Exchange, name: string): string {
-  const { extra } = x.request
-  const added = extra === "" ? "" : lineValue(extra, name)
+  return fieldValue(x.request, name)
+}
+
+/** The same of a section by itself. */
+export function fieldValue(fields: Fields, name: string): string {
+  const added = fields.extra === "" ? "" : lineValue(fields.extra, name)
   if (added !== "") return added
-  const i = x.request.indexOfName(name)
+  const i = fields.indexOfName(name)
   if (i < 0) return ""
-  let value = x.request.valueAt(i)
-  for (let k = x.request.indexOfName(name, i + 1); k >= 0; k = x.request.indexOfName(name, k + 1)) value += `, ${x.request.valueAt(k)}`
+  let value = fields.valueAt(i)
+  for (let k = fields.indexOfName(name, i + 1); k >= 0; k = fields.indexOfName(name, k + 1)) value += `, ${fields.valueAt(k)}`
   return value
 }
 

@@ -1,7 +1,7 @@
 import { type Fault, Timer, type TimerOwner } from "../base/index.ts"
 import { type Exchange, FAULT_VERDICT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import type { RouteCache } from "./route-cache.ts"
-import { ENTRY_FAILED, type MemoryEntry } from "./store/contract.ts"
+import { ENTRY_FAILED, ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
 import type { Key } from "./store/key.ts"
 
 /** One request that waits for another one's fetch. It looks again when that has a head, is over, or has taken too long. */
@@ -28,6 +28,8 @@ export class Wait implements Waiter, TimerOwner {
     wheel.schedule(this.timer, clock.now() + this.cache.policy.coalesceMs)
     this.x.waiter = this
     this.entry.watch(this.changed)
+    // It may have come to its end since it was found, and then nothing more happens to it.
+    if (this.entry.state !== ENTRY_PENDING && !this.cache.growsElsewhere(this.entry)) queueMicrotask(this.changed)
     return WAIT
   }
 
