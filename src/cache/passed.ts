@@ -4,7 +4,7 @@ import { copyEntry } from "./copy-body.ts"
 import { judgeAnswer, keptLines } from "./judge-answer.ts"
 import { groupOf } from "./key-parts.ts"
 import { labelsOf } from "./labels.ts"
-import { locate } from "./locate.ts"
+import { locate, locatePassRule } from "./locate.ts"
 import { storePostAnswer } from "./post-answer.ts"
 import type { RouteCache } from "./route-cache.ts"
 import { FieldLines } from "./rules/field-lines.ts"
@@ -105,7 +105,9 @@ function passCame(cache: RouteCache, x: Exchange): void {
   const says = x.response.joined(NAME.cacheControl)
   if (/no-store|private/i.test(says) || x.response.has(NAME.setCookie) || x.status >= 500) return
   const { verdict } = judgeAnswer(cache, askedOf(cache, x, x.method), { status: x.status, lines: FieldLines.parse(x.response.render()) })
-  if (verdict.store) cache.store.memory.removeKey(cache.keyOf(x))
+  // Others go straight to the peer, too: who waited too often, or came before it is worth while. What is stored by now is no business of theirs.
+  const rule = verdict.store ? locatePassRule(cache, x) : null
+  if (rule !== null) cache.store.memory.removeKey(rule)
 }
 
 function askedOf(cache: RouteCache, x: Exchange, method: string) {

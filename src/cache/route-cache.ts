@@ -246,7 +246,10 @@ export class RouteCache {
     const entry = this.store.memory.find(partKey(key))
     if (entry === null) return null
     const stored = entry.state === ENTRY_COMPLETE ? decodeHead(entry.head) : null
-    if (stored !== null && stored.kind === RESPONSE && stored.part !== null) return { entry, stored }
+    if (stored !== null && stored.kind === RESPONSE && stored.part !== null) {
+      stored.marked = entry.marked
+      return { entry, stored }
+    }
     entry.release()
     return null
   }

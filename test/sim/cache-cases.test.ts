@@ -91,6 +91,53 @@ describe("a purge", () => {
   })
 })
 
+describe("a rule that lets requests pass", () => {
+  const PRIVATE = ["Cache-Control: private"]
+
+  test("goes when the answer may be stored after all; what is stored does not go with it", () => {
+    cacheStory({}, world => {
+      const user = new Asker(world).ask()
+      const upstream = openUpstream(world)
+      upstream.deliver(reply("mine", PRIVATE))
+      user.ask()
+      upstream.deliver(reply("all"))
+      user.ask()
+      upstream.deliver(reply("all"))
+      expect([user.ask().last, countAsked(world)]).toEqual(["200 all", 3])
+    })
+  })
+
+  test("is that of the variant", () => {
+    cacheStory({}, world => {
+      const user = new Asker(world)
+      const one = { fields: ["X-A: 1"] }
+      const two = { fields: ["X-A: 2"] }
+      user.ask(one)
+      const upstream = openUpstream(world)
+      const vary = ["Vary: X-A", "Cache-Control: max-age=60"]
+      upstream.deliver(reply("one", vary))
+      user.ask(two)
+      upstream.deliver(reply("mine", PRIVATE))
+      for (let i = 0; i < 2; i++) {
+        user.ask(two)
+        upstream.deliver(reply("two", vary))
+      }
+      expect([user.ask(two).last, user.ask(one).last, countAsked(world)]).toEqual(["200 two", "200 one", 4])
+    })
+  })
+
+  test("is not what a request had that went by itself for another reason", () => {
+    cacheStory({ cache: { minUses: 2 } }, world => {
+      const early = new Asker(world).ask()
+      const slow = openUpstream(world)
+      const second = new Asker(world).ask()
+      openUpstream(world).deliver(reply("stored"))
+      slow.deliver(reply("early"))
+      expect([early.last, second.last, second.ask().last]).toEqual(["200 early", "200 stored", "200 stored"])
+    })
+  })
+})
+
 describe("those who wait", () => {
   test("for a revalidation that fails get the stale answer like the one who asked", () => {
     cacheStory({}, world => {
@@ -270,6 +317,18 @@ describe("a body that is too large for the store", () => {
 })
 
 describe("parts", () => {
+  test("that have been marked as stale are asked for anew", () => {
+    cacheStory({}, world => {
+      const user = new Asker(world).ask({ fields: ["Range: bytes=0-3"] })
+      const upstream = openUpstream(world)
+      upstream.deliver(reply("0123", ["Cache-Control: max-age=60", "Content-Range: bytes 0-3/9"], "206 Partial Content"))
+      expect(user.ask({ fields: ["Range: bytes=1-2"] }).last).toBe("206 12")
+      world.purge(URL, true)
+      user.ask({ fields: ["Range: bytes=1-2"] })
+      expect(countAsked(world)).toBe(2)
+    })
+  })
+
   const whole = "0123456789abcdefghij"
   function part(first: number, last: number): string {
     return reply(whole.slice(first, last + 1), [...TAGGED, `Content-Range: bytes ${first}-${last}/20`], "206 Partial Content")
