@@ -1,10 +1,22 @@
 import { field, type StrictMessage } from "../support/strict-reader.ts"
-import { ageMs, type Asked, type Content, directives, type Exchanged, type ModelPolicy, storedOf, whyNotReused, whyNotStored } from "./cache-model.ts"
+import {
+  ageMs,
+  type Asked,
+  type Content,
+  directives,
+  type Exchanged,
+  isCollapsed,
+  isVariantFor,
+  type ModelPolicy,
+  storedOf,
+  whyNotReused,
+  whyNotStored,
+} from "./cache-model.ts"
 import { type CacheOrigins, rangeOf } from "./cache-origin.ts"
 import { bodyOf } from "./script.ts"
 
-/** A peer that says nothing for a minute has failed; some of that time had passed before the request came. */
-const PATIENCE_MS = 30_000
+/** A peer that says nothing for so long has failed; what is waited for may have been asked for before the request came. */
+const PATIENCE_MS = 60_000
 
 export interface Purge {
   readonly path: string
@@ -71,14 +83,14 @@ export class CacheJudge {
     if (reaching.some(({ soft }) => !soft)) return "what was there before a purge"
     if (isOwn) return ""
     const circumstances = { policy: this.policy, marked: reaching.length > 0, failed: this.hasFailed(asked) }
-    const why = whyNotReused(stored, asked, circumstances)
+    const why = isVariantFor(stored, asked.request) && isCollapsed(stored, asked) ? "" : whyNotReused(stored, asked, circumstances)
     return why === "" ? "" : `${why} (age ${ageMs(stored, asked.at)} ms when it was asked for)`
   }
 
   /** Something has gone wrong since the request came, or it has waited for long. */
   private hasFailed({ path, seq, at }: Asked): boolean {
-    const { journal, troubleAt, now } = this.origins
-    if (troubleAt >= at || now - at >= PATIENCE_MS) return true
+    const { journal, troubleAt, now, startMs } = this.origins
+    if (troubleAt >= at || (now > at && now - startMs >= PATIENCE_MS)) return true
     return journal.some(({ path: of, status, headSeq }) => of === path && status >= 500 && headSeq > seq)
   }
 }

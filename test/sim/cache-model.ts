@@ -73,8 +73,8 @@ export function whyNotStored({ method, request, status, response }: Exchanged): 
   if (request.authorization !== undefined && !said.public && !said["must-revalidate"] && said["s-maxage"] === undefined) return "Authorization"
   if (response["set-cookie"] !== undefined && !said.public) return "Set-Cookie"
   const isExplicit = said["max-age"] !== undefined || said["s-maxage"] !== undefined || response.expires !== undefined
-  if (request.cookie !== undefined && !isExplicit && !said.public && !said["no-cache"]) return "Cookie"
   if (response.vary === "*") return "Vary: *"
+  if (request.cookie !== undefined && !isExplicit && !said.public && !said["no-cache"]) return "Cookie"
   if (!isExplicit && !said.public && !HEURISTIC.has(status)) return "nothing allows it"
   return ""
 }
@@ -122,11 +122,14 @@ export interface Circumstances {
   readonly failed: boolean
 }
 
+/** Whoever asked before the origin answered has as new an answer as if it had been for him alone. */
+export function isCollapsed({ last }: Stored, { seq, at }: Asked): boolean {
+  return last.headSeq > seq || last.headAt === at
+}
+
 /** Why a stored response must not answer a request that came at `asked.at` (sections 4, 4.2.4, 5.2; RFC 5861); "" = it may. Only for the kind of its method and URL. */
 export function whyNotReused(stored: Stored, asked: Asked, { policy, marked, failed }: Circumstances): string {
   if (!isVariantFor(stored, asked.request)) return "another variant"
-  // Whoever asked before the origin answered has as new an answer as if it had been for him alone.
-  if (stored.last.headSeq > asked.seq || stored.last.headAt === asked.at) return ""
   const said = directives(stored.response["cache-control"])
   const wanted = directives(asked.request["cache-control"])
   const age = ageMs(stored, asked.at)
@@ -134,6 +137,8 @@ export function whyNotReused(stored: Stored, asked: Asked, { policy, marked, fai
   const staleFor = Math.max(0, age - lifetime)
   const onError = Math.max(seconds(said, "stale-if-error") ?? policy.sieMs, seconds(wanted, "stale-if-error") ?? 0)
   const isStrict = said["must-revalidate"] === true || said["proxy-revalidate"] === true || said["no-cache"] === true
+  // A failure is worse than what is older than the client would like.
+  if (failed && !said["no-cache"] && !wanted["no-cache"] && age < lifetime && !marked) return ""
   if (failed && !isStrict && said["s-maxage"] === undefined && !wanted["no-cache"] && staleFor < onError) return ""
   if (said["no-cache"] || wanted["no-cache"]) return "no-cache"
   const isTooOld = age > (seconds(wanted, "max-age") ?? Number.POSITIVE_INFINITY)

@@ -67,6 +67,7 @@ function dateOf(ms: number): string {
 
 /** All origins of a run together: what each URL gives now, and everything that was ever asked and answered. */
 export class CacheOrigins {
+  readonly startMs: number
   readonly journal: Exchanged[] = []
   readonly sites: Readonly<Record<string, Site>>
   /** The number of the latest thing that happened: what is seen later has a greater one. */
@@ -79,7 +80,6 @@ export class CacheOrigins {
   private readonly contents = new Map<string, Content>()
   private readonly world: CacheWorld
   private readonly random: Random
-  private readonly startMs: number
 
   constructor(world: CacheWorld, random: Random, sites: Readonly<Record<string, Site>>) {
     this.world = world
@@ -264,6 +264,8 @@ export class CacheOrigin {
     if (isUnchanged(request, content)) return this.write(exchanged, 304, { ...fields, "x-v": String(exchanged.n) }, "")
     exchanged.content = content
     const body = bodyOf(content.id, content.length)
+    // It says something of what is stored, and is not stored itself.
+    if (method === "HEAD") return this.write(exchanged, 200, { ...fields, "x-v": String(exchanged.n) }, body)
     const answered = { ...fields, "x-r": String(exchanged.n) }
     const range = site.ranges && method === "GET" ? rangeOf(request, content) : null
     if (range === null) return this.write(exchanged, 200, answered, body)
