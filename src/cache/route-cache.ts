@@ -136,7 +136,7 @@ export class RouteCache {
     if (stored.kind === VARY_RULE) return this.useVariants(x, key, stored.sets, looks)
     if (stored.kind === DISK_RULE) return this.lookOnDisk(x, key, stored.ticket, looks)
     if (stored.untilMs <= this.time.clock.wall()) return this.miss(x, key, looks, true)
-    return this.pass(x, "pass", stored.reason)
+    return this.directivesOf(x).onlyIfCached ? this.notCached(x, null) : this.pass(x, "pass", stored.reason)
   }
 
   private useResponse(x: Exchange, key: Key, entry: MemoryEntry, stored: StoredResponse, looks: number): Verdict {

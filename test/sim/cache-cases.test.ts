@@ -126,6 +126,15 @@ describe("a rule that lets requests pass", () => {
     })
   })
 
+  test("does not let those pass who want a stored answer only", () => {
+    cacheStory({}, world => {
+      const user = new Asker(world).ask()
+      openUpstream(world).deliver(reply("mine", PRIVATE))
+      expect(user.ask({ fields: ["Cache-Control: only-if-cached"] }).last).toStartWith("504 ")
+      expect(countAsked(world)).toBe(1)
+    })
+  })
+
   test("is not what a request had that went by itself for another reason", () => {
     cacheStory({ cache: { minUses: 2 } }, world => {
       const early = new Asker(world).ask()
