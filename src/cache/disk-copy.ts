@@ -1,5 +1,6 @@
+import type { Exchange } from "../flow/index.ts"
 import { DiskHandle } from "./disk-handle.ts"
-import type { Fetch } from "./fetch.ts"
+import type { RouteCache } from "./route-cache.ts"
 import { ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
 import type { DiskWriter } from "./store/disk/disk-contract.ts"
 import type { Key } from "./store/key.ts"
@@ -12,15 +13,23 @@ export interface DiskContent {
   readonly labels: readonly string[]
 }
 
+/** Whose answer is written. */
+export interface DiskCopyOwner {
+  readonly cache: RouteCache
+  readonly f: Exchange
+  /** Told that nothing is left to read from. */
+  readonly keeper: { giveUp(): void }
+}
+
 /** What is written to the disk beside memory, or instead of it. */
 export class DiskCopy {
-  private readonly fetch: Fetch
+  private readonly fetch: DiskCopyOwner
   private readonly key: Key
   private readonly writer: DiskWriter
   /** Memory has none of it, or not all. */
   isOnly = false
 
-  private constructor(fetch: Fetch, key: Key, writer: DiskWriter) {
+  private constructor(fetch: DiskCopyOwner, key: Key, writer: DiskWriter) {
     this.fetch = fetch
     this.key = key
     this.writer = writer
@@ -31,7 +40,7 @@ export class DiskCopy {
   }
 
   /** null = there is no disk, or none that takes it now. */
-  static begin(fetch: Fetch, key: Key, { head, length, labels }: DiskContent): DiskCopy | null {
+  static begin(fetch: DiskCopyOwner, key: Key, { head, length, labels }: DiskContent): DiskCopy | null {
     const writer = fetch.cache.store.disk?.begin(key, head, length, labels) ?? null
     return writer === null ? null : new DiskCopy(fetch, key, writer)
   }
@@ -77,7 +86,12 @@ export class DiskCopy {
 }
 
 /** A 304 has freshened what is on disk, too, if that is what it was about. Nobody waits for it. */
-export function freshenOnDisk(fetch: Fetch, old: StoredResponse, head: Uint8Array, labels: readonly string[]): void {
+export function freshenOnDisk(
+  fetch: { readonly cache: RouteCache; readonly key: Key },
+  old: StoredResponse,
+  head: Uint8Array,
+  labels: readonly string[],
+): void {
   const { disk } = fetch.cache.store
   if (disk === null || !disk.mayHave(fetch.key)) return
   void disk.load(fetch.key).then(async entry => {

@@ -1,6 +1,7 @@
 import { acquireExchange, type Exchange, type Plan } from "../flow/index.ts"
-import { BODY_NONE, type Downstream, NAME } from "../http/index.ts"
+import { BODY_NONE, type Downstream, Fields, NAME } from "../http/index.ts"
 import { giveBody } from "./query-body.ts"
+import type { Asked } from "./judge-answer.ts"
 import type { StoredResponse } from "./stored.ts"
 
 /**
@@ -47,6 +48,23 @@ export function fetchFor(x: Exchange, plan: Plan, down: Downstream): Exchange {
   giveBody(x, f)
   for (let i = 0; i < x.slots.length; i++) f.slots[i] = x.slots[i]
   return f
+}
+
+/** What is asked of the upstream, of a client's request. */
+export function askedBy(x: Exchange, nowMs: number): Asked {
+  const fields = new Fields()
+  fields.copyFrom(x.request)
+  return { method: x.method, path: x.path + x.query, fields, sentMs: nowMs }
+}
+
+/** Tells a client's exchange of the way upstream what its log is to say. */
+export function tellWay(f: Exchange, x: Exchange): void {
+  x.peerName = f.peerName
+  x.attempts = f.attempts
+  x.connectedAt = f.connectedAt
+  x.sentAt = f.sentAt
+  x.headAt = f.headAt
+  x.reused = f.reused
 }
 
 /** Asks for the whole: what is stored must not depend on what this client has already (RFC 9111 section 4.3.1). */

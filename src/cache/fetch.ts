@@ -1,10 +1,11 @@
 import { assert, type Fault, FAULT } from "../base/index.ts"
 import { begin, type Exchange, FAULT_VERDICT, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
-import { type Downstream, Fields, type Message, NAME, type TunnelEnd } from "../http/index.ts"
+import { type Downstream, type Message, NAME, type TunnelEnd } from "../http/index.ts"
 import type { ConnectionInfo } from "../net/index.ts"
+import type { Adopted } from "./adopted.ts"
 import { serveRun, serveStored } from "./answer.ts"
 import { DiskHandle } from "./disk-handle.ts"
-import { askForAll, askForRest, dropOverrides, askIfChanged, fetchFor } from "./fetch-request.ts"
+import { askedBy, askForAll, askForRest, dropOverrides, askIfChanged, fetchFor, tellWay } from "./fetch-request.ts"
 import type { HeldEntry } from "./held-entry.ts"
 import type { Asked } from "./judge-answer.ts"
 import { Keeper } from "./keeper.ts"
@@ -47,24 +48,38 @@ export class Fetch implements Downstream, Waiter {
   part: HeldPart | null = null
   private mode = ASKING
   private readonly purgesBefore: number
+  /** What comes is stored if it may be. */
+  private readonly keeps: boolean
   readonly keeper: Keeper
   private relay: Relay | null = null
 
-  private constructor(cache: RouteCache, x: Exchange, key: Key, writer: MemoryEntry | null) {
+  private constructor(cache: RouteCache, x: Exchange, key: Key, start: MemoryEntry | Adopted | null) {
     this.cache = cache
     this.key = key
     this.info = x.down!.info
-    const fields = new Fields()
-    fields.copyFrom(x.request)
-    this.asked = { method: x.method, path: x.path + x.query, fields, sentMs: cache.time.clock.wall() }
     this.client = x
-    this.writer = writer
-    this.purgesBefore = cache.store.memory.purges(key.groupHash)
+    const adopted = start !== null && "f" in start ? start : null
+    this.writer = adopted === null ? (start as MemoryEntry | null) : adopted.writer
+    this.keeps = adopted?.keeps ?? true
+    this.purgesBefore = adopted?.purgesBefore ?? cache.store.memory.purges(key.groupHash)
     this.keeper = new Keeper(this)
+    this.asked = adopted?.asked ?? askedBy(x, cache.time.clock.wall())
+    if (adopted !== null) {
+      this.f = adopted.f
+      return
+    }
     const plan = cache.parts.plan.fetch
     assert(plan !== null, "the plan of fetches is made with the route's")
     this.f = fetchFor(x, plan, this)
     dropOverrides(this.f, cache.policy.keyHeaders)
+  }
+
+  /** Goes on with a request of the cache's own whose answer is not what that was for. Whoever made it hands on what comes, from the head on. */
+  static adopt(cache: RouteCache, x: Exchange, key: Key, adopted: Adopted): Fetch {
+    const fetch = new Fetch(cache, x, key, adopted)
+    x.waiter = fetch
+    if (adopted.writer !== null) cache.store.fetchBegins(adopted.writer.place, fetch)
+    return fetch
   }
 
   /** For one client, with an entry that others wait for. */
@@ -170,23 +185,12 @@ export class Fetch implements Downstream, Waiter {
     else this.judge()
   }
 
-  /** Says what the client's log says of the way upstream. */
-  private tell(x: Exchange): void {
-    const { f } = this
-    x.peerName = f.peerName
-    x.attempts = f.attempts
-    x.connectedAt = f.connectedAt
-    x.sentAt = f.sentAt
-    x.headAt = f.headAt
-    x.reused = f.reused
-  }
-
   private takeClient(): Exchange | null {
     const x = this.client
     this.client = null
     if (x !== null) {
       x.waiter = null
-      this.tell(x)
+      tellWay(this.f, x)
     }
     return x
   }
@@ -198,7 +202,7 @@ export class Fetch implements Downstream, Waiter {
       return
     }
     const verdict = keeper.judge(f)
-    const stored = verdict.store ? keeper.begin(this.writer) : null
+    const stored = verdict.store && this.keeps ? keeper.begin(this.writer) : null
     if (stored !== null) this.mode = STORING
     this.dropOld()
     if (stored !== null) {
@@ -209,7 +213,12 @@ export class Fetch implements Downstream, Waiter {
       return
     }
     if (this.oldStored !== null && !verdict.remember) this.cache.store.endedEmpty(this.key, null)
-    const reason = !verdict.store ? verdict.reason : keeper.purged ? "purged" : "no-room"
+    if (f.status === 206 && this.asked.hasPart === true) {
+      // Not the part that the client asked for, if it asked for one.
+      this.askAgain()
+      return
+    }
+    const reason = !verdict.store ? verdict.reason : !this.keeps ? "coding" : keeper.purged ? "purged" : "no-room"
     this.letGo(keeper.purged ? "" : reason, verdict.remember)
     this.relayTo(this.takeClient(), reason)
   }
@@ -221,7 +230,7 @@ export class Fetch implements Downstream, Waiter {
       resume(x, FAULT_VERDICT)
       return
     }
-    const fresh = this.f.status === 206 && x.request.has(NAME.range) ? this.keeper.fresh : null
+    const fresh = this.f.status === 206 && x.request.has(NAME.range) && this.asked.hasPart !== true ? this.keeper.fresh : null
     if (fresh === null) serveStored(this.cache, x, entry, stored, result)
     else serveRun(this.cache, x, { entry, stored }, fresh, result)
     if (x.status !== 304 && x.status !== 416) x.response.extra += this.keeper.ownLines

@@ -64,7 +64,7 @@ export class Keeper {
   judge(f: Exchange): StoringVerdict {
     const { asked, part, cache } = this.fetch
     const lines = FieldLines.parse(f.response.render())
-    this.judged = judgeAnswer(cache, { ...asked, hasPart: part !== null }, { status: f.status, lines })
+    this.judged = judgeAnswer(cache, { ...asked, hasPart: part !== null || asked.hasPart === true }, { status: f.status, lines })
     return this.judged.verdict
   }
 
@@ -125,7 +125,8 @@ export class Keeper {
     const said = { ...facts, status }
     const head = encodeResponse(said, kept)
     const labels = labelsOf(lines)
-    if (this.joined === null) this.disk = DiskCopy.begin(this.fetch, place, { head, length, labels })
+    const isAllNew = this.joined === null || (this.joined.isWhole && fetch.part === null)
+    if (isAllNew) this.disk = DiskCopy.begin(this.fetch, place, { head, length, labels })
     // A purge that came between the two has doomed the first only.
     if (!entry.live) this.dropDisk()
     if (entry.setHead(head, length, labels) && this.copyStart(entry)) this.take(entry, place)

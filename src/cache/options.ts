@@ -99,6 +99,12 @@ export const cacheOptionsSchema = z
     compress: codingSchema
       .default([])
       .describe("Keeps texts compressed as well, in these codings, and serves what the client prefers: `[br, gzip]`."),
+    slice: z
+      .union([z.literal("off").transform(() => 0), z.literal(false).transform(() => 0), size({ min: 64 * 1024, max: 64 * 1024 * 1024 })])
+      .default(0)
+      .describe(
+        "Fetches and stores bodies that are larger than this in ranges of this size, each by itself, from servers that answer ranges with a strong validator: `1MB`.",
+      ),
     earlyHints: z
       .boolean()
       .default(false)

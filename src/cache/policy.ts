@@ -14,6 +14,8 @@ export interface CachePolicy {
   readonly passMs: number
   readonly refreshShare: number
   readonly minUses: number
+  /** Large bodies are fetched and stored in ranges of so many octets; 0 = as a whole. */
+  readonly sliceBytes: number
   readonly earlyHints: boolean
   /** Serves texts in other codings than they are stored in; null = none does. */
   readonly encoder: Encoder | null
@@ -48,6 +50,7 @@ export function compilePolicy(options: CacheOptions, bypass: CachePolicy["bypass
     passMs: options.passMemory,
     refreshShare: options.refreshAhead,
     minUses: options.minUses,
+    sliceBytes: options.slice,
     earlyHints: options.earlyHints,
     encoder: options.compress.length > 0 ? new Encoder(options.compress) : null,
     status: options.status,

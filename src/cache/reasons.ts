@@ -11,6 +11,14 @@ const OF_REQUESTS: Readonly<Record<string, ReasonText>> = {
     meaning: "There was no room in the memory of the cache, or another thread was storing the same.",
     remedy: "Give the cache more memory.",
   },
+  coding: {
+    meaning: "It was asked for without Accept-Encoding, to be cut into slices, and with it would have been another answer.",
+    remedy: "Nothing: the next request for it stores it.",
+  },
+  "no-slices": {
+    meaning: "The server does not answer ranges of it with a strong validator and its length, so that it is not cut into slices for a while.",
+    remedy: "Let the server send ETag or Last-Modified and answer Range, or take `slice` out where bodies are small.",
+  },
   purged: { meaning: "It was purged, or changed by another request, while it was fetched.", remedy: "Nothing." },
   "coalesce-timeout": {
     meaning: "The request that fetched it took longer than `coalesce.wait`.",

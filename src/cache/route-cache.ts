@@ -17,6 +17,7 @@ import { parseRequestDirectives, type RequestDirectives } from "./rules/cache-co
 import { isStrongTag } from "./rules/conditional.ts"
 import { FRESH, judgeReuse, mayServeOnError, STALE_OK, STALE_WHILE_REVALIDATE, type ReuseVerdict } from "./rules/reuse.ts"
 import { refresh, refreshAhead } from "./refresh.ts"
+import { Slices } from "./slices/slices.ts"
 import { ENTRY_COMPLETE, ENTRY_FAILED, ENTRY_FILLING, ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
 import { Key } from "./store/key.ts"
 import type { CacheStore } from "./cache-store.ts"
@@ -46,6 +47,7 @@ export class RouteCache {
   readonly time: Time
   readonly parts: RouteCacheParts
   readonly question: Question
+  private readonly slices: Slices | null
 
   constructor(parts: RouteCacheParts) {
     this.parts = parts
@@ -53,6 +55,7 @@ export class RouteCache {
     this.store = parts.store
     this.time = parts.time
     this.question = new Question(parts.policy, parts.destination)
+    this.slices = Slices.of(this)
   }
 
   /** The step: hit, wait, or on to the peer. */
@@ -182,6 +185,11 @@ export class RouteCache {
 
   /** Nothing that could be used is stored. `replace`: a rule that has lapsed is there. */
   private miss(x: Exchange, key: Key, looks: number, replace = false): Verdict {
+    return this.slices?.answer(x, key, looks) ?? this.missWhole(x, key, looks, replace)
+  }
+
+  /** The same where it is not cut into slices. */
+  missWhole(x: Exchange, key: Key, looks: number, replace: boolean): Verdict {
     const directives = this.directivesOf(x)
     if (directives.onlyIfCached) return this.notCached(x, null)
     if (x.method === "HEAD") return this.pass(x, "miss", "")
