@@ -302,9 +302,9 @@ export class Fetch implements Downstream, Waiter {
     if (old === null || !mayServeOnError(oldStored!, directives, cache.time.clock.wall())) return false
     cache.store.endedEmpty(this.key, FAULT.retryStatus)
     const x = this.takeClient()
-    this.old = null
-    if (x === null) old.release()
+    if (x === null) this.dropOld()
     else {
+      this.old = null
       serveStored(cache, x, old, oldStored!, "stale")
       x.cacheReason = "error"
       if (cache.policy.status) x.cacheStatus += `; fwd=stale; fwd-status=${this.f.status}`

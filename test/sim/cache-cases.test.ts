@@ -325,6 +325,25 @@ describe("a body that is too large for the store", () => {
   })
 })
 
+describe("a revalidation in the background", () => {
+  test("that fails is tried again with the next request", () => {
+    for (const more of ["", ", stale-if-error=100"]) {
+      cacheStory({}, world => {
+        const user = new Asker(world).ask()
+        const upstream = openUpstream(world)
+        upstream.deliver(reply("old", [`Cache-Control: max-age=1, stale-while-revalidate=100${more}`, 'ETag: "e"']))
+        for (let i = 0; i < 3; i++) {
+          world.advance(2000)
+          expect(user.ask().last).toBe("200 old")
+          const asked = i === 0 ? upstream : openUpstream(world)
+          expect(asked.sent).toContain('If-None-Match: "e"')
+          asked.reset()
+        }
+      })
+    }
+  })
+})
+
 describe("parts", () => {
   test("that have been marked as stale are asked for anew", () => {
     cacheStory({}, world => {
