@@ -337,7 +337,7 @@ describe("a revalidation in the background", () => {
           expect(user.ask().last).toBe("200 old")
           const asked = i === 0 ? upstream : openUpstream(world)
           expect(asked.sent).toContain('If-None-Match: "e"')
-          asked.reset()
+          asked.deliver(reply("no", [], "500 Oh"))
         }
       })
     }
