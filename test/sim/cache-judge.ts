@@ -90,7 +90,7 @@ export class CacheJudge {
   /** Something has gone wrong since the request came, or it has waited for long. */
   private hasFailed({ path, seq, at }: Asked): boolean {
     const { journal, troubleAt, now, startMs } = this.origins
-    if (troubleAt >= at || (now > at && now - startMs >= PATIENCE_MS)) return true
+    if (troubleAt >= at || now - startMs >= PATIENCE_MS) return true
     return journal.some(({ path: of, status, headSeq }) => of === path && status >= 500 && headSeq > seq)
   }
 }

@@ -98,7 +98,8 @@ export function lifetimeMs({ response, first, last }: Stored): number {
   const shared = seconds(said, "s-maxage") ?? seconds(said, "max-age")
   if (shared !== null) return shared
   if (response.expires !== undefined) return Math.max(0, Date.parse(response.expires) - (Date.parse(response.date ?? "") || last.headAt))
-  if (said["no-cache"] || first.request.authorization !== undefined || first.request.cookie !== undefined) return 0
+  // Not for what may be one user's: the request for which the origin spoke last had no credentials.
+  if (said["no-cache"] || last.request.authorization !== undefined || last.request.cookie !== undefined) return 0
   if (response["last-modified"] === undefined || (!HEURISTIC.has(first.status) && !said.public)) return 0
   return Math.max(0, (Date.parse(response.date ?? "") || last.headAt) - Date.parse(response["last-modified"])) / 10
 }
