@@ -219,7 +219,9 @@ export class Keeper {
     const { cache } = this.fetch
     // Without a memory of it whoever waits now would go one after the other.
     const ms = remember && cache.policy.passMs > 0 ? cache.policy.passMs : LET_GO_MS
-    const rule = reason === "" || (this.fetch.revalidates && !remember) ? null : encodePassRule(reason, cache.time.clock.wall() + ms)
+    // What was said to one user's credentials (a refresh behind his back) is said to nobody else.
+    const isOwn = this.fetch.asked.fields.has(NAME.authorization)
+    const rule = reason === "" || isOwn || (this.fetch.revalidates && !remember) ? null : encodePassRule(reason, cache.time.clock.wall() + ms)
     if (rule !== null && writer.state === ENTRY_PENDING && writer.setHead(rule, 0, [])) writer.complete()
     else writer.fail()
     cache.store.fetchEnds(writer.place, this.fetch)

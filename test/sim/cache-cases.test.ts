@@ -326,6 +326,18 @@ describe("a body that is too large for the store", () => {
 })
 
 describe("a revalidation in the background", () => {
+  test("with credentials takes nothing away that others have", () => {
+    cacheStory({}, world => {
+      const user = new Asker(world).ask()
+      const upstream = openUpstream(world)
+      upstream.deliver(reply("all", ["Cache-Control: public, max-age=1, stale-while-revalidate=100"]))
+      world.advance(2000)
+      user.ask({ fields: ["Authorization: Basic eDp5"] })
+      upstream.deliver(reply("mine", ["Cache-Control: private, max-age=60"]))
+      expect([user.last, user.ask().last]).toEqual(["200 all", "200 all"])
+    })
+  })
+
   test("that fails is tried again with the next request", () => {
     for (const more of ["", ", stale-if-error=100"]) {
       cacheStory({}, world => {

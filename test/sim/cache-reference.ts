@@ -104,13 +104,13 @@ export class ReferenceCache {
   }
 
   /** The origin has answered: what is stored from now on. `exchanged` is what it was asked and said. Returns what the client has of the store then. */
-  answered(asked: Asked, { key, ask, old }: Plan, exchanged: Exchanged): Stored | null {
+  answered(asked: Asked, { key, ask, old, inBackground }: Plan, exchanged: Exchanged): Stored | null {
     if (ask === "pass") {
       this.passed(asked, key, exchanged)
       return null
     }
     const isShared = asked.request.authorization === undefined
-    if (exchanged.status === 304 && old !== null) return this.validated(old, exchanged, key, isShared)
+    if (exchanged.status === 304 && old !== null) return this.validated(old, exchanged, key, { isShared, isKept: isShared || inBackground })
     const stored = storedOf(exchanged, null)
     const why = whyNotKept(exchanged, stored, this.policy)
     if (why === "") {
@@ -122,11 +122,11 @@ export class ReferenceCache {
     return null
   }
 
-  private validated(old: Stored, exchanged: Exchanged, key: string, isShared: boolean): Stored {
+  private validated(old: Stored, exchanged: Exchanged, key: string, { isShared, isKept }: { isShared: boolean; isKept: boolean }): Stored {
     const fresh = storedOf(old.first, exchanged)
     const combined = { ...old.first, response: fresh.response, request: exchanged.request }
     const why = whyNotKept(combined, fresh, this.policy)
-    if (isShared && why === "") this.slots.set(key, { is: "response", stored: fresh, marked: false })
+    if (isKept && why === "") this.slots.set(key, { is: "response", stored: fresh, marked: false })
     else if (isShared && lasts(why, old.first.status)) this.slots.set(key, { is: "pass", until: exchanged.headAt + PASS_MS })
     return fresh
   }
