@@ -126,11 +126,16 @@ export class SliceAnswer implements Waiter, SliceTaker {
     }
     const isOther = this.isOfAnotherCoding(judged)
     if (judged.kind === NEVER_SLICES || isOther) this.slices.noteNone(this.key)
-    // About the whole as well, unless the client might have meant that by If-Range.
-    const isTheirs = status === 416 ? !this.x.request.has(NAME.ifRange) : status !== 206 || (judged.kind === IS_WHOLE && !isOther)
+    const isTheirs = status === 416 ? this.asksBehindEnd() : status !== 206 || (judged.kind === IS_WHOLE && !isOther)
     if (isTheirs) return this.handOver(fetch, !isOther || status !== 200)
     this.goOn(this.slices.cache.missWhole(this.x, this.key, this.looks, true))
     return null
+  }
+
+  /** What is not there of the slice is not there of the client's range either: unless it asks for none, or by If-Range perhaps for the whole. */
+  private asksBehindEnd(): boolean {
+    const { request } = this.x
+    return request.has(NAME.range) && !request.has(NAME.ifRange) && this.slices.firstOf(this.x) >= 0
   }
 
   /** With Accept-Encoding, which requests for slices do not have, it might have been another. */

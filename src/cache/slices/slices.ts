@@ -57,9 +57,14 @@ export class Slices {
   }
 
   /** The slice that a request begins with, 0 where that is not known without the length. */
-  anchorOf({ request }: Exchange): number {
+  anchorOf(x: Exchange): number {
+    return Math.max(0, Math.floor(this.firstOf(x) / this.sliceBytes))
+  }
+
+  /** The first octet of the range that a request asks for, -1 = it names none. */
+  firstOf({ request }: Exchange): number {
     const first = request.has(NAME.range) ? /^bytes=(\d{1,15})-/i.exec(request.joined(NAME.range)) : null
-    return first === null ? 0 : Math.floor(Number(first[1]) / this.sliceBytes)
+    return first === null ? -1 : Number(first[1])
   }
 
   /** Whether these slices are there, `last` included; more than LOOKED_FOR_MAX are not. */
