@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "bun:test"
 import { having, type Measured, measure } from "./measure.ts"
 
 /** Optimal tests passed when they were last counted, of 86 in the suite's copy from npm. */
-const recordedOptimal = { reverse: 77, forward: 77 }
+const recordedOptimal = { reverse: 79, forward: 79 }
 
 const age = "the newest copy: a field that is not valid is ignored, of several values the first counts (RFC 9111 section 5.1)"
 const update = "a check in the newest copy: RFC 9111 section 3.2 leaves it to the cache, or forbids it"
@@ -18,7 +18,6 @@ const known: Record<string, string> = {
   ),
   ...Object.fromEntries(["Content-MD5", "Content-Type", "Set-Cookie", "Set-Cookie2", "ETag"].map(id => [`304-etag-update-response-${id}`, update])),
   ...Object.fromEntries(["must-revalidate", "proxy-revalidate", "no-cache", "s-maxage=2"].map(id => [`stale-close-${id}`, close])),
-  "headers-store-Set-Cookie": "an answer that sets a cookie and is not public is for one user (RFC 9111 section 7.3)",
   "headers-store-Transfer-Encoding": "a transfer coding that is not known has no end that can be told: 502 (RFC 9112 section 6.3)",
 }
 

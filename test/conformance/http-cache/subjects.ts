@@ -24,7 +24,7 @@ export type SubjectName = keyof typeof subjects
 const caches = { main: { memory: "64MB" } }
 // What Debian's squid.conf has for everything else; without a line that matches, Squid is a little different.
 const refreshing = "refresh_pattern . 0 20% 4320"
-const filters = [{ cache: { store: "main", staleIfError: "60s" } }]
+const filters = [{ cache: { store: "main", staleIfError: "60s", setCookie: "keep" } }]
 
 async function startReverse(origin: string): Promise<RunningSubject> {
   const host = `127.0.0.1:${await freePort()}`

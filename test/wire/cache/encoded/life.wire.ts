@@ -100,7 +100,6 @@ test("a reload keeps it; one without the option serves plain octets again", asyn
 
 test("two threads, pages that change, purges: whatever comes fits its tag, and fewer octets are sent", async () => {
   await using world = await TextOrigin.start(["br", "zstd", "gzip"], {
-    more: { coalesce: { wait: "200ms" } },
     top: { workers: 2, caches: { main: { memory: "4MB" } } },
   })
   const paths = ["/a", "/b", "/c", "/d"]
