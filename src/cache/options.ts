@@ -38,7 +38,7 @@ const coalesceSchema = z.union([
   z.literal("off").transform(() => ({ wait: 0 })),
   z.literal(false).transform(() => ({ wait: 0 })),
   z.strictObject({
-    wait: duration({ min: 1, max: days }).default(5000).describe("How long a request waits for another one's answer before it goes by itself."),
+    wait: duration({ min: 1, max: days }).prefault("5s").describe("How long a request waits for another one's answer before it goes by itself."),
   }),
 ])
 
@@ -64,22 +64,22 @@ export const cacheOptionsSchema = z
     forceTtl: duration({ max: 365 * days })
       .optional()
       .describe(
-        "Lifetime instead of what the answer says, also against no-store and private: for servers that know no better. Answers with Set-Cookie stay out.",
+        "Lifetime instead of what the answer says, also against no-store and private: for servers that know no better. Not for requests with cookies or credentials; answers with Set-Cookie stay out.",
       ),
     negativeTtl: statusSchema.default({}).describe("Lifetime by status of answers that say nothing of it: `{ 404: 10s, 503: 1s }`."),
     heuristic: z
       .union([z.literal("off").transform(() => 0), z.literal(false).transform(() => 0), ratio({ max: 1 })])
-      .default(0.1)
+      .prefault("10%")
       .describe("Part of the time since Last-Modified for which an answer without a lifetime is fresh (RFC 9111 section 4.2.2), at most a day."),
     staleWhileRevalidate: duration({ max: 365 * days })
-      .default(0)
+      .prefault("0")
       .describe("How long an answer may be used past its lifetime while it is fetched anew, where it says nothing itself (RFC 5861)."),
     staleIfError: duration({ max: 365 * days })
-      .default(0)
+      .prefault("0")
       .describe("The same where its server fails or answers 5xx."),
     bodyMax: size({ min: 1, max: 2 ** 40 })
       .default(2 ** 40)
-      .describe("Larger bodies are not stored; nor is what is over a quarter of the memory, unless there is a disk."),
+      .describe("Larger bodies are not stored; nor is what is over a quarter of the memory, unless there is a disk. Default: no other limit."),
     minUses: z.int().min(1).max(100).default(1).describe("Stored with the n-th request for it."),
     setCookie: z
       .enum(["public", "refuse", "strip", "keep"])
@@ -90,18 +90,18 @@ export const cacheOptionsSchema = z
     key: keySchema.prefault({}),
     coalesce: coalesceSchema.prefault({}).describe("Equal requests wait for one fetch; `off` lets each go by itself."),
     passMemory: duration({ max: days })
-      .default(60_000)
+      .prefault("1m")
       .describe("How long it is remembered that an answer cannot be stored, so that requests for it do not wait for each other."),
     refreshAhead: z
       .union([z.literal("off").transform(() => 0), z.literal(false).transform(() => 0), ratio({ max: 0.5 })])
-      .default(0)
+      .prefault("off")
       .describe("Answers that are asked for in this last part of their lifetime are fetched anew before they expire: `10%`."),
     compress: codingSchema
-      .default([])
+      .prefault("off")
       .describe("Keeps texts compressed as well, in these codings, and serves what the client prefers: `[br, gzip]`."),
     slice: z
       .union([z.literal("off").transform(() => 0), z.literal(false).transform(() => 0), size({ min: 64 * 1024, max: 64 * 1024 * 1024 })])
-      .default(0)
+      .prefault("off")
       .describe(
         "Fetches and stores bodies that are larger than this in ranges of this size, each by itself, from servers that answer ranges with a strong validator: `1MB`.",
       ),
