@@ -3,6 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { faults } from "../src/base/index.ts"
 import { temporaryFolder } from "../test/support/processes.ts"
+import { CACHE_REASONS } from "../src/cache/index.ts"
+import { renderCacheReasons } from "./gen/cache-reasons.ts"
 import { renderFaults } from "./gen/faults.ts"
 import { featureNames, renderFeatures } from "./gen/features.ts"
 
@@ -42,4 +44,14 @@ test("the fault page has a row for every fault", () => {
     .filter(line => line.startsWith("| `"))
   expect(rows.length).toBe(faults.length)
   for (const fault of faults) expect(rows.some(row => row.startsWith(`| \`${fault.code}\` | ${fault.status || "none"} |`))).toBe(true)
+})
+
+test("the page of the cache's reasons has a row for each word, with what to do", () => {
+  const rows = renderCacheReasons(CACHE_REASONS)
+    .split("\n")
+    .filter(line => line.startsWith("| `"))
+  expect(rows.length).toBe(Object.keys(CACHE_REASONS).length)
+  for (const [word, { remedy }] of Object.entries(CACHE_REASONS)) {
+    expect(rows.some(row => row.startsWith(`| \`${word}\` | `) && row.endsWith(` | ${remedy} |`))).toBe(true)
+  }
 })

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { faults } from "../src/base/index.ts"
 import { phases } from "../src/config/compile/phases.ts"
+import { renderCacheReasons } from "./gen/cache-reasons.ts"
 import { renderFaults } from "./gen/faults.ts"
 import { renderFeatures } from "./gen/features.ts"
 import { renderJourney } from "./gen/journey.ts"
@@ -19,6 +20,7 @@ const generated: readonly Generated[] = [
   { file: "docs/faults.md", render: () => renderFaults(faults) },
   { file: "docs/journey.md", render: () => renderJourney(phases) },
   { file: "docs/reference/config.md", render: renderReference },
+  { file: "docs/cache-reasons.md", render: renderReasons },
 ]
 
 const check = process.argv.includes("--check")
@@ -29,6 +31,10 @@ process.exitCode = troubles === 0 ? 0 : 1
 /** Imported late, so that a stale features.gen.ts is mended before the rooms that import it load. */
 async function renderReference(): Promise<string> {
   return (await import("../src/config/reference.ts")).writeReference()
+}
+
+async function renderReasons(): Promise<string> {
+  return renderCacheReasons((await import("../src/cache/index.ts")).CACHE_REASONS)
 }
 
 /** Writes or checks one file; false when it is stale or cannot be made. */
