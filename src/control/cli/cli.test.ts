@@ -61,7 +61,7 @@ describe("the program", () => {
       runBothways(["status", "--admin", "127.0.0.1:1"]),
     ])
     expect([help, told, schema, fine, broken, unknown, none].map(result => result.code)).toEqual([0, 0, 0, 0, 2, 2, 4])
-    for (const word of ["run", "reverse", "forward", "demo", "check", "reload", "status", "Exit codes", "Examples"])
+    for (const word of ["run", "reverse", "forward", "demo", "check", "reload", "status", "cache", "Exit codes", "Examples"])
       expect(help.stdout).toContain(word)
     expect(told.stdout).toContain(`bothways ${version} (bun `)
     expect(JSON.parse(schema.stdout).properties.listeners).toBeDefined()
@@ -179,7 +179,7 @@ describe("usage", () => {
   }
 
   test("every command has help of its own", async () => {
-    for (const command of ["run", "reverse", "forward", "demo", "check", "explain", "schema", "reload", "status", "version"]) {
+    for (const command of ["run", "reverse", "forward", "demo", "check", "explain", "schema", "reload", "status", "cache", "version"]) {
       const { code, stdout } = await run([command, "--help"])
       expect([command, code]).toEqual([command, 0])
       expect(stdout).toContain(`bothways ${command}`)

@@ -29,6 +29,8 @@ Examples:
   bothways forward --listen 127.0.0.1:3128            a forward proxy in one line
   bothways check bothways.yaml && bothways run bothways.yaml
   bothways explain bothways.yaml GET https://shop.example/api/1
+  bothways cache report                               what is not cached, and why
+  bothways cache purge --url https://shop.example/
 
 Exit codes:
   0 done   1 failed   2 wrong config or command line   3 address taken   4 no running instance   130 interrupted twice
