@@ -157,7 +157,11 @@ export class ReferenceCache {
 
   /** Section 4.3.5. */
   private headCame(stored: Stored, key: string, exchanged: Exchanged): void {
-    const isSame = exchanged.content?.id === stored.first.content?.id
+    const { etag, "last-modified": modified } = exchanged.response
+    const isSame =
+      (etag === undefined || etag === stored.response.etag) &&
+      (modified === undefined || modified === stored.response["last-modified"]) &&
+      exchanged.content?.length === stored.first.content?.length
     const fresh = storedOf(stored.first, exchanged)
     if (!isSame) this.slots.delete(key)
     else if (whyNotKept({ ...exchanged, method: "GET" }, fresh, this.policy) === "")
