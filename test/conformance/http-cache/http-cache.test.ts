@@ -26,7 +26,7 @@ for (const mode of ["reverse", "forward"] as const) {
     let measured: Measured
     beforeAll(async () => {
       measured = await measure(mode)
-    }, 60_000)
+    }, 120_000)
 
     test("no test fails, but for those that are known", () => {
       expect(having("fail", measured).filter(line => !(line.split(":")[0]! in known))).toEqual([])
