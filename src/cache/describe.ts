@@ -1,6 +1,6 @@
 import { labelsOf } from "./labels.ts"
 import { FieldLines } from "./rules/field-lines.ts"
-import { ageSeconds, ttlSeconds } from "./rules/reuse.ts"
+import { ageSeconds, currentAgeMs, ttlSeconds } from "./rules/reuse.ts"
 import type { StoredFacts } from "./store/contract.ts"
 import { decodeHead, PASS_RULE, RESPONSE, type StoredHead, VARY_RULE } from "./stored.ts"
 
@@ -50,7 +50,8 @@ function responseFacts(stored: Extract<StoredHead, { kind: typeof RESPONSE }>, m
     status: stored.status,
     age: ageSeconds(stored, nowMs),
     ttl,
-    state: marked ? "marked" : ttl > 0 ? "fresh" : "stale",
+    // In its last second it is fresh with a ttl of 0.
+    state: marked ? "marked" : currentAgeMs(stored, nowMs) < stored.lifetimeMs ? "fresh" : "stale",
     tags: labelsOf(FieldLines.parse(stored.lines)),
     vary: stored.vary,
     reason: "",
