@@ -1,3 +1,4 @@
+import { assert } from "../../base/index.ts"
 import type { Downstream } from "../../http/index.ts"
 import type { BodySource } from "../entry-reader.ts"
 import { removeSlices } from "./remove-slices.ts"
@@ -83,6 +84,7 @@ export class SliceRun implements BodySource, SliceTaker {
     this.retire()
     if (this.next === null) this.lookAhead(number)
     if (this.next === null) return false
+    assert(this.next.number === number, "slices are read one behind the other")
     this.current = this.next
     this.next = null
     return true
@@ -104,6 +106,11 @@ export class SliceRun implements BodySource, SliceTaker {
   /** A slice broke off, or could not be had: once more, from where its reader is. */
   private tryAgain(number: number): void {
     this.retire()
+    // What was asked for early is for later: it is there when it is asked for again.
+    this.seek?.cancel()
+    this.seek = null
+    this.next?.source.release()
+    this.next = null
     if (this.triedAgain === number) this.fail()
     else {
       this.triedAgain = number
