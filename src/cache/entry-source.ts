@@ -50,7 +50,8 @@ export class EntrySource implements BodySource {
 
   get failed(): boolean {
     if (this.tail !== null) return this.tail.failed
-    if (this.keeper?.spills) return this.keeper.broken
+    // What went by before this reader came is not to be had any more.
+    if (this.keeper?.spills) return this.keeper.broken || (this.at >= this.entry.filled && this.keeper.hasLost(this.at))
     return this.entry.state === ENTRY_FAILED
   }
 

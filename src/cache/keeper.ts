@@ -317,6 +317,11 @@ export class Keeper {
     return null
   }
 
+  /** There was no room for what is there, and who reads has had it. */
+  hasLost(at: number): boolean {
+    return this.spills && at < this.spilledFrom
+  }
+
   /** Goes on when every reader has what is there. */
   private checkTaken(): void {
     const { spilled } = this

@@ -23,6 +23,8 @@ export function refresh(cache: RouteCache, x: Exchange, key: Key, entry: MemoryE
     Fetch.background(cache, x, key, writer!, own!, stored)
     return
   }
+  // Nobody does it: somebody else may.
+  entry.unclaim()
   if (own !== null) own.release()
   if (writer === null) return
   writer.fail()

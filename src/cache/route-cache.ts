@@ -296,15 +296,16 @@ export class RouteCache {
       x.fault = ending.fault
       return FAULT_VERDICT
     }
+    if (entry.state !== ENTRY_COMPLETE) {
+      // It grows still and is stale already: nothing comes of waiting for it, and nobody knows yet whether it will ever be whole.
+      entry.release()
+      return Fetch.alone(this, x, key, null)
+    }
     if (ending !== null || x.request.has(NAME.authorization) || this.policy.coalesceMs === 0) return Fetch.aloneFrom(this, x, key, entry, stored)
     const writer = this.store.memory.begin(key, true)
     if (writer !== null) return Fetch.leadFrom(this, x, key, writer, entry, stored)
     const other = this.store.memory.pending(key)
-    // It may be the same one, which grows still and is stale already: nothing comes of waiting for that.
-    if (other === null || other.place === entry.place) {
-      other?.release()
-      return Fetch.aloneFrom(this, x, key, entry, stored)
-    }
+    if (other === null) return Fetch.aloneFrom(this, x, key, entry, stored)
     entry.release()
     return this.wait(x, key, other, looks)
   }

@@ -267,17 +267,39 @@ describe("a body that grows", () => {
 })
 
 describe("a body that grows for longer than it is fresh", () => {
+  const head = `HTTP/1.1 200 OK\r\n${TAGGED.join("\r\n")}\r\n`
+
   test("is asked for anew at once, not waited for", () => {
     cacheStory({}, world => {
       const slow = new Asker(world).ask()
       const upstream = openUpstream(world)
-      upstream.deliver(`HTTP/1.1 200 OK\r\n${TAGGED.join("\r\n")}\r\nContent-Length: 8\r\n\r\nhalf`)
+      upstream.deliver(`${head}Content-Length: 8\r\n\r\nhalf`)
       world.advance(2000)
       const later = new Asker(world).ask()
       expect(world.dials.length).toBe(1)
-      openUpstream(world).deliver('HTTP/1.1 304 Not Modified\r\nETag: "e"\r\n\r\n')
+      const second = openUpstream(world)
+      expect(second.sent).not.toContain("If-None-Match")
+      second.deliver(reply("halfhalf", TAGGED))
       upstream.deliver("half")
       expect([slow.last, later.last]).toEqual(["200 halfhalf", "200 halfhalf"])
+    })
+  })
+
+  test("and turns out too large: who asked meanwhile whether it has changed does not get the beginning for all of it", () => {
+    cacheStory({ bytes: 128 * 1024, entryBytesMax: 16 * 1024 }, world => {
+      const piece = "x".repeat(4096)
+      const slow = new Asker(world).ask()
+      const upstream = openUpstream(world)
+      upstream.deliver(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk(piece)}`)
+      world.advance(2000)
+      const later = new Asker(world).ask()
+      const second = openUpstream(world)
+      for (let i = 0; i < 5; i++) upstream.deliver(chunk(piece))
+      second.deliver('HTTP/1.1 304 Not Modified\r\nETag: "e"\r\n\r\n')
+      upstream.deliver(lastChunk)
+      expect(slow.last).toBe(`200 ${piece.repeat(6)}`)
+      // A 304 to a request without a condition is nothing that it could be served from.
+      expect(later.last).toBe("304")
     })
   })
 })
