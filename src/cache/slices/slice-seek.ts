@@ -36,6 +36,8 @@ export class SliceSeek implements TimerOwner, SliceWant {
   private waited: MemoryEntry | null = null
   private fetch: SliceFetch | null = null
   private looks = 0
+  /** Somebody else's fetch, which has come to something. */
+  private waitedFor = false
   private readonly changed = (): void => this.entryChanged()
 
   constructor(scope: SliceScope, number: number, taker: SliceTaker) {
@@ -94,7 +96,7 @@ export class SliceSeek implements TimerOwner, SliceWant {
     }
     entry.touch()
     if (verdict === STALE_WHILE_REVALIDATE) refreshSlice(this.scope, this.number, entry)
-    const isTheirs = this.looks > 1 || entry.state === ENTRY_FILLING
+    const isTheirs = (this.waitedFor || entry.state === ENTRY_FILLING) && stored.responseMs >= this.scope.sinceMs
     this.give({ entry, stored }, verdict !== FRESH ? "stale" : isTheirs ? "coalesced" : "hit")
   }
 
@@ -106,7 +108,7 @@ export class SliceSeek implements TimerOwner, SliceWant {
   private verdictOn(stored: StoredResponse): ReuseVerdict {
     const { cache, directives, sinceMs } = this.scope
     // Who waited for it asked before it came, and what came since is as new as their own would be (RFC 9111 section 4, collapsed requests).
-    const isOurs = this.looks > 1 ? stored.responseMs >= sinceMs : stored.responseMs > sinceMs
+    const isOurs = this.waitedFor ? stored.responseMs >= sinceMs : stored.responseMs > sinceMs
     return isOurs && !stored.marked ? FRESH : judgeReuse(stored, directives, cache.time.clock.wall())
   }
 
@@ -232,6 +234,7 @@ export class SliceSeek implements TimerOwner, SliceWant {
     const failed = waited.state === ENTRY_FAILED || (waited.state === ENTRY_PENDING && !waited.live)
     this.stopWaiting()
     if (!failed) {
+      this.waitedFor = true
       this.look()
       return
     }
