@@ -28,7 +28,9 @@ export function serveStored(cache: RouteCache, x: Exchange, entry: HeldEntry, st
   const { response, request } = x
   response.copyFrom(stored.fields)
   response.extra = `Age: ${ageSeconds(stored, nowMs)}\r\n`
-  if (cache.policy.status) x.cacheStatus = `; hit; ttl=${ttlSeconds(stored, nowMs)}`
+  // Who waited for another one's fetch has not had a hit (RFC 9211 section 2.6).
+  const word = result === "coalesced" ? "fwd=uri-miss; collapsed" : "hit"
+  if (cache.policy.status) x.cacheStatus = `; ${word}; ttl=${ttlSeconds(stored, nowMs)}`
   x.step = x.plan!.respondAt - 1
   let from = entry
   if (stored.status === 200) {

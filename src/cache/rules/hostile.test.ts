@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
 import { parseRequestDirectives, parseResponseDirectives, saysNoCache } from "./cache-control.ts"
-import { cacheStatus } from "./cache-status.ts"
 import { entityTagMatches, evaluateConditions, rangeApplies } from "./conditional.ts"
 import { contentFits } from "./content-fits.ts"
 import { earlyHintLines } from "./early-hints.ts"
@@ -43,8 +42,6 @@ const readers: Readonly<Record<string, (text: string) => unknown>> = {
     return [lines.get("a"), lines.get("connection"), updatedFields(lines, FieldLines.parse(`Connection: ${text.replaceAll("\r\n", ",")}`)).render()]
   },
   hints: text => [earlyHintLines(text), earlyHintLines(`<a>;${text}`)],
-  status: text =>
-    cacheStatus(text, { cache: "b", hit: true, forward: "", forwardStatus: 0, ttl: 1, stored: false, collapsed: false, key: text, detail: "" }),
   suffix: text => [contentFits(text, text), contentFits("/x.css", text)],
   invalidation: text => invalidatedTargets("POST", "http://a.example/", { status: 200, location: text, contentLocation: text }),
   storing: text => {
