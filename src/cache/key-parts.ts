@@ -84,15 +84,16 @@ export function compileRest(options: CacheOptions["key"], destination: string): 
   if (headers.length === 0 && cookies.length === 0 && !device) return () => base
   const names: string[] = []
   for (const name of headers) names.push(name.toLowerCase())
+  // Each part says what it is: routes that lead to the same place may have different ones.
   // allow(closure): once a route
   return x => {
     let rest = base
-    for (let i = 0; i < names.length; i++) rest += `\n${escaped(requestValue(x, names[i]!))}`
+    for (let i = 0; i < names.length; i++) rest += `\nfield ${names[i]} ${escaped(requestValue(x, names[i]!))}`
     if (cookies.length > 0) {
       const jar = x.request.joined(NAME.cookie)
-      for (let i = 0; i < cookies.length; i++) rest += `\n${escaped(cookieValue(jar, cookies[i]!))}`
+      for (let i = 0; i < cookies.length; i++) rest += `\ncookie ${cookies[i]} ${escaped(cookieValue(jar, cookies[i]!))}`
     }
-    return device ? `${rest}\n${deviceOf(x)}` : rest
+    return device ? `${rest}\ndevice ${deviceOf(x)}` : rest
   }
 }
 

@@ -10,6 +10,8 @@ export interface CachePolicy {
   readonly storing: StoringPolicy
   /** Requests that the cache has no part in; null = none. */
   readonly bypass: ((x: Exchange) => boolean) | null
+  /** What the server is told of how the client came, where that is not the route's to say: "" = nothing of note. It is part of the key. null = never anything. */
+  readonly told: ((x: Exchange) => string) | null
   readonly coalesceMs: number
   readonly passMs: number
   readonly refreshShare: number
@@ -27,7 +29,7 @@ export interface CachePolicy {
   readonly options: CacheOptions
 }
 
-export function compilePolicy(options: CacheOptions, bypass: CachePolicy["bypass"]): CachePolicy {
+export function compilePolicy(options: CacheOptions, bypass: CachePolicy["bypass"], told: CachePolicy["told"] = null): CachePolicy {
   const negativeTtlMs: Record<number, number> = {}
   for (const [status, ms] of Object.entries(options.negativeTtl)) negativeTtlMs[Number(status)] = ms
   return {
@@ -46,6 +48,7 @@ export function compilePolicy(options: CacheOptions, bypass: CachePolicy["bypass
       bodyBytesMax: options.bodyMax,
     },
     bypass,
+    told,
     coalesceMs: options.coalesce.wait,
     passMs: options.passMemory,
     refreshShare: options.refreshAhead,

@@ -47,6 +47,8 @@ export class Question {
 
   /** What tells apart the entries of one URL, but for variants. */
   restOf(x: Exchange): string {
-    return this.rest(x)
+    const { told } = this.policy
+    const said = told === null ? "" : told(x)
+    return said === "" ? this.rest(x) : `${this.rest(x)}\ntold ${said}`
   }
 }

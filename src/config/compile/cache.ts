@@ -1,4 +1,4 @@
-import { type CacheOptions, type CacheSteps, cacheSteps, compilePolicy, Question } from "../../cache/index.ts"
+import { type CacheOptions, type CachePolicy, type CacheSteps, cacheSteps, compilePolicy, Question } from "../../cache/index.ts"
 import type { Exchange, Plan } from "../../flow/index.ts"
 import { CACHE, CACHE_RESULTS } from "../../observe/index.ts"
 import { matchers } from "../features.gen.ts"
@@ -11,6 +11,14 @@ export interface CacheParts {
   readonly deps: CompileDeps
   /** Offset of its block of metrics. */
   readonly cacheMetrics: number
+}
+
+/** What tells apart, in one cache, answers that differ though their URLs do not. */
+export interface Apart {
+  /** Who gives them, and what the listener makes of them. */
+  readonly destination: string
+  /** What the server is told of how the client came; null = nothing that differs. */
+  readonly told: CachePolicy["told"]
 }
 
 const results: readonly string[] = CACHE_RESULTS
@@ -38,13 +46,13 @@ export function cacheUseOf(route: RouteConfig): CacheUse | null {
   return use === undefined ? null : (use.options as CacheUse)
 }
 
-/** The cache of a route; null when it has none, and where there is no memory for one (explain, check). `destination` tells apart what upstreams and listeners say differently. */
-export function compileCache(route: RouteConfig, destination: string, { deps, cacheMetrics }: CacheParts): RouteCachePlan | null {
+/** The cache of a route; null when it has none, and where there is no memory for one (explain, check). */
+export function compileCache(route: RouteConfig, { destination, told }: Apart, { deps, cacheMetrics }: CacheParts): RouteCachePlan | null {
   const use = cacheUseOf(route)
   const store = use === null ? null : (deps.caches?.get(use.store) ?? null)
   if (use === null || store === null) return null
   const plan: { respondAt: number; fetch: Plan | null; plain: boolean } = { respondAt: 0, fetch: null, plain: false }
-  const policy = compilePolicy(use, compileBypass(use.bypass))
+  const policy = compilePolicy(use, compileBypass(use.bypass), told)
   const steps = cacheSteps({ policy, store, time: deps.time, destination, plan, count: x => countResult(x, deps, cacheMetrics) })
   return {
     steps,
@@ -57,9 +65,9 @@ export function compileCache(route: RouteConfig, destination: string, { deps, ca
 }
 
 /** What the cache of a route makes of a request before it looks, for explain. null = it has none. */
-export function cacheQuestion(route: RouteConfig, destination: string): Question | null {
+export function cacheQuestion(route: RouteConfig, { destination, told }: Apart): Question | null {
   const use = cacheUseOf(route)
-  return use === null ? null : new Question(compilePolicy(use, compileBypass(use.bypass)), destination)
+  return use === null ? null : new Question(compilePolicy(use, compileBypass(use.bypass), told), destination)
 }
 
 /** Any of the matches; null = none is given. */

@@ -16,9 +16,10 @@ import type { CompileDeps } from "./compile-deps.ts"
 import { logStep } from "./compile-entry.ts"
 import { redirectStep, respondStep } from "./destinations.ts"
 import { filesStep } from "./files.ts"
-import { compileCache, type RouteCachePlan } from "./cache.ts"
+import { type Apart, compileCache, type RouteCachePlan } from "./cache.ts"
 import { buildFilters, type NamedFilter } from "./filters.ts"
 import { StepList } from "./step-list.ts"
+import { compileTold } from "./told.ts"
 
 /** What a route's plan is built from besides its own entry. */
 export interface RouteParts {
@@ -53,7 +54,7 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
   const times = timesOf(route, config)
   if (times.request > 0) list.add("request", "request timeout", requestTimer(deps, times.request))
   const upstream = upstreamOf(route, parts)
-  const cache = upstream === null ? null : compileCache(route, destinationOf(route, config), parts)
+  const cache = upstream === null ? null : compileCache(route, apartOf(route, config), parts)
   if (upstream === null) {
     list.addPhase("request", filters)
     list.add("answer", route.to.kind, localStep(route, parts))
@@ -114,8 +115,13 @@ function isEarly({ filters }: Way): boolean {
   return !filters.some(({ filter }) => filter.request !== undefined)
 }
 
-/** What tells apart, in one cache, answers that differ though their URLs do not: who gives them and what the listener makes of them. */
-export function destinationOf(route: RouteConfig, config: Config): string {
+/** What a cache has to tell apart on this route. */
+export function apartOf(route: RouteConfig, config: Config): Apart {
+  return { destination: destinationOf(route, config), told: compileTold(route, config) }
+}
+
+/** Who answers, and what the listener makes of it. */
+function destinationOf(route: RouteConfig, config: Config): string {
   const names = route.match.listeners.length > 0 ? route.match.listeners : Object.keys(config.listeners)
   const said = names.map(name => {
     const { trustedHops, via, forward } = config.listeners[name]!

@@ -20,6 +20,7 @@ const [first, second, trusting, egress, wayOut] = ports
 const site = `127.0.0.1:${one.port}`
 
 const cache = (store = "main"): object[] => [{ cache: { store } }]
+const keyed = (key: object): object[] => [{ cache: { store: "main", key } }]
 const web = ["first", "second"]
 const config: object = {
   listeners: {
@@ -37,6 +38,9 @@ const config: object = {
     { match: { listener: "trusting" }, filters: cache(), to: { cluster: "one" } },
     { match: { listener: web, path: "/moved", header: { "x-to": "two" } }, filters: cache(), to: { cluster: "two" } },
     { match: { listener: web, header: { "x-other": true } }, filters: cache("other"), to: { cluster: "one" } },
+    { match: { listener: web, header: { "x-kind": true } }, filters: keyed({ headers: ["X-Kind"] }), to: { cluster: "one" } },
+    { match: { listener: web, cookie: { kind: true } }, filters: keyed({ cookies: ["kind"] }), to: { cluster: "one" } },
+    { match: { listener: web, header: { "sec-ch-ua-mobile": true } }, filters: keyed({ device: true }), to: { cluster: "one" } },
     { match: { listener: web, header: { "x-again": true } }, filters: cache(), to: { cluster: "one" } },
     { match: { listener: web }, filters: cache(), to: { cluster: "one" } },
   ],
@@ -87,6 +91,13 @@ describe("shared", () => {
       "one 1",
       "two 1",
     ])
+  })
+
+  test("routes to one cluster with keys of different kinds: a page each", async () => {
+    const fields = [["X-Kind: phone"], ["Cookie: kind=phone"], ["Sec-CH-UA-Mobile: ?1"]]
+    const bodies: string[] = []
+    for (const each of [...fields, ...fields]) bodies.push(await reverse("/kinds", { fields: each }))
+    expect(bodies).toEqual(["one 1", "one 2", "one 3", "one 1", "one 2", "one 3"])
   })
 
   test("a listener that believes what hops say of clients has pages of its own: servers answer it otherwise", async () => {
