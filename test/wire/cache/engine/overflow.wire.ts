@@ -49,7 +49,7 @@ test("the slow one goes: the others have the rest at once", async () => {
   const { connection } = await world.reach("/leaves")
   connection.send(Buffer.concat([Buffer.from(head), chunksOf(body), Buffer.from("0\r\n\r\n")]))
   await until(() => fast.every(client => client.received > 200_000))
-  slow!.socket.destroy()
+  slow!.socket.resetAndDestroy()
   await untilDone(fast)
   expect(tally(fast)).toEqual({ [`200 whole ${body.length}`]: 2 })
   endAll(fast)
@@ -61,7 +61,8 @@ test("all of them go: the origin is left, and nothing stays behind", async () =>
   const { connection } = await world.reach("/empty")
   connection.send(Buffer.concat([Buffer.from(head), chunksOf(body.subarray(0, 1_000_000))]))
   await until(() => all.every(client => client.received > 500_000))
-  endAll(all)
+  // A FIN alone would leave it open whether they still read.
+  for (const { socket } of all) socket.resetAndDestroy()
   await until(() => connection.ending !== "open")
   await world.untilAlone()
   await world.change("/cache/purge?all=true")
