@@ -36,10 +36,11 @@ const NOTHING = new Uint8Array(0)
  */
 export function storePostAnswer(cache: RouteCache, x: Exchange): void {
   if (x.method !== "POST" || x.status !== 200 || x.cached !== null || x.response.find("content-location") === undefined) return
+  const { clock } = cache.time
   const fields = new Fields()
   fields.copyFrom(x.request)
   const lines = FieldLines.parse(x.response.render())
-  const asked = { method: "POST", path: x.path + x.query, targetUri: groupOf(x), fields, sentMs: cache.time.clock.wall() }
+  const asked = { method: "POST", path: x.path + x.query, targetUri: groupOf(x), fields, sentMs: clock.wall() - Math.max(0, clock.now() - x.sentAt) }
   const { verdict, names, facts } = judgeAnswer(cache, asked, { status: 200, lines })
   // Its variants are chosen by fields of a GET, which this one was not.
   if (!verdict.store || names.length > 0) return
