@@ -24,7 +24,7 @@ function problemsIn(from: number, to: number): string[] {
   return found
 }
 
-/** What each of these seeds once found is told in cache-cases.test.ts. */
+/** What each of these seeds once found is told in cache-cases.test.ts and cache-body-cases.test.ts. */
 const kept = [1, 64, 178, 194, 196, 242, 815, 1225, 1620, 1841, 7984, 60_668]
 
 test("seeds that found something once", () => {
