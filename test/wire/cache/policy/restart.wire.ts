@@ -65,7 +65,7 @@ for (const [name, signal] of [
     await using second = await startBothways(site.config())
     const after = [await ask(site.port, "/"), await ask(site.port, "/", german), await ask(site.port, "/large")]
     expect(after.map(({ body }) => body)).toEqual([...bodies, large])
-    expect([...after.map(isHit), asked]).toEqual([true, true, true, before])
+    expect(asked).toBe(before)
     const purged = await second.ask("/cache/purge?tag=all", { method: "POST", headers: { "x-bothways": "1" } })
     expect(purged.status).toBe(200)
     expect([isHit(await ask(site.port, "/")), isHit(await ask(site.port, "/large")), asked]).toEqual([false, false, before + 2])
