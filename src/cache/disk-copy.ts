@@ -74,6 +74,15 @@ export class DiskCopy {
     })
   }
 
+  /** For a body that turned out longer than the route stores: its readers have the whole, and then it goes. */
+  commitAndRemove(): void {
+    const { memory, disk } = this.fetch.cache.store
+    void this.writer.commit().then(() => {
+      memory.removeKey(this.key)
+      return disk!.remove(this.key)
+    })
+  }
+
   abort(): void {
     this.writer.abort()
     if (this.isOnly) this.fetch.cache.store.memory.removeKey(this.key)

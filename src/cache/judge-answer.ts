@@ -3,7 +3,7 @@ import { type Fields, NAME } from "../http/index.ts"
 import type { RouteCache } from "./route-cache.ts"
 import { parseResponseDirectives } from "./rules/cache-control.ts"
 import { FieldLines } from "./rules/field-lines.ts"
-import type { Freshness } from "./rules/freshness.ts"
+import { type Freshness, isForced } from "./rules/freshness.ts"
 import { judgeStoring, type StoringVerdict } from "./rules/storing.ts"
 import { directivesOf } from "./rules/targeted.ts"
 import { storedFields } from "./rules/update.ts"
@@ -42,8 +42,10 @@ export interface Judged {
 export function judgeAnswer(cache: RouteCache, asked: Asked, answer: { status: number; lines: FieldLines }): Judged {
   const { status, lines } = answer
   const get = (name: string): string => lines.get(name)
+  const hasAuthorization = asked.fields.has(NAME.authorization)
+  const hasCookie = asked.fields.has(NAME.cookie)
   // Where the operator says how long, what the server says of storing does not count at all.
-  const forced = cache.policy.storing.freshness.forceTtlMs >= 0
+  const forced = isForced(status, cache.policy.storing.freshness, hasAuthorization || hasCookie)
   const directives = forced ? parseResponseDirectives("") : directivesOf(get)
   const responseMs = cache.time.clock.wall()
   const request = {
@@ -52,8 +54,8 @@ export function judgeAnswer(cache: RouteCache, asked: Asked, answer: { status: n
     targetUri: asked.targetUri ?? "",
     hasRange: asked.fields.has(NAME.range) || asked.hasPart === true,
     directives: cache.directivesOfFields(asked.fields),
-    hasAuthorization: asked.fields.has(NAME.authorization),
-    hasCookie: asked.fields.has(NAME.cookie),
+    hasAuthorization,
+    hasCookie,
     hasBody: asked.method === "QUERY",
     keyedByBody: true,
   }

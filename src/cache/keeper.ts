@@ -51,6 +51,8 @@ export class Keeper {
   /** The upstream's connection has its turn: what readers take leaves at the end of that, head and first octets in one write. */
   inTurn = false
   private drainDue = false
+  /** Octets of the body. */
+  private came = 0
 
   constructor(fetch: Fetch) {
     this.fetch = fetch
@@ -270,11 +272,15 @@ export class Keeper {
     const { entry } = this
     this.inTurn = true
     const isWritten = this.disk === null || this.disk.write(chunk)
+    this.came += chunk.length
     if (this.onDisk) return isWritten
     if (entry === null) return true
     if (this.spills) return this.spill(chunk)
     const before = entry.filled
-    if (entry.append(chunk)) {
+    // What did not say how long it is.
+    const isTooLarge = before + chunk.length > this.fetch.cache.policy.storing.bodyBytesMax
+    if (isTooLarge) this.dropDisk()
+    if (!isTooLarge && entry.append(chunk)) {
       this.notify()
       return true
     }
@@ -352,7 +358,9 @@ export class Keeper {
     this.over = true
     this.inTurn = false
     const { entry } = this
-    this.disk?.commit()
+    // Who reads it from there has it all; nobody else is to.
+    if (this.onDisk && this.came > this.fetch.cache.policy.storing.bodyBytesMax) this.disk!.commitAndRemove()
+    else this.disk?.commit()
     if (entry !== null && !this.spills) {
       if (this.copyRest(entry)) entry.complete()
       else entry.fail()

@@ -27,6 +27,8 @@ import { Wait } from "./wait.ts"
 
 /** Times that one request looks again before it goes by itself. */
 const LOOKS_MAX = 8
+/** How far the times of two threads may be apart. */
+const CLOCKS_APART_MS = 1000
 const NO_DIRECTIVES: RequestDirectives = parseRequestDirectives("", "")
 export interface RouteCacheParts {
   readonly policy: CachePolicy
@@ -152,12 +154,18 @@ export class RouteCache {
     if (verdict === FRESH || verdict === STALE_OK || verdict === STALE_WHILE_REVALIDATE) {
       if (verdict === STALE_WHILE_REVALIDATE) refresh(this, x, key, entry)
       else if (this.policy.refreshShare > 0 && verdict === FRESH) refreshAhead(this, x, key, entry, stored)
-      return serveStored(this, x, entry, stored, verdict === FRESH ? (looks > 0 ? "coalesced" : "hit") : "stale")
+      return serveStored(this, x, entry, stored, verdict === FRESH ? (this.wasFetchedFor(x, stored) ? "coalesced" : "hit") : "stale")
     }
     if (directives.onlyIfCached) return this.notCached(x, entry)
     // A stored response is updated by the answer to HEAD, when that has passed.
     if (x.method === "HEAD") return this.leave(x, entry)
     return this.revalidate(x, key, entry, stored, looks)
+  }
+
+  /** Whether this request waited for the fetch that this came by; and not for what came up from disk. Threads read their clocks once a turn. */
+  private wasFetchedFor(x: Exchange, stored: StoredResponse): boolean {
+    const { clock } = this.time
+    return x.cacheResult === "coalesced" && stored.responseMs + CLOCKS_APART_MS >= clock.wall() - (clock.now() - x.startedAt)
   }
 
   private useVariants(x: Exchange, key: Key, sets: readonly (readonly string[])[], looks: number): Verdict {
@@ -195,9 +203,9 @@ export class RouteCache {
     if (x.method === "HEAD") return this.pass(x, "miss", "")
     if (directives.noStore) return this.pass(x, "bypass", "request-no-store")
     if (x.request.has(NAME.range)) return this.missPart(x, key, directives)
+    if (!this.store.usedOften(key, this.policy.minUses)) return this.pass(x, "pass", "min-uses")
     // Credentials make the answer this user's own unless it says otherwise: nobody else waits for it.
     if (x.request.has(NAME.authorization) || this.policy.coalesceMs === 0) return Fetch.alone(this, x, key, null)
-    if (!this.store.usedOften(key, this.policy.minUses)) return this.pass(x, "pass", "min-uses")
     const writer = this.store.memory.begin(key, replace)
     if (writer !== null) return this.lead(x, key, writer, looks)
     const other = this.store.memory.pending(key)
@@ -247,6 +255,7 @@ export class RouteCache {
   private missPart(x: Exchange, key: Key, directives: RequestDirectives): Verdict {
     const part = this.heldPart(key)
     if (part !== null && judgeReuse(part.stored, directives, this.time.clock.wall()) === FRESH && serveFromPart(this, x, part)) return NEXT
+    if (part === null && !this.store.usedOften(key, this.policy.minUses)) return this.pass(x, "pass", "min-uses")
     return Fetch.alone(this, x, key, part)
   }
 

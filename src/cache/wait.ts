@@ -76,6 +76,7 @@ export class Wait implements Waiter, TimerOwner {
       resume(x, FAULT_VERDICT)
       return
     }
+    x.cacheResult = "coalesced"
     const verdict = cache.lookUp(x, key, looks + 1)
     if (verdict !== WAIT) resume(x, verdict)
   }

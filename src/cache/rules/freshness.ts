@@ -63,7 +63,7 @@ const NO_LIFETIME: Lifetime = Object.freeze({ ms: 0, source: "none" })
  */
 export function freshnessOf(response: ResponseFacts, policy: FreshnessPolicy, explicitOnly: boolean): Freshness {
   const { directives } = response
-  const forced = !explicitOnly && policy.forceTtlMs >= 0 && isPlainSuccess(response.status)
+  const forced = isForced(response.status, policy, explicitOnly)
   const noCache = directives.noCache && !forced
   const lifetime = forced ? { ms: policy.forceTtlMs, source: "policy" as const } : lifetimeOf(response, policy, explicitOnly)
   const strict = directives.mustRevalidate || directives.proxyRevalidate || noCache
@@ -76,6 +76,11 @@ export function freshnessOf(response: ResponseFacts, policy: FreshnessPolicy, ex
     mustRevalidate: directives.mustRevalidate || directives.proxyRevalidate || directives.sMaxage >= 0,
     noCache,
   }
+}
+
+/** Whether the operator's lifetime takes the place of what the response says: of a good answer, to a request that nothing shows to be one user's. */
+export function isForced(status: number, policy: FreshnessPolicy, explicitOnly: boolean): boolean {
+  return !explicitOnly && policy.forceTtlMs >= 0 && isPlainSuccess(status)
 }
 
 /** Section 4.2.1: the first that applies. */
