@@ -10,6 +10,7 @@ import type { HeldEntry } from "./held-entry.ts"
 import { type Judged, judgeAnswer, keptLines, partLines } from "./judge-answer.ts"
 import { fieldValue } from "./key-parts.ts"
 import { labelsOf } from "./labels.ts"
+import { leaveVaryRule } from "./vary-rule.ts"
 import { type Joined, joinParts, partKey, rangeText } from "./parts.ts"
 import { FieldLines } from "./rules/field-lines.ts"
 import type { ContentRange } from "./rules/range.ts"
@@ -19,16 +20,14 @@ import { variantKey } from "./rules/vary.ts"
 import { ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
 import type { Key } from "./store/key.ts"
 import { plainKey, variantUnder } from "./variants.ts"
-import { decodeHead, encodePassRule, encodeResponse, encodeVaryRule, StoredResponse, VARY_RULE } from "./stored.ts"
+import { encodePassRule, encodeResponse, StoredResponse } from "./stored.ts"
 
-/** Sets of names under which the variants of one URL are looked for. */
-const VARY_SETS_MAX = 4
 /** How long those who waited for an answer that cannot be stored, and whoever comes with them, go upstream without waiting for each other. */
 const LET_GO_MS = 1000
 
 /** Puts one answer into the store while it comes, and tells this thread's readers. */
 export class Keeper {
-  private readonly fetch: Fetch
+  readonly fetch: Fetch
   private entry: MemoryEntry | null = null
   private judged: Judged | null = null
   /** A response that is served without being stored anew. */
@@ -137,7 +136,7 @@ export class Keeper {
       if (own === null) entry.release()
       return null
     }
-    if (names.length > 0 && target.text !== fetch.key.text) this.leaveRule(plain, names, writer)
+    if (names.length > 0 && target.text !== fetch.key.text) leaveVaryRule(this, plain, names, writer)
     else if (writer !== null && own === null) this.letGo(writer, "", false)
     return new StoredResponse(said, kept)
   }
@@ -183,28 +182,6 @@ export class Keeper {
     this.place = entry.place
     this.generation = entry.generation
     this.fetch.cache.store.fetchBegins(entry.place, this.fetch)
-  }
-
-  /** Says under the plain key which fields tell the variants apart. */
-  private leaveRule(plain: Key, names: readonly string[], writer: MemoryEntry | null): void {
-    const { memory } = this.fetch.cache.store
-    const isPlain = this.fetch.key.text === plain.text
-    const old = memory.find(plain)
-    let sets: readonly (readonly string[])[] = [names]
-    if (old !== null) {
-      const known = old.head.length === 0 ? null : decodeHead(old.head)
-      if (known?.kind === VARY_RULE) sets = [names, ...known.sets.filter(set => set.join() !== names.join())].slice(0, VARY_SETS_MAX)
-      old.release()
-    }
-    const rule = isPlain && writer !== null ? writer : memory.begin(plain, true)
-    if (rule !== null) {
-      const head = encodeVaryRule(sets)
-      if (rule.setHead(head, 0, [])) rule.complete()
-      DiskCopy.begin(this.fetch, plain, { head, length: 0, labels: [] })?.commit()
-      this.fetch.cache.store.fetchEnds(rule.place, this.fetch)
-      rule.release()
-    }
-    if (writer !== null && rule !== writer) this.letGo(writer, "", false)
   }
 
   /** A handle to what is served. */
