@@ -33,7 +33,7 @@ test("who reads along has each frame as it comes, the one who asked and who join
   for (const client of [first, second]) await client.through("three\r\n0\r\n\r\n")
   const stored = await ask(port, "/h2")
   expect([stored.body, isHit(stored), origin.requests.length]).toEqual(["one,two,three", true, 1])
-})
+}, 20_000)
 
 test("an answer that is for nobody else goes through frame by frame, too", async () => {
   const port = await freePort()
@@ -52,4 +52,4 @@ test("an answer that is for nobody else goes through frame by frame, too", async
   await client.through("one,")
   gate.resolve()
   await client.through("two\r\n0\r\n\r\n")
-})
+}, 20_000)

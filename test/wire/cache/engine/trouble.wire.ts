@@ -83,7 +83,7 @@ describe("an answer that is for nobody else", () => {
     expect(small.asked("/large")).toBe(30)
     endAll(all)
     await small[Symbol.asyncDispose]()
-  })
+  }, 20_000)
 })
 
 describe("an origin that is down", () => {
@@ -98,7 +98,7 @@ describe("an origin that is down", () => {
     expect(new Set(all.map(({ status }) => status))).toEqual(new Set([502]))
     endAll(all)
     await down[Symbol.asyncDispose]()
-  })
+  }, 20_000)
 
   test("and takes its time to refuse: they all wait for that one, not in a row", async () => {
     const all = await herd(world.port, 60, Buffer.from(""))
