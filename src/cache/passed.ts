@@ -41,22 +41,27 @@ function invalidate(cache: RouteCache, x: Exchange): Verdict {
   })
   // Also under the URL as the policy sees it; and as it is, for routes that see it in another way.
   const groups = new Set(targets.flatMap(target => [target, cache.question.viewOf(target)]))
+  // What was purged while it was answered must not come back with the answer.
+  const isPurged = cache.posts.get(x) !== cache.purgesOf(x) || memory.purging
   for (const group of groups) memory.removeGroup({ group, groupHash: hashOfGroup(group) }, false)
   if (disk === null || groups.size === 0) {
-    storePostAnswer(cache, x)
+    if (!isPurged) storePostAnswer(cache, x)
     return NEXT
   }
-  new DiskRemoval(cache, x).begin([...groups].map(group => disk.removeGroup({ group }, false)))
+  new DiskRemoval(cache, isPurged ? -1 : cache.purgesOf(x), x).begin([...groups].map(group => disk.removeGroup({ group }, false)))
   return WAIT
 }
 
 /** Waits until the disk has forgotten, too. */
 class DiskRemoval implements Waiter {
   private readonly cache: RouteCache
+  /** Purges of the URL when this began, its own included; -1 = it had others. */
+  private readonly purges: number
   private x: Exchange | null
 
-  constructor(cache: RouteCache, x: Exchange) {
+  constructor(cache: RouteCache, purges: number, x: Exchange) {
     this.cache = cache
+    this.purges = purges
     this.x = x
   }
 
@@ -66,7 +71,7 @@ class DiskRemoval implements Waiter {
       const { x } = this
       this.x = null
       if (x === null) return
-      storePostAnswer(this.cache, x)
+      if (this.cache.purgesOf(x) === this.purges) storePostAnswer(this.cache, x)
       resume(x, NEXT)
     })
   }

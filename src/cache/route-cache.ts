@@ -19,7 +19,7 @@ import { FRESH, judgeReuse, mayServeOnError, STALE_OK, STALE_WHILE_REVALIDATE, t
 import { refresh, refreshAhead } from "./refresh.ts"
 import { Slices } from "./slices/slices.ts"
 import { ENTRY_COMPLETE, ENTRY_FAILED, ENTRY_FILLING, ENTRY_PENDING, type MemoryEntry } from "./store/contract.ts"
-import { Key } from "./store/key.ts"
+import { hashOfGroup, Key } from "./store/key.ts"
 import type { CacheStore } from "./cache-store.ts"
 import { decodeHead, DISK_RULE, PASS_RULE, RESPONSE, type StoredHead, type StoredResponse, VARY_RULE } from "./stored.ts"
 import { variantOf } from "./variants.ts"
@@ -60,11 +60,19 @@ export class RouteCache {
     this.slices = Slices.of(this)
   }
 
+  /** POSTs under way, whose answers may be stored: purges of their URL when they came. */
+  readonly posts = new Map<Exchange, number>()
+
+  purgesOf(x: Exchange): number {
+    return this.store.memory.purges(hashOfGroup(this.question.groupOf(x)))
+  }
+
   /** The step: hit, wait, or on to the peer. */
   readonly look: Step = (x: Exchange): Verdict => {
     if (isPlain(this, x) && plainHit(this, this.question, x)) return NEXT
     if (this.policy.purgers !== null && x.method === "PURGE") return purgeByMethod(x, this.question.groupOf(x), this.policy, this.store)
     const why = this.question.whyNot(x)
+    if (x.method === "POST") this.posts.set(x, this.purgesOf(x))
     if (why !== "") return this.pass(x, "bypass", why)
     if (x.method === "QUERY") return new QueryBody(this, x).begin()
     const group = this.question.groupOf(x)

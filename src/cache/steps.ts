@@ -26,6 +26,7 @@ export function cacheSteps(parts: RouteCacheParts): CacheSteps {
     tell: hints === null ? tellStatus : x => hints.tell(x),
     release(x: Exchange): Verdict {
       parts.count(x)
+      if (x.method === "POST") cache.posts.delete(x)
       if (x.cacheReason !== "" && x.cacheReason !== "stored" && x.cacheReason !== "method" && x.host !== "") note(parts, x)
       return releaseStored(x)
     },

@@ -5,7 +5,7 @@ import { answer, cachedOrigin, isHit } from "./cached-origin.ts"
 // Methods other than GET that a cache has to do with: QUERY is keyed by its content (RFC 10008), an answer to POST may be the target's own (RFC 9110 section 9.3.3).
 
 const world = await cachedOrigin((request, count) => {
-  const own = request.start.startsWith("POST /own") ? ["Content-Location: /own"] : []
+  const own = request.start.startsWith("POST /own") ? [`Content-Location: ${request.start.split(" ")[1]}`] : []
   return answer(`${request.start.split(" ")[0]} ${request.body} ${count}`, ["Cache-Control: max-age=600", ...own])
 })
 afterAll(() => world[Symbol.asyncDispose]())
@@ -58,4 +58,15 @@ test("POST: an answer that is the target's own answers GET", async () => {
   expect([got.body, isHit(got)]).toEqual(["POST new 1", true])
   expect((await send("POST", "/other", "new")).body).toBe("POST new 1")
   expect((await world.ask("/other")).body).toBe("GET  2")
+})
+
+test("POST: what is purged while it is answered does not come back with the answer", async () => {
+  using client = await rawClient(world.port)
+  client.send("POST /own?slow HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\n")
+  await Bun.sleep(50)
+  const purge = await world.proxy.ask("/cache/purge?url=http://a.test/own?slow", { method: "POST", headers: { "X-Bothways": "1" } })
+  expect(purge.status).toBe(200)
+  client.send("new")
+  expect((await client.response("POST")).body).toBe("POST new 1")
+  expect((await world.ask("/own?slow")).body).toBe("GET  2")
 })
