@@ -3,7 +3,7 @@ import { DiskHandle } from "../disk-handle.ts"
 import { labelsOf } from "../labels.ts"
 import { FieldLines } from "../rules/field-lines.ts"
 import type { MemoryEntry } from "../store/contract.ts"
-import type { DiskEntry, DiskTail } from "../store/disk/disk-contract.ts"
+import { type DiskEntry, type DiskTail, TAIL_GROWING } from "../store/disk/disk-contract.ts"
 import type { Key } from "../store/key.ts"
 import { decodeHead, encodeDiskRule, RESPONSE, type StoredResponse } from "../stored.ts"
 
@@ -25,8 +25,17 @@ export async function readSliceOnDisk(
   of: { writer: MemoryEntry | null; ticket: number },
 ): Promise<SliceOnDisk | "memory" | "missing"> {
   const disk = store.disk!
-  const tail = of.ticket === 0 ? null : await disk.follow(key, of.ticket)
-  const found = tail ?? (await disk.load(key))
+  let tail = of.ticket === 0 ? null : await disk.follow(key, of.ticket)
+  let found: DiskEntry | DiskTail | null = tail
+  if (tail === null || tail.state !== TAIL_GROWING) {
+    // What is whole is stored by now, and only the entry knows of a soft purge.
+    const loaded = await disk.load(key)
+    if (loaded !== null) {
+      tail?.close()
+      tail = null
+      found = loaded
+    }
+  }
   const stored = found === null ? null : decodeHead(found.head)
   if (found === null || stored === null || stored.kind !== RESPONSE || stored.part === null) {
     found?.close()

@@ -12,7 +12,7 @@ import { isSameRepresentation, type Representation, representationOf } from "./r
 import type { SliceFetch } from "./slice-fetch.ts"
 import { replyTo, setSliceHead, type SliceReply } from "./slice-head.ts"
 import { SliceRun } from "./slice-run.ts"
-import { type HeldSlice, type SliceScope, sliceKey } from "./slice-scope.ts"
+import type { HeldSlice, SliceScope } from "./slice-scope.ts"
 import { SliceSeek, type SliceTaker } from "./slice-seek.ts"
 import type { Slices } from "./slices.ts"
 
@@ -40,7 +40,15 @@ export class SliceAnswer implements Waiter, SliceTaker {
     this.x = x
     this.key = key
     this.looks = looks
-    this.scope = { cache, x, sliceBytes, directives: cache.directivesOf(x), sinceMs: clock.wall() - Math.max(0, clock.now() - x.startedAt), key }
+    this.scope = {
+      cache,
+      x,
+      sliceBytes,
+      directives: cache.directivesOf(x),
+      refused: null,
+      sinceMs: clock.wall() - Math.max(0, clock.now() - x.startedAt),
+      key,
+    }
     this.anchor = slices.anchorOf(x)
   }
 
@@ -85,9 +93,8 @@ export class SliceAnswer implements Waiter, SliceTaker {
   /** Nothing has left yet: what was there of the old representation goes, and the new one is answered with. */
   private beginAgain(): void {
     const { scope } = this
-    const old = this.of!
-    scope.cache.store.memory.removeKey(sliceKey(scope.key, this.anchor))
-    void removeSlices(scope, old)
+    scope.refused = this.of
+    void removeSlices(scope, this.of!)
     if (this.restarted) {
       this.missed(FAULT.malformedResponse, null)
       return

@@ -31,6 +31,8 @@ export interface SliceWant {
   sliceCame(slice: HeldSlice): void
   /** Something else has come. Whoever takes it has its body from here on; null = it is dropped. */
   otherCame(fetch: SliceFetch, judged: JudgedSlice): Downstream | null
+  /** A 304 about something else than what was asked about: it is to be asked for without a condition. */
+  nothingSaid(): void
   faulted(fault: Fault, fetch: SliceFetch): void
 }
 
@@ -203,8 +205,10 @@ export class SliceFetch implements Downstream {
     this.mode = DROPPING
     const fresh = freshenSlice(this, old, this.writer)
     if (fresh === null) {
-      // It is about something else than what was asked about: nothing is known now.
-      this.failed(FAULT.malformedResponse)
+      this.dropOld()
+      const wants = this.takeWant()
+      this.letGo()
+      wants?.nothingSaid()
       return
     }
     this.writer = fresh.isWritten ? null : this.writer

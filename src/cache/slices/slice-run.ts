@@ -4,7 +4,7 @@ import type { BodySource } from "../entry-reader.ts"
 import { removeSlices } from "./remove-slices.ts"
 import { isSameRepresentation, type Representation, representationOf } from "./representation.ts"
 import type { SliceFetch } from "./slice-fetch.ts"
-import { type HeldSlice, type SliceScope, sliceKey } from "./slice-scope.ts"
+import type { HeldSlice, SliceScope } from "./slice-scope.ts"
 import { SliceSeek, type SliceTaker } from "./slice-seek.ts"
 
 const NOTHING = new Uint8Array(0)
@@ -143,7 +143,7 @@ export class SliceRun implements BodySource, SliceTaker {
     slice.source.release()
     if (slice.fetch === null && its.responseMs <= this.of.responseMs && this.triedAgain !== slice.number) {
       // What is left of an older one.
-      scope.cache.store.memory.removeKey(sliceKey(scope.key, slice.number))
+      scope.refused = its
       void removeSlices(scope, its)
       this.triedAgain = slice.number
       this.lookAhead(slice.number)

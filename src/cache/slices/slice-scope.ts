@@ -4,6 +4,7 @@ import type { RouteCache } from "../route-cache.ts"
 import type { RequestDirectives } from "../rules/cache-control.ts"
 import { Key } from "../store/key.ts"
 import type { StoredResponse } from "../stored.ts"
+import type { Representation } from "./representation.ts"
 import type { SliceFetch } from "./slice-fetch.ts"
 
 /** Slices that one representation may have; what is larger is not cut. */
@@ -33,6 +34,8 @@ export interface SliceScope {
   readonly sinceMs: number
   /** Of the whole. The first answer may show that it is another one's (Vary). */
   key: Key
+  /** What is not the URL's any more: slices of it are fetched anew, wherever they are stored still. null = nothing is known. */
+  refused: Representation | null
 }
 
 /** How a slice came to hand; the words of `cacheResult`. */

@@ -6,6 +6,7 @@ import type { Key } from "../store/key.ts"
 import { decodeHead, DISK_RULE, RESPONSE, type StoredResponse } from "../stored.ts"
 import type { JudgedSlice } from "./judge-slice.ts"
 import { readSliceOnDisk, type SliceOnDisk } from "./read-slice-on-disk.ts"
+import { isSameRepresentation, representationOf } from "./representation.ts"
 import { refreshSlice } from "./refresh-slice.ts"
 import { type OldSlice, SliceFetch, type SliceWant } from "./slice-fetch.ts"
 import { type HeldSlice, sliceKey, type SliceResult, type SliceScope } from "./slice-scope.ts"
@@ -36,6 +37,8 @@ export class SliceSeek implements TimerOwner, SliceWant {
   private waited: MemoryEntry | null = null
   private fetch: SliceFetch | null = null
   private looks = 0
+  /** What is there is refused. */
+  private skipsDisk = false
   /** Somebody else's fetch, which has come to something. */
   private waitedFor = false
   private readonly changed = (): void => this.entryChanged()
@@ -78,13 +81,20 @@ export class SliceSeek implements TimerOwner, SliceWant {
 
   private use(entry: MemoryEntry): void {
     const stored = entry.state === ENTRY_FAILED ? null : decodeHead(entry.head)
-    if (stored?.kind === RESPONSE && stored.part !== null) {
+    if (stored?.kind === RESPONSE && stored.part !== null && !this.isRefused(stored)) {
       this.useSlice(entry, stored)
       return
     }
     entry.release()
     if (stored?.kind === DISK_RULE && this.scope.cache.store.disk !== null) void this.lookOnDisk(null, stored.ticket)
     else this.miss(stored !== null)
+  }
+
+  private isRefused(stored: StoredResponse): boolean {
+    const { refused } = this.scope
+    if (refused === null || !isSameRepresentation(representationOf(stored), refused)) return false
+    this.skipsDisk = true
+    return true
   }
 
   private useSlice(entry: MemoryEntry, stored: StoredResponse): void {
@@ -145,7 +155,7 @@ export class SliceSeek implements TimerOwner, SliceWant {
   private miss(replace: boolean): void {
     const { cache, directives } = this.scope
     const { memory, disk } = cache.store
-    const isOnDisk = disk?.mayHave(this.key) === true
+    const isOnDisk = !this.skipsDisk && disk?.mayHave(this.key) === true
     if (directives.onlyIfCached && !isOnDisk) {
       this.takeTaker().missed(FAULT.notCached, null)
       return
@@ -190,6 +200,11 @@ export class SliceSeek implements TimerOwner, SliceWant {
 
   private useOnDisk({ handle, stored }: SliceOnDisk): void {
     const { cache, directives } = this.scope
+    if (this.isRefused(stored)) {
+      handle.release()
+      this.miss(true)
+      return
+    }
     const verdict = this.verdictOn(stored)
     if (verdict === FRESH || verdict === STALE_OK) {
       this.give({ entry: handle, stored }, verdict === FRESH ? "hit" : "stale")
@@ -266,6 +281,10 @@ export class SliceSeek implements TimerOwner, SliceWant {
 
   otherCame(fetch: SliceFetch, judged: JudgedSlice): Downstream | null {
     return this.takeTaker().otherCame(fetch, judged)
+  }
+
+  nothingSaid(): void {
+    this.ask(this.scope.cache.store.memory.begin(this.key, true), null)
   }
 
   faulted(fault: Fault, fetch: SliceFetch): void {

@@ -60,7 +60,7 @@ export class SlicingThread {
 
   scope(x: Exchange): SliceScope {
     const { cache } = this
-    return { cache, x, sliceBytes: SLICE, directives: cache.directivesOf(x), sinceMs: this.clock.wall(), key: film }
+    return { cache, x, sliceBytes: SLICE, directives: cache.directivesOf(x), sinceMs: this.clock.wall(), key: film, refused: null }
   }
 
   usedBytes(): number {

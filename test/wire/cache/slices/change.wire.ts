@@ -148,4 +148,28 @@ describe("a purge", () => {
     expect((await whole).body.equals(file.body)).toBe(true)
     expect(await stored("/meanwhile")).toEqual([2])
   })
+
+  test("while it is asked for, and it turns out that it cannot be cut: it is not stored", async () => {
+    for (const [target, change] of [
+      ["/late-whole", { ranges: false }],
+      ["/late-small", {}],
+    ] as const) {
+      const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>()
+      const { promise: goOn, resolve: letGo } = Promise.withResolvers<void>()
+      const file = world.origin.put(target, target === "/late-small" ? 5000 : 2 * MB, change)
+      file.script = async () => {
+        isAsked()
+        await goOn
+        return false
+      }
+      const whole = world.ask(target)
+      await asked
+      await world.purge(`url=http://a.test${target}`)
+      letGo()
+      expect((await whole).body.equals(file.body)).toBe(true)
+      // For the small one the client that waited has caused another request, whose answer may be stored.
+      await world.ask(target)
+      expect(world.origin.rangesOf(target)).toEqual([...slicesFrom(0, 0), ""])
+    }
+  })
 })

@@ -48,6 +48,35 @@ describe("a client that does not read", () => {
   })
 })
 
+describe("the slice behind the one that is read", () => {
+  test("is asked for when half of that has been read, and not before", async () => {
+    const steps = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const file = world.origin.put("/ahead", 4 * MB)
+    file.script = async ({ headers }, response) => {
+      if (headers.range !== slicesFrom(0, 0)[0]) return false
+      response.writeHead(206, { ...file.fields, etag: file.etag!, "content-range": `bytes 0-${MB - 1}/${4 * MB}`, "content-length": MB })
+      response.write(file.body.subarray(0, 400_000))
+      await steps[0]!.promise
+      response.write(file.body.subarray(400_000, 700_000))
+      await steps[1]!.promise
+      response.end(file.body.subarray(700_000, MB))
+      return true
+    }
+    using client = await rawClient(world.port)
+    client.send(request("/ahead"))
+    await client.head()
+    await client.bytes(400_000)
+    await pause(50)
+    expect(world.origin.rangesOf("/ahead")).toEqual(slicesFrom(0, 0))
+    steps[0]!.resolve()
+    await until(() => world.origin.rangesOf("/ahead").length === 2)
+    await pause(50)
+    expect(world.origin.rangesOf("/ahead")).toEqual(slicesFrom(0, 1))
+    steps[1]!.resolve()
+    expect(Buffer.from(await client.bytes(4 * MB - 400_000), "latin1").equals(file.body.subarray(400_000))).toBe(true)
+  })
+})
+
 describe("a client that leaves while its slice is fetched", () => {
   test("does not end the fetch: the next one has it from the store", async () => {
     const { promise: goOn, resolve } = Promise.withResolvers<void>()
@@ -190,6 +219,7 @@ describe("a slice that breaks off", () => {
     }
     const all = await Promise.all(Array.from({ length: 5 }, () => world.ask("/gone")))
     expect(all.map(got => got.status)).toEqual([502, 502, 502, 502, 502])
+    expect(world.origin.rangesOf("/gone").length).toBeLessThan(4)
     file.script = null
     expect((await world.ask("/gone")).body.equals(file.body)).toBe(true)
   })

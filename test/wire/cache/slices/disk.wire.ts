@@ -42,7 +42,7 @@ describe("slices on disk", () => {
       expect((await ask(port, "/film")).body.equals(body)).toBe(true)
       expect(origin.rangesOf("/film").sort()).toEqual(slicesFrom(0, 7))
       const range = await ask(port, "/small", { range: "bytes=7-9" })
-      expect([range.body.equals(small.body.subarray(7, 10)), isHit(range), origin.rangesOf("/small").length]).toEqual([true, true, 1])
+      expect([range.status, range.body.equals(small.body.subarray(7, 10)), origin.rangesOf("/small").length]).toEqual([206, true, 1])
     }
     origin.close()
   })
@@ -60,6 +60,35 @@ describe("slices on disk", () => {
     await world.purge("url=http://a.test/film")
     const after = await world.ask("/film", { range: "bytes=0-9" })
     expect([after.status, world.origin.rangesOf("/film").length]).toEqual([206, 41])
+  })
+
+  test("that were marked by a soft purge are asked about", async () => {
+    for (const [slice, memory] of [
+      ["1MB", "8MB"],
+      ["4MB", "8MB"],
+    ] as const) {
+      await using world = await SlicedWorld.start({ cache: { slice }, store: { memory, disk: { path: temporaryFolder("slices"), size: "512MB" } } })
+      const { body } = world.origin.put("/film", 24 * MB)
+      await world.ask("/film")
+      const count = 24 / Number.parseInt(slice, 10)
+      await until(async () => (await onDisk(path => world.proxy.ask(path), "/film")).length === count)
+      await world.purge("url=http://a.test/film&soft=true")
+      const { bytes } = world.origin
+      expect((await world.ask("/film")).body.equals(body)).toBe(true)
+      expect([world.origin.bytes - bytes, world.origin.rangesOf("/film").length]).toEqual([0, 2 * count])
+    }
+  }, 15_000)
+
+  test("of a file that has changed: they go from the disk, too", async () => {
+    await using world = await SlicedWorld.start({ store: { memory: "8MB", disk: { path: temporaryFolder("slices"), size: "512MB" } } })
+    world.origin.put("/film", 20 * MB)
+    await world.ask("/film", { range: `bytes=${3 * MB}-` })
+    await until(async () => (await onDisk(path => world.proxy.ask(path), "/film")).length === 17)
+    const { body } = world.origin.put("/film", 20 * MB)
+    // The first three are new.
+    expect((await world.ask("/film")).body.equals(body)).toBe(true)
+    await until(async () => (await onDisk(path => world.proxy.ask(path), "/film")).length === 20)
+    expect([isHit(await world.ask("/film")), world.origin.rangesOf("/film").length]).toEqual([true, 37])
   })
 
   test("slices that are larger than an entry of the memory may be", async () => {

@@ -32,6 +32,23 @@ describe("a slice that is stale", () => {
     expect(world.origin.rangesOf("/stale-many")).toEqual([...slicesFrom(0, 1), ...slicesFrom(0, 1)])
   })
 
+  test("as soon as it comes: who waited for it has asked before it was given", async () => {
+    const file = world.origin.put("/no-cache", 2 * MB, { fields: { "cache-control": "no-cache" } })
+    const { promise: goOn, resolve } = Promise.withResolvers<void>()
+    file.script = async () => {
+      await goOn
+      return false
+    }
+    const all = Array.from({ length: 6 }, () => world.ask("/no-cache", { range: "bytes=0-99" }))
+    await until(() => world.origin.rangesOf("/no-cache").length > 0)
+    await Bun.sleep(100)
+    resolve()
+    for (const got of await Promise.all(all)) expect(got.body.equals(file.body.subarray(0, 100))).toBe(true)
+    expect(world.origin.rangesOf("/no-cache")).toEqual(slicesFrom(0, 0))
+    await world.ask("/no-cache", { range: "bytes=0-99" })
+    expect(world.origin.rangesOf("/no-cache").length).toBe(2)
+  })
+
   test("of a file that has changed: the new one", async () => {
     const change = { fields: { "cache-control": "no-cache" } }
     world.origin.put("/changed", 2 * MB, change)
@@ -41,12 +58,26 @@ describe("a slice that is stale", () => {
     expect([got.status, got.body.equals(body)]).toEqual([200, true])
   })
 
+  test("and whose 304 names another tag: asked for without a condition", async () => {
+    const file = world.origin.put("/odd", 2 * MB, { fields: { "cache-control": "no-cache" } })
+    await world.ask("/odd", { range: "bytes=0-9" })
+    file.script = ({ headers }, response) => {
+      if (headers["if-none-match"] === undefined) return false
+      response.writeHead(304, { etag: '"other"' }).end()
+      return true
+    }
+    const got = await world.ask("/odd", { range: "bytes=0-9" })
+    expect([got.status, got.body.equals(file.body.subarray(0, 10))]).toEqual([206, true])
+    const asked = world.origin.seen.filter(seen => seen.target === "/odd")
+    expect(asked.map(({ fields }) => fields["if-none-match"] === undefined)).toEqual([true, false, true])
+  })
+
   test("while it may be: is used, and asked about in the background", async () => {
     const file = world.origin.put("/swr", 2 * MB, { fields: { "cache-control": "max-age=1, stale-while-revalidate=60" } })
     await world.ask("/swr")
     await Bun.sleep(2100)
     const got = await world.ask("/swr")
-    expect([got.body.equals(file.body), world.proxy.log().length >= 0]).toEqual([true, true])
+    expect([got.body.equals(file.body), isHit(got)]).toEqual([true, true])
     await until(() => world.origin.rangesOf("/swr").length === 4)
     const fresh = await world.ask("/swr")
     expect([isHit(fresh), Number(fresh.fields.age) < 2, world.origin.rangesOf("/swr").length]).toEqual([true, true, 4])
@@ -107,5 +138,35 @@ describe("who may share slices", () => {
     expect((await world.ask("/cookie")).fields["set-cookie"]).toEqual(["id=1"])
     const second = await world.ask("/cookie")
     expect([isHit(second), second.fields["set-cookie"], second.body.equals(file.body)]).toEqual([true, undefined, true])
+  })
+})
+
+describe("options that hold for slices as well", () => {
+  test("minUses: what is asked for once is not cut", async () => {
+    await using own = await SlicedWorld.start({ cache: { minUses: 2 } })
+    const { body } = own.origin.put("/film", 3 * MB)
+    for (let i = 0; i < 3; i++) expect((await own.ask("/film", { range: "bytes=5-9" })).body.equals(body.subarray(5, 10))).toBe(true)
+    expect(own.origin.rangesOf("/film")).toEqual(["bytes=5-9", ...slicesFrom(0, 0)])
+  })
+
+  test("coalesce.wait: who has waited for so long goes by itself; off: nobody waits", async () => {
+    for (const coalesce of [{ wait: "150ms" }, "off"]) {
+      await using own = await SlicedWorld.start({ cache: { coalesce } })
+      const file = own.origin.put("/film", 3 * MB)
+      const { promise: goOn, resolve } = Promise.withResolvers<void>()
+      let first = true
+      file.script = async () => {
+        if (!first) return false
+        first = false
+        await goOn
+        return false
+      }
+      const slow = own.ask("/film", { range: "bytes=0-9" })
+      await until(() => own.origin.rangesOf("/film").length === 1)
+      expect((await own.ask("/film", { range: "bytes=5-9" })).body.equals(file.body.subarray(5, 10))).toBe(true)
+      expect(own.origin.rangesOf("/film")).toEqual([...slicesFrom(0, 0), ...slicesFrom(0, 0)])
+      resolve()
+      expect((await slow).body.equals(file.body.subarray(0, 10))).toBe(true)
+    }
   })
 })
