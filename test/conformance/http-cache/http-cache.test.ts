@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "bun:test"
 import { having, type Measured, measure } from "./measure.ts"
 
-/** Optimal tests passed when they were last counted, of 86 in the suite's copy from npm. */
-const recordedOptimal = { reverse: 79, forward: 79 }
+/** Optimal tests passed when they were last counted, of 86 in the suite's copy from npm: 79, of which one rests on nothing else being purged meanwhile (`method-POST`). */
+const recordedOptimal = { reverse: 78, forward: 78 }
 
 const age = "the newest copy: a field that is not valid is ignored, of several values the first counts (RFC 9111 section 5.1)"
 const update = "a check in the newest copy: RFC 9111 section 3.2 leaves it to the cache, or forbids it"
