@@ -20,6 +20,16 @@ export function hasStrongValidator(of: Validators, nowMs: number): boolean {
   return of.etag !== "" ? isStrongTag(of.etag) : of.lastModified !== "" && hasStrongDate(of, nowMs)
 }
 
+/** Whether an answer to a request for a slice, which is none, says that there is none any more. A failure does not: it may be over soon. */
+export function endsWhatWasThere(status: number): boolean {
+  return status < 400 || status === 404 || status === 410 || status === 416
+}
+
+/** Whether a slice that was there is left of an older representation than one that has come, or been found to hold, since. */
+export function isLeftOver(its: Representation, of: Representation): boolean {
+  return !isSameRepresentation(its, of) && its.responseMs <= of.responseMs
+}
+
 /** Both are known to have a strong validator: only such slices are stored. */
 export function isSameRepresentation(a: Representation, b: Representation): boolean {
   if (a.length !== b.length) return false

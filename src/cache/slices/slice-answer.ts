@@ -8,7 +8,7 @@ import { ttlSeconds } from "../rules/reuse.ts"
 import type { Key } from "../store/key.ts"
 import { IS_WHOLE, type JudgedSlice, NEVER_SLICES } from "./judge-slice.ts"
 import { removeSlices } from "./remove-slices.ts"
-import { isSameRepresentation, type Representation, representationOf } from "./representation.ts"
+import { isLeftOver, isSameRepresentation, type Representation, representationOf } from "./representation.ts"
 import type { SliceFetch } from "./slice-fetch.ts"
 import { replyTo, setSliceHead, type SliceReply } from "./slice-head.ts"
 import { SliceRun } from "./slice-run.ts"
@@ -77,7 +77,11 @@ export class SliceAnswer implements Waiter, SliceTaker {
       this.isHit = slice.result === "hit" || slice.result === "stale" || slice.result === "revalidated"
     } else if (!isSameRepresentation(its, this.of)) {
       slice.source.release()
-      this.beginAgain()
+      if (slice.fetch === null && isLeftOver(its, this.of) && scope.refused === null) {
+        scope.refused = its
+        void removeSlices(scope, its)
+        this.find(slice.number)
+      } else this.beginAgain()
       return
     }
     const reply = replyTo(this.x, slice.stored, scope.cache.time.clock.wall())

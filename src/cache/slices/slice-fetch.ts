@@ -14,6 +14,8 @@ import { encodeResponse, StoredResponse } from "../stored.ts"
 import type { RouteCache } from "../route-cache.ts"
 import { freshenSlice } from "./freshen-slice.ts"
 import { IS_SLICE, type JudgedSlice, judgeSlice, type SliceAsked, sliceLines } from "./judge-slice.ts"
+import { removeSlices } from "./remove-slices.ts"
+import { endsWhatWasThere, isSameRepresentation, type Representation, representationOf } from "./representation.ts"
 import { sourceOf } from "./slice-source.ts"
 import { SliceFill } from "./slice-fill.ts"
 import { type HeldSlice, sliceKey, type SliceResult, type SliceScope } from "./slice-scope.ts"
@@ -146,11 +148,14 @@ export class SliceFetch implements Downstream {
     const { f, cache, asked } = this
     const judged = judgeSlice(cache, asked, { status: f.status, lines: FieldLines.parse(f.response.render()) })
     this.judged = judged
+    const before = this.old === null ? null : representationOf(this.old.stored)
     this.dropOld()
     if (judged.kind === IS_SLICE) {
-      this.keep(judged)
+      const stored = this.keep(judged)
+      if (before !== null && !isSameRepresentation(before, representationOf(stored))) this.forget(before)
       return
     }
+    if (before !== null && endsWhatWasThere(f.status)) this.forget(before)
     // Before others look again: what takes it over is there to be found then.
     this.mode = DROPPING
     const heir = this.takeWant()?.otherCame(this, judged) ?? null
@@ -165,7 +170,7 @@ export class SliceFetch implements Downstream {
   }
 
   /** It is what was asked for. */
-  private keep({ judged, part }: JudgedSlice): void {
+  private keep({ judged, part }: JudgedSlice): StoredResponse {
     const { cache, asked } = this
     const names = namesThatCount(judged.names)
     const whole = keyForNames(this.key, names, asked.fields)
@@ -179,8 +184,16 @@ export class SliceFetch implements Downstream {
     cache.store.endedWell(key)
     this.mode = FILLING
     const want = this.takeWant()
-    if (want !== null) want.sliceCame(this.held(whole, new StoredResponse(judged.facts, kept), this.fill.source(), "miss"))
+    const stored = new StoredResponse(judged.facts, kept)
+    if (want !== null) want.sliceCame(this.held(whole, stored, this.fill.source(), "miss"))
     else if (this.fill.isDirect) this.giveUp()
+    return stored
+  }
+
+  /** What was asked about is not there any more. */
+  private forget(before: Representation): void {
+    const { cache, key, asked } = this
+    void removeSlices({ cache, key, sliceBytes: asked.sliceBytes }, before)
   }
 
   /** Where it is stored; null = nowhere. */

@@ -2,7 +2,7 @@ import { assert } from "../../base/index.ts"
 import type { Downstream } from "../../http/index.ts"
 import type { BodySource } from "../entry-reader.ts"
 import { removeSlices } from "./remove-slices.ts"
-import { isSameRepresentation, type Representation, representationOf } from "./representation.ts"
+import { endsWhatWasThere, isLeftOver, isSameRepresentation, type Representation, representationOf } from "./representation.ts"
 import type { SliceFetch } from "./slice-fetch.ts"
 import type { HeldSlice, SliceScope } from "./slice-scope.ts"
 import { SliceSeek, type SliceTaker } from "./slice-seek.ts"
@@ -141,8 +141,7 @@ export class SliceRun implements BodySource, SliceTaker {
     }
     const { scope } = this
     slice.source.release()
-    if (slice.fetch === null && its.responseMs <= this.of.responseMs && this.triedAgain !== slice.number) {
-      // What is left of an older one.
+    if (slice.fetch === null && isLeftOver(its, this.of) && this.triedAgain !== slice.number) {
       scope.refused = its
       void removeSlices(scope, its)
       this.triedAgain = slice.number
@@ -159,9 +158,7 @@ export class SliceRun implements BodySource, SliceTaker {
   }
 
   otherCame(fetch: SliceFetch): Downstream | null {
-    const { status } = fetch.f
-    // An answer about the whole, or about nothing: not a failure, which may be over soon.
-    if (status < 400 || status === 404 || status === 410 || status === 416) this.changed()
+    if (endsWhatWasThere(fetch.f.status)) this.changed()
     else this.missed()
     return null
   }

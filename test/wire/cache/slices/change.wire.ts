@@ -67,6 +67,15 @@ describe("the origin's file changes between slices", () => {
     expect((await world.ask("/tail")).body.equals(body)).toBe(true)
   })
 
+  test("nor has it where the last slice is an old one: that is fetched anew", async () => {
+    world.origin.put("/old-tail", 4 * MB + 9)
+    await world.ask("/old-tail", { range: `bytes=${4 * MB}-` })
+    const { body } = world.origin.put("/old-tail", 4 * MB + 9)
+    const got = await world.ask("/old-tail", { range: "bytes=-5" })
+    expect([got.status, got.body.equals(body.subarray(4 * MB + 4))]).toEqual([206, true])
+    expect(world.origin.rangesOf("/old-tail")).toEqual([...slicesFrom(4, 4), ...slicesFrom(0, 0), ...slicesFrom(4, 4)])
+  })
+
   test("If-Range by the new tag, where the old one is stored: the whole of the new one", async () => {
     world.origin.put("/if", 3 * MB)
     await world.ask("/if", { range: "bytes=0-9" })

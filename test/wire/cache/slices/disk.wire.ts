@@ -89,6 +89,13 @@ describe("slices on disk", () => {
     expect((await world.ask("/film")).body.equals(body)).toBe(true)
     await until(async () => (await onDisk(path => world.proxy.ask(path), "/film")).length === 20)
     expect([isHit(await world.ask("/film")), world.origin.rangesOf("/film").length]).toEqual([true, 37])
+    // Shorter now: what lies behind its end goes, too.
+    world.origin.put("/film", 5 * MB)
+    await world.purge("url=http://a.test/film&soft=true")
+    await world.ask("/film", { range: "bytes=0-9" })
+    await world.ask("/film").catch(() => null)
+    await world.ask("/film")
+    await until(async () => (await onDisk(path => world.proxy.ask(path), "/film")).length === 5)
   })
 
   test("slices that are larger than an entry of the memory may be", async () => {
