@@ -1,9 +1,12 @@
 import { type Fault, FAULT } from "../../base/index.ts"
 import { type Exchange, FAULT_VERDICT, NEXT, resume, type Verdict, WAIT, type Waiter } from "../../flow/index.ts"
 import { type Downstream, NAME } from "../../http/index.ts"
+import { WHOLE_BYTES_MAX } from "../answer.ts"
 import { EntryReader } from "../entry-reader.ts"
+import { EntrySource } from "../entry-source.ts"
 import { tellWay } from "../fetch-request.ts"
 import { Fetch } from "../fetch.ts"
+import type { ByteRange } from "../rules/range.ts"
 import { ttlSeconds } from "../rules/reuse.ts"
 import type { Key } from "../store/key.ts"
 import { IS_WHOLE, type JudgedSlice, NEVER_SLICES } from "./judge-slice.ts"
@@ -34,7 +37,7 @@ export class SliceAnswer implements Waiter, SliceTaker {
   private restarted = false
 
   constructor(slices: Slices, x: Exchange, key: Key, looks: number) {
-    const { cache, sliceBytes } = slices
+    const { cache, sliceBytes, known } = slices
     const { clock } = cache.time
     this.slices = slices
     this.x = x
@@ -44,6 +47,7 @@ export class SliceAnswer implements Waiter, SliceTaker {
       cache,
       x,
       sliceBytes,
+      known,
       directives: cache.directivesOf(x),
       refused: null,
       sinceMs: clock.wall() - Math.max(0, clock.now() - x.startedAt),
@@ -113,7 +117,7 @@ export class SliceAnswer implements Waiter, SliceTaker {
     const { cache, sliceBytes } = scope
     const { range } = reply
     const last = Math.floor(range.last / sliceBytes)
-    const isHit = this.isHit && (range.last < 0 || this.slices.areStored(scope.key, slice.number, last))
+    const isHit = this.isHit && (range.last < 0 || this.slices.areStored(scope.key, slice.number + 1, last))
     setSliceHead(cache, x, slice.stored, reply)
     x.cacheResult = isHit || slice.result === "coalesced" ? slice.result : "miss"
     if (slice.fetch !== null) {
@@ -122,7 +126,8 @@ export class SliceAnswer implements Waiter, SliceTaker {
     }
     if (cache.policy.status) x.cacheStatus = statusOf(slice, isHit, cache.time.clock.wall())
     if (range.last < 0) slice.source.release()
-    else x.up = new EntryReader(x, new SliceRun(scope, of!, slice, range.last), range.first, range.last + 1)
+    else if (!leavesWithHead(x, slice, range, sliceBytes))
+      x.up = new EntryReader(x, new SliceRun(scope, of!, slice, range.last), range.first, range.last + 1)
     x.step = x.plan!.respondAt - 1
     resume(x, NEXT)
   }
@@ -190,6 +195,17 @@ export class SliceAnswer implements Waiter, SliceTaker {
     x.cacheReason = fault === FAULT.notCached ? "only-if-cached" : "error"
     resume(x, FAULT_VERDICT)
   }
+}
+
+/** A few octets of one slice leave together with the head, straight from the store. False = they are to be read piece by piece. */
+function leavesWithHead(x: Exchange, { number, source }: HeldSlice, { first, last }: ByteRange, sliceBytes: number): boolean {
+  const length = last - first + 1
+  if (length > WHOLE_BYTES_MAX || !(source instanceof EntrySource)) return false
+  const body = source.piece(first - number * sliceBytes, length)
+  if (body.length !== length) return false
+  x.localBody = body
+  x.cached = source
+  return true
 }
 
 function statusOf({ result, fetch, stored }: HeldSlice, isHit: boolean, nowMs: number): string {

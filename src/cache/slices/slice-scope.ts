@@ -4,6 +4,7 @@ import type { RouteCache } from "../route-cache.ts"
 import type { RequestDirectives } from "../rules/cache-control.ts"
 import { Key } from "../store/key.ts"
 import type { StoredResponse } from "../stored.ts"
+import type { KnownSlices } from "./known-slices.ts"
 import type { Representation } from "./representation.ts"
 import type { SliceFetch } from "./slice-fetch.ts"
 
@@ -29,6 +30,7 @@ export interface SliceScope {
   readonly x: Exchange
   /** Octets of each slice but the last. */
   readonly sliceBytes: number
+  readonly known: KnownSlices
   readonly directives: RequestDirectives
   /** Wall clock when the request came. */
   readonly sinceMs: number

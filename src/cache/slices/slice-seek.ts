@@ -72,8 +72,14 @@ export class SliceSeek implements TimerOwner, SliceWant {
       this.ask(null, null)
       return
     }
-    const { memory } = this.scope.cache.store
-    const entry = memory.find(this.key)
+    const { cache, known } = this.scope
+    const held = this.looks === 1 ? known.hold(this.key) : null
+    if (held !== null && !this.isRefused(held.stored)) {
+      this.useSlice(held.entry, held.stored)
+      return
+    }
+    held?.entry.release()
+    const entry = cache.store.memory.find(this.key)
     if (entry === null) this.miss(false)
     else if (entry.state === ENTRY_PENDING) this.wait(entry)
     else this.use(entry)
@@ -82,6 +88,7 @@ export class SliceSeek implements TimerOwner, SliceWant {
   private use(entry: MemoryEntry): void {
     const stored = entry.state === ENTRY_FAILED ? null : decodeHead(entry.head)
     if (stored?.kind === RESPONSE && stored.part !== null && !this.isRefused(stored)) {
+      if (entry.state === ENTRY_COMPLETE) this.scope.known.note(this.key, entry, stored)
       this.useSlice(entry, stored)
       return
     }

@@ -8,6 +8,7 @@ import { RouteCache } from "../route-cache.ts"
 import { Key } from "../store/key.ts"
 import { MB, TestStore } from "../store/memory/memory-store.fixture.ts"
 import { encodeResponse, type StoredFacts, StoredResponse } from "../stored.ts"
+import { KnownSlices } from "./known-slices.ts"
 import { type SliceScope, sliceKey } from "./slice-scope.ts"
 
 export const SLICE = 64 * 1024
@@ -40,6 +41,7 @@ export class SlicingThread {
   readonly store = new TestStore({ bytes: 16 * MB })
   readonly clock = new FakeClock()
   readonly cache: RouteCache
+  readonly known = new KnownSlices(this.store.store)
 
   constructor(options: object = {}) {
     const time = { clock: this.clock, wheel: new TimerWheel(this.clock.now()) }
@@ -60,7 +62,7 @@ export class SlicingThread {
 
   scope(x: Exchange): SliceScope {
     const { cache } = this
-    return { cache, x, sliceBytes: SLICE, directives: cache.directivesOf(x), sinceMs: this.clock.wall(), key: film, refused: null }
+    return { cache, x, sliceBytes: SLICE, known: this.known, directives: cache.directivesOf(x), sinceMs: this.clock.wall(), key: film, refused: null }
   }
 
   usedBytes(): number {

@@ -7,6 +7,7 @@ import { ENTRY_COMPLETE } from "../store/contract.ts"
 import type { Key } from "../store/key.ts"
 import { decodeHead, encodePassRule, PASS_RULE } from "../stored.ts"
 import { plainKey } from "../variants.ts"
+import { KnownSlices } from "./known-slices.ts"
 import { SliceAnswer } from "./slice-answer.ts"
 import { sliceKey, sliceRuleKey } from "./slice-scope.ts"
 
@@ -21,10 +22,12 @@ const BESIDE_BYTES = 64 * 1024
 export class Slices {
   readonly cache: RouteCache
   readonly sliceBytes: number
+  readonly known: KnownSlices
 
   private constructor(cache: RouteCache, sliceBytes: number) {
     this.cache = cache
     this.sliceBytes = sliceBytes
+    this.known = new KnownSlices(cache.store.memory)
   }
 
   /** null = the route has none, or no slice would fit into its store. */
@@ -44,13 +47,16 @@ export class Slices {
     // Credentials make the answer this user's own unless it says otherwise: nobody else waits for it. Several ranges are not put together here.
     if (x.method !== "GET" || x.request.has(NAME.authorization) || x.request.joined(NAME.range).includes(",")) return null
     const directives = cache.directivesOf(x)
-    if (directives.noStore || this.hasNone(key)) return null
+    const anchor = sliceKey(key, this.anchorOf(x))
+    if (directives.noStore) return null
+    if (this.known.has(anchor)) return new SliceAnswer(this, x, key, looks).begin()
+    if (this.hasNone(key)) return null
     if (disk?.mayHave(key) === true) {
       // Small ones are stored as a whole.
       const writer = memory.begin(key, true)
       return writer === null ? null : new DiskLook(cache, x, key, { writer, looks }).begin(0)
     }
-    if (cache.policy.minUses > 1 && !directives.onlyIfCached && !this.isStored(sliceKey(key, this.anchorOf(x)))) {
+    if (cache.policy.minUses > 1 && !directives.onlyIfCached && !this.isStored(anchor)) {
       if (!cache.store.usedOften(key, cache.policy.minUses)) return cache.pass(x, "pass", "min-uses")
     }
     return new SliceAnswer(this, x, key, looks).begin()
