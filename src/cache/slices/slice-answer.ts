@@ -78,7 +78,7 @@ export class SliceAnswer implements Waiter, SliceTaker {
     scope.key = slice.key
     if (this.of === null) {
       this.of = its
-      this.isHit = slice.result === "hit" || slice.result === "stale" || slice.result === "revalidated"
+      this.isHit = wasStored(slice)
     } else if (!isSameRepresentation(its, this.of)) {
       slice.source.release()
       if (slice.fetch === null && isLeftOver(its, this.of) && scope.refused === null) {
@@ -117,7 +117,7 @@ export class SliceAnswer implements Waiter, SliceTaker {
     const { cache, sliceBytes } = scope
     const { range } = reply
     const last = Math.floor(range.last / sliceBytes)
-    const isHit = this.isHit && (range.last < 0 || this.slices.areStored(scope.key, slice.number + 1, last))
+    const isHit = this.isHit && wasStored(slice) && (range.last < 0 || this.slices.areStored(scope.key, slice.number + 1, last))
     setSliceHead(cache, x, slice.stored, reply)
     x.cacheResult = isHit || slice.result === "coalesced" ? slice.result : "miss"
     if (slice.fetch !== null) {
@@ -195,6 +195,10 @@ export class SliceAnswer implements Waiter, SliceTaker {
     x.cacheReason = fault === FAULT.notCached ? "only-if-cached" : "error"
     resume(x, FAULT_VERDICT)
   }
+}
+
+function wasStored({ result }: HeldSlice): boolean {
+  return result === "hit" || result === "stale" || result === "revalidated"
 }
 
 /** A few octets of one slice leave together with the head, straight from the store. False = they are to be read piece by piece. */

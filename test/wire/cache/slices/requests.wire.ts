@@ -123,6 +123,11 @@ describe("what the origin is asked", () => {
       "bothways; fwd=partial; fwd-status=206; stored",
     ])
     expect(world.origin.rangesOf("/tail")).toEqual([...slicesFrom(0, 0), ...slicesFrom(5, 5)])
+    // The first is there, the last is not.
+    world.origin.put("/tail-only", 5 * MB + 7)
+    await world.ask("/tail-only", { range: "bytes=0-9" })
+    expect((await world.ask("/tail-only", { range: "bytes=-7" })).fields["cache-status"]).toBe("bothways; fwd=partial; fwd-status=206; stored")
+    expect(isHit(await world.ask("/tail-only", { range: "bytes=-7" }))).toBe(true)
   })
 
   test("nothing for only-if-cached, which has what is there and 504 otherwise", async () => {
