@@ -2,7 +2,7 @@ import { type Exchange, resume, type Verdict, WAIT, type Waiter } from "../flow/
 import { DiskHandle } from "./disk-handle.ts"
 import type { RouteCache } from "./route-cache.ts"
 import type { MemoryEntry } from "./store/contract.ts"
-import type { AttachedDiskStore, DiskEntry, DiskTail } from "./store/disk/disk-contract.ts"
+import { type AttachedDiskStore, type DiskEntry, type DiskTail, TAIL_GROWING } from "./store/disk/disk-contract.ts"
 import type { Key } from "./store/key.ts"
 import { decodeHead, encodeDiskRule, RESPONSE, type StoredResponse } from "./stored.ts"
 import { labelsOf } from "./labels.ts"
@@ -45,7 +45,11 @@ export class DiskLook implements Waiter {
 
   private async look(ticket: number): Promise<void> {
     const tail = ticket === 0 ? null : await this.disk.follow(this.key, ticket)
-    const found = tail ?? (await this.disk.load(this.key))
+    const isGrowing = tail !== null && tail.state === TAIL_GROWING
+    // What is whole is read as stored: a tail knows of no mark.
+    const stored = isGrowing ? null : await this.disk.load(this.key)
+    const found = stored ?? tail
+    if (stored !== null) tail?.close()
     if (found === null) this.missing()
     else await this.found(found)
   }
