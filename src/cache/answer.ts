@@ -6,9 +6,10 @@ import { DiskHandle } from "./disk-handle.ts"
 import { EntryReader } from "./entry-reader.ts"
 import { EntrySource } from "./entry-source.ts"
 import type { HeldEntry } from "./held-entry.ts"
+import { isNotModified } from "./not-modified.ts"
 import { type HeldPart, rangeText } from "./parts.ts"
 import type { RouteCache } from "./route-cache.ts"
-import { evaluateConditions, rangeApplies } from "./rules/conditional.ts"
+import { rangeApplies } from "./rules/conditional.ts"
 import { type ByteRange, parseRange } from "./rules/range.ts"
 import { ageSeconds, ttlSeconds } from "./rules/reuse.ts"
 import { ENTRY_COMPLETE, type MemoryEntry } from "./store/contract.ts"
@@ -36,25 +37,12 @@ export function serveStored(cache: RouteCache, x: Exchange, entry: HeldEntry, st
   if (stored.status === 200) {
     const { encoder } = cache.policy
     if (encoder !== null) from = encoder.choose(cache, x, entry, stored)
-    if ((request.has(NAME.ifNoneMatch) || request.has(NAME.ifModifiedSince)) && isNotModified(x, stored)) return serve304(x, from)
+    if ((request.has(NAME.ifNoneMatch) || request.has(NAME.ifModifiedSince)) && isNotModified(request, stored)) return serve304(x, from)
     // Who asks for a range is served from the entry itself.
     if (request.has(NAME.range) && x.method === "GET" && entry.bodyLength >= 0 && servePart(x, cache, entry, stored)) return NEXT
   }
   serveBody(x, cache, from, 0, from.bodyLength)
   return NEXT
-}
-
-function isNotModified(x: Exchange, stored: StoredResponse): boolean {
-  const { request } = x
-  const conditions = {
-    ifNoneMatch: request.joined(NAME.ifNoneMatch),
-    ifModifiedSince: request.joined(NAME.ifModifiedSince),
-    ifMatch: "",
-    ifUnmodifiedSince: "",
-    ifRange: "",
-    range: "",
-  }
-  return evaluateConditions(conditions, stored, stored.responseMs) === "not-modified"
 }
 
 /** RFC 9110 section 15.4.5: without what describes a body that does not come. */

@@ -1,15 +1,13 @@
 import { type Exchange, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import { DiskHandle } from "./disk-handle.ts"
+import { bringIn, openOnDisk, PROMOTE_BYTES_MAX } from "./from-disk.ts"
 import type { RouteCache } from "./route-cache.ts"
 import type { MemoryEntry } from "./store/contract.ts"
-import { type AttachedDiskStore, type DiskEntry, type DiskTail, TAIL_GROWING } from "./store/disk/disk-contract.ts"
+import type { AttachedDiskStore, DiskEntry, DiskTail } from "./store/disk/disk-contract.ts"
 import type { Key } from "./store/key.ts"
-import { decodeHead, encodeDiskRule, RESPONSE, type StoredResponse } from "./stored.ts"
+import { decodeHead, RESPONSE, type StoredResponse } from "./stored.ts"
 import { labelsOf } from "./labels.ts"
 import { FieldLines } from "./rules/field-lines.ts"
-
-/** Bodies up to this size come into memory when they are asked for; larger ones are read from disk each time. */
-const PROMOTE_BYTES_MAX = 1024 * 1024
 
 /**
  * Looks on disk for one request. The first that asks does it for all (`writer` is the entry in memory that others wait for); what is small comes into memory,
@@ -44,12 +42,7 @@ export class DiskLook implements Waiter {
   }
 
   private async look(ticket: number): Promise<void> {
-    const tail = ticket === 0 ? null : await this.disk.follow(this.key, ticket)
-    const isGrowing = tail !== null && tail.state === TAIL_GROWING
-    // What is whole is read as stored: a tail knows of no mark.
-    const stored = isGrowing ? null : await this.disk.load(this.key)
-    const found = stored ?? tail
-    if (stored !== null) tail?.close()
+    const found = await openOnDisk(this.disk, this.key, ticket)
     if (found === null) this.missing()
     else await this.found(found)
   }
@@ -76,7 +69,10 @@ export class DiskLook implements Waiter {
     // Memory has a rule, and there is room for the small thing itself by now.
     const isSmall = found.bodyLength >= 0 && found.bodyLength <= PROMOTE_BYTES_MAX && !("written" in found)
     this.writer ??= isSmall && !isMarked ? this.cache.store.memory.begin(this.key, true) : null
-    if (this.writer !== null) await this.bringIn(found, isMarked)
+    if (this.writer !== null) {
+      const fits = !isMarked && found.bodyLength >= 0 && found.bodyLength <= Math.min(PROMOTE_BYTES_MAX, this.cache.store.memory.entryBytesMax)
+      await bringIn(found, { writer: this.writer, isSmall: fits, labels: fits ? labelsIn(found.head) : [] })
+    }
     const x = this.takeClient()
     const isLarge = stored !== null && stored.kind === RESPONSE && (this.writer === null || found.bodyLength > PROMOTE_BYTES_MAX)
     if (x === null || !isLarge) {
@@ -87,22 +83,6 @@ export class DiskLook implements Waiter {
     this.disk.touch(this.key)
     stored.marked = isMarked
     this.goOn(x, this.cache.useOnDisk(x, this.key, new DiskHandle(found), stored as StoredResponse))
-  }
-
-  /** Fills the entry in memory: with all of it, or with a rule that says that it is on disk. */
-  private async bringIn(found: DiskEntry | DiskTail, isMarked: boolean): Promise<void> {
-    const writer = this.writer!
-    const { head, bodyLength } = found
-    const isSmall = !isMarked && bodyLength >= 0 && bodyLength <= Math.min(PROMOTE_BYTES_MAX, this.cache.store.memory.entryBytesMax)
-    let whole = writer.setHead(isSmall ? head : encodeDiskRule(0), isSmall ? bodyLength : 0, isSmall ? labelsIn(head) : [])
-    for (let at = 0; isSmall && whole && at < bodyLength; ) {
-      const octets = await found.read(at, bodyLength - at)
-      whole = octets !== null && octets.length > 0 && writer.append(octets)
-      at += octets?.length ?? 0
-    }
-    if (whole) writer.complete()
-    else writer.fail()
-    writer.release()
   }
 
   private takeClient(): Exchange | null {

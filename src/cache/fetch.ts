@@ -258,7 +258,7 @@ export class Fetch implements Downstream, Waiter {
     x.cacheResult = "miss"
     x.cacheReason = reason
     if (this.cache.policy.status)
-      x.cacheStatus = `; fwd=${this.cache.forwardWord(x, reason)}; fwd-status=${this.f.status}${reason === "" ? "" : `; detail=${reason}`}`
+      x.cacheStatus = `; fwd=${this.cache.forwardWord(x)}; fwd-status=${this.f.status}${reason === "" ? "" : `; detail=${reason}`}`
     this.relay = new Relay(this.f, x)
     this.relay.begin()
   }

@@ -103,7 +103,7 @@ export class RouteCache {
   }
 
   /** Why a request went upstream, as Cache-Status has it (RFC 9211 section 2.2). */
-  forwardWord(x: Exchange, _reason: string): string {
+  forwardWord(x: Exchange): string {
     return x.request.has(NAME.range) ? "partial" : "uri-miss"
   }
 

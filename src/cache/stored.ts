@@ -101,16 +101,8 @@ function nameOf(read: FieldLines, i: number): string {
 }
 
 /** What a response's head says beside its fields. */
-export interface StoredFacts {
+export interface StoredFacts extends Omit<StoredTimes, "marked"> {
   readonly status: number
-  readonly responseMs: number
-  readonly initialAgeMs: number
-  readonly lifetimeMs: number
-  readonly swrMs: number
-  readonly sieMs: number
-  readonly mustRevalidate: boolean
-  readonly noCache: boolean
-  readonly immutable: boolean
   readonly requestMs: number
   /** The names that Vary nominates, joined; "" = none. */
   readonly vary: string

@@ -5,7 +5,7 @@ export type { Downstream, DownstreamConnection, TunnelEnd, TunnelReceiver, Upstr
 export { ClientConnection } from "./h1/client.ts"
 export type { AttemptTimes, ClientHooks, KeptConnection, SharedConnection, UpstreamConnection } from "./client-hooks.ts"
 export { H2ClientConnection } from "./h2/client.ts"
-export { listHas } from "./grammar.ts"
+export { isWord, listHas } from "./grammar.ts"
 export { parseRequestHead, REFUSED, refusal } from "./h1/request-head.ts"
 export { acceptConnection } from "./accept-connection.ts"
 export { reasonOf } from "./reason.ts"

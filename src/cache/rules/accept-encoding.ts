@@ -1,5 +1,6 @@
 // HOT
-import { EQUALS, isToken, isWord, SEMICOLON, skipSpace, trimEnd } from "./scan.ts"
+import { isWord } from "../../http/index.ts"
+import { EQUALS, isToken, SEMICOLON, skipSpace, trimEnd } from "./scan.ts"
 
 /** Codings that one Accept-Encoding may have. */
 export const codingsMax = 16

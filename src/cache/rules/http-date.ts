@@ -1,5 +1,6 @@
 // HOT
-import { COMMA, isWord, readDigits, SP } from "./scan.ts"
+import { isWord } from "../../http/index.ts"
+import { COMMA, readDigits, SP } from "./scan.ts"
 
 const COLON = 58
 const DASH = 45

@@ -1,6 +1,7 @@
 // HOT
+import { isWord } from "../../http/index.ts"
 import { hasStrongDate, isStrongTag, type Validators } from "./conditional.ts"
-import { isWord, readDigits, skipSpace, trimEnd } from "./scan.ts"
+import { readDigits, skipSpace, trimEnd } from "./scan.ts"
 
 /** Ranges of one request that are served; with more, the whole is. */
 export const rangesMax = 8

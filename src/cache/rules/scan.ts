@@ -41,17 +41,6 @@ export function isSpace(code: number): boolean {
   return code === SP || code === HTAB
 }
 
-/** Compares text[start, end) with a lower-case word, without regard to case. */
-export function isWord(text: string, start: number, end: number, lower: string): boolean {
-  if (end - start !== lower.length) return false
-  for (let i = 0; i < lower.length; i++) {
-    let code = text.charCodeAt(start + i)
-    if (code >= 65 && code <= 90) code += 32
-    if (code !== lower.charCodeAt(i)) return false
-  }
-  return true
-}
-
 /** Whether text[start, end) and other[from, to) are the same. */
 export function isSame(text: string, start: number, end: number, other: string): boolean {
   return end - start === other.length && text.startsWith(other, start)

@@ -1,8 +1,9 @@
 import type { Exchange } from "../../flow/index.ts"
 import { BODY_LENGTH, BODY_NONE, NAME, reasonOf } from "../../http/index.ts"
+import { isNotModified } from "../not-modified.ts"
 import { rangeText } from "../parts.ts"
 import type { RouteCache } from "../route-cache.ts"
-import { evaluateConditions, rangeApplies } from "../rules/conditional.ts"
+import { rangeApplies } from "../rules/conditional.ts"
 import { type ByteRange, parseRange } from "../rules/range.ts"
 import { ageSeconds } from "../rules/reuse.ts"
 import type { StoredResponse } from "../stored.ts"
@@ -21,15 +22,7 @@ const NO_OCTETS: ByteRange = Object.freeze({ first: 0, last: -1 })
 /** What the request asks for, as far as one slice's head can say (RFC 9110 sections 13.2.2, 14.2). */
 export function replyTo({ request }: Exchange, stored: StoredResponse, nowMs: number): SliceReply {
   const { length } = stored.part!
-  const conditions = {
-    ifNoneMatch: request.joined(NAME.ifNoneMatch),
-    ifModifiedSince: request.joined(NAME.ifModifiedSince),
-    ifMatch: "",
-    ifUnmodifiedSince: "",
-    ifRange: "",
-    range: "",
-  }
-  if (evaluateConditions(conditions, stored, stored.responseMs) === "not-modified") return { status: 304, range: NO_OCTETS }
+  if (isNotModified(request, stored)) return { status: 304, range: NO_OCTETS }
   const applies = request.has(NAME.range) && rangeApplies(request.joined(NAME.ifRange), stored, nowMs)
   const ranges = applies ? parseRange(request.joined(NAME.range), length) : null
   if (ranges === "unsatisfiable") return { status: 416, range: NO_OCTETS }

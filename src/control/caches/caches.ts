@@ -11,7 +11,7 @@ import {
 } from "../../cache/index.ts"
 import type { Log } from "../../base/index.ts"
 import type { Config } from "../../config/index.ts"
-import { type DiskSpec, type LiveDisk, LiveDisks } from "./live-disks.ts"
+import { type LiveDisk, LiveDisks } from "./live-disks.ts"
 import type { SharedCaches } from "./shared-caches.ts"
 
 /** One cache as the control thread has it. */
@@ -57,7 +57,8 @@ export class Caches {
     const next = new Map<string, LiveCache>()
     const opened = await this.disks.stage(Object.entries(config.caches).flatMap(([name, { disk }]) => (disk === null ? [] : [{ ...disk, name }])))
     if (opened.problem !== "") return { problem: opened.problem, shared: { seed: this.seed, byName: {} }, commit() {}, undo() {} }
-    for (const [name, { memory, disk }] of Object.entries(config.caches)) next.set(name, this.keptOrMade(name, memory, this.diskOf(name, disk)))
+    for (const [name, { memory, disk }] of Object.entries(config.caches))
+      next.set(name, this.keptOrMade(name, memory, disk === null ? null : (this.disks.at(disk.path) ?? null)))
     const byName = Object.fromEntries([...next].map(([name, { id, memory, disk }]) => [name, { id, memory, disk: disk?.id ?? 0 }]))
     return {
       problem: "",
@@ -68,10 +69,6 @@ export class Caches {
       },
       undo: () => opened.undo(),
     }
-  }
-
-  private diskOf(_name: string, disk: Omit<DiskSpec, "name"> | null): LiveDisk | null {
-    return disk === null ? null : (this.disks.at(disk.path) ?? null)
   }
 
   private keptOrMade(name: string, bytes: number, disk: LiveDisk | null): LiveCache {
