@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { once } from "node:events"
 import { Worker } from "node:worker_threads"
 import { AssertionError, FakeClock } from "../base/index.ts"
+import { TALLY } from "./slot-words.ts"
 import { HEALTH_DOWN, HEALTH_UNKNOWN, HEALTH_UP, PeerStates } from "./peer-states.ts"
 
 function make(slotsMax = 8) {
@@ -10,9 +11,9 @@ function make(slotsMax = 8) {
 }
 
 describe("PeerStates", () => {
-  test("slots are one cache line each and do not touch one another", () => {
+  test("slots are whole cache lines and do not touch one another", () => {
     const { states } = make()
-    expect((states.wordOf(1) - states.wordOf(0)) * 4).toBe(64)
+    expect(((states.wordOf(1) - states.wordOf(0)) * 4) % 64).toBe(0)
     expect((states.wordOf(0) * 4) % 64).toBe(0)
     states.begin(3)
     states.setHealth(3, HEALTH_DOWN)
@@ -118,5 +119,25 @@ describe("PeerStates", () => {
     expect([states.inFlight(1), states.inFlight(2), states.failures(2), states.requestsTotal(1)]).toEqual([0, 20_000, 40_000, 40_000])
     states.forgetWorker(2)
     expect(states.inFlight(2)).toBe(10_000)
+  })
+
+  test("of a tally no more than its limit is taken, and what a dead worker held comes back", () => {
+    const { states } = make()
+    const first = PeerStates.attach(states.buffer, 1)
+    const second = PeerStates.attach(states.buffer, 2)
+    for (const kind of [TALLY.inFlight, TALLY.pending, TALLY.queued + 3]) {
+      expect([first.tryTake(2, kind, 3), second.tryTake(2, kind, 3), first.tryTake(2, kind, 3), second.tryTake(2, kind, 3)]).toEqual([
+        true,
+        true,
+        true,
+        false,
+      ])
+      expect([states.tally(2, kind), first.own(2, kind), second.own(2, kind)]).toEqual([3, 2, 1])
+    }
+    states.forgetWorker(1)
+    for (const kind of [TALLY.inFlight, TALLY.pending, TALLY.queued + 3]) expect(states.tally(2, kind)).toBe(1)
+    second.give(2, TALLY.pending)
+    expect(states.tally(2, TALLY.pending)).toBe(0)
+    expect([states.tryBegin(2, 1), states.tryBegin(2, 2), states.inFlight(2)]).toEqual([false, true, 2])
   })
 })

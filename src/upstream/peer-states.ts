@@ -1,12 +1,15 @@
 // HOT
+import { randomBytes } from "node:crypto"
 import { assert, type Clock, systemClock } from "../base/index.ts"
+import { TALLY, TALLY_KINDS, TALLY_WORDS } from "./slot-words.ts"
 
 /*
  * One SharedArrayBuffer for all threads, counted in 32-bit words:
  *
- *   0                     head, one line of 16 words: magic, slotsMax, workersMax, -, start of the epoch (64-bit float), …
- *   16                    slots, one line of 64 octets for each peer, so that two peers never share a cache line
- *   16 + 16 * slotsMax    in-flight counts by worker: workersMax rows of slotsMax words, each row written by its worker alone
+ *   0                     head, one line of 16 words: magic, slotsMax, workersMax, -, start of the epoch (64-bit float), -, -, the instance's secret (8 words)
+ *   16                    slots, five lines of 64 octets each, so that two peers never share a cache line; slot-words.ts says what the
+ *                         lines behind the first are for
+ *   16 + 80 * slotsMax    tallies by worker: for each worker a row of slotsMax words for each kind, written by that worker alone
  *
  * The rows say what a worker still held when it died, so that its share can be taken back.
  *
@@ -15,11 +18,13 @@ import { assert, type Clock, systemClock } from "../base/index.ts"
  */
 const MAGIC = 0x42_57_50_31
 const HEAD_WORDS = 16
-const SLOT_WORDS = 16
+const SLOT_WORDS = 80
 const EPOCH_OCTET = 16
+const SECRET_OCTET = 32
+const SECRET_OCTETS = 32
 
-// Words of a slot. 12 to 15 are free.
-const IN_FLIGHT = 0
+// Words of a slot's first line. 13 to 15 are free.
+const IN_FLIGHT = TALLY_WORDS[TALLY.inFlight]!
 const GATE = 1
 const FAILURES = 2
 const EJECTIONS = 3
@@ -29,6 +34,7 @@ const TRIAL_UNTIL = 6
 const REQUESTS = 7 // low word, high word
 const FAILED = 9 // low word, high word
 const EJECTED_TOTAL = 11
+const CAME_BACK = 12
 
 /** Nothing is known yet; counts as available. */
 export const HEALTH_UNKNOWN = 0
@@ -38,6 +44,8 @@ export type Health = 0 | 1 | 2
 
 const HEALTH_BITS = 3
 const DRAINING_BIT = 4
+/** Beside the draining bit: whoever has a session there may still come. */
+const SESSIONS_BIT = 8
 const CLOSED_BITS = HEALTH_DOWN | DRAINING_BIT
 
 /** How long a trial request holds off others when nothing is heard of it, in tenths of a second. */
@@ -60,18 +68,19 @@ export class PeerStates {
     this.workersMax = this.words[2]!
     this.epoch = new Float64Array(buffer, EPOCH_OCTET, 1)[0]!
     this.clock = clock
-    this.row = HEAD_WORDS + SLOT_WORDS * this.slotsMax + worker * this.slotsMax
+    this.row = this.rowOf(worker)
   }
 
   /** Makes the buffer; the control thread does this once. It counts as worker 0, which workers must not use. */
   static create(slotsMax = 8192, workersMax = 129, clock = systemClock): PeerStates {
     assert(slotsMax > 0 && workersMax > 0, "peer states need a slot and a worker")
-    const words = HEAD_WORDS + SLOT_WORDS * slotsMax + workersMax * slotsMax
+    const words = HEAD_WORDS + SLOT_WORDS * slotsMax + workersMax * slotsMax * TALLY_KINDS
     const buffer = new SharedArrayBuffer(words * 4)
     const head = new Int32Array(buffer)
     head[1] = slotsMax
     head[2] = workersMax
     new Float64Array(buffer, EPOCH_OCTET, 1)[0] = clock.wall()
+    new Uint8Array(buffer, SECRET_OCTET, SECRET_OCTETS).set(randomBytes(SECRET_OCTETS))
     head[0] = MAGIC
     return new PeerStates(buffer, 0, clock)
   }
@@ -82,6 +91,11 @@ export class PeerStates {
     assert(head[0] === MAGIC, "not a buffer of peer states")
     assert(worker >= 0 && worker < head[2]!, "worker number is out of range")
     return new PeerStates(buffer, worker, clock)
+  }
+
+  /** 32 random octets that all threads of this process know, and nobody else. A copy. */
+  secret(): Uint8Array {
+    return new Uint8Array(this.buffer, SECRET_OCTET, SECRET_OCTETS).slice()
   }
 
   /** Tenths of a second since the epoch, at least 1. */
@@ -101,6 +115,17 @@ export class PeerStates {
     const base = HEAD_WORDS + slot * SLOT_WORDS
     Atomics.add(this.words, base + IN_FLIGHT, 1)
     this.words[this.row + slot]!++
+    this.began(base)
+  }
+
+  /** The same when the peer has fewer than `max` requests in flight. */
+  tryBegin(slot: number, max: number): boolean {
+    if (!this.tryTake(slot, TALLY.inFlight, max)) return false
+    this.began(HEAD_WORDS + slot * SLOT_WORDS)
+    return true
+  }
+
+  private began(base: number): void {
     this.count(base + REQUESTS)
     if (Atomics.load(this.words, base + EJECTED_UNTIL) !== 0) this.claimTrial(base)
   }
@@ -117,13 +142,55 @@ export class PeerStates {
 
   /** Takes back what a dead worker had in flight. Control thread only, after the worker's end. */
   forgetWorker(worker: number): void {
-    const row = HEAD_WORDS + SLOT_WORDS * this.slotsMax + worker * this.slotsMax
-    for (let slot = 0; slot < this.slotsMax; slot++) {
-      const held = this.words[row + slot]!
+    const row = this.rowOf(worker)
+    for (let cell = 0; cell < TALLY_KINDS * this.slotsMax; cell++) {
+      const held = this.words[row + cell]!
       if (held === 0) continue
-      this.words[row + slot] = 0
-      Atomics.sub(this.words, HEAD_WORDS + slot * SLOT_WORDS + IN_FLIGHT, held)
+      this.words[row + cell] = 0
+      Atomics.sub(this.words, this.wordOf(cell % this.slotsMax) + TALLY_WORDS[Math.floor(cell / this.slotsMax)]!, held)
     }
+  }
+
+  private rowOf(worker: number): number {
+    return HEAD_WORDS + SLOT_WORDS * this.slotsMax + worker * this.slotsMax * TALLY_KINDS
+  }
+
+  // Tallies: what workers hold now, exact over all of them; `kind` is one of TALLY
+
+  tally(slot: number, kind: number): number {
+    return Atomics.load(this.words, HEAD_WORDS + slot * SLOT_WORDS + TALLY_WORDS[kind]!)
+  }
+
+  take(slot: number, kind: number): void {
+    Atomics.add(this.words, HEAD_WORDS + slot * SLOT_WORDS + TALLY_WORDS[kind]!, 1)
+    this.words[this.row + kind * this.slotsMax + slot]!++
+  }
+
+  /** Takes one when fewer than `max` are taken; of workers that want the last one at the same time one gets it. */
+  tryTake(slot: number, kind: number, max: number): boolean {
+    const word = HEAD_WORDS + slot * SLOT_WORDS + TALLY_WORDS[kind]!
+    let seen = Atomics.load(this.words, word)
+    while (seen < max) {
+      const was = Atomics.compareExchange(this.words, word, seen, seen + 1)
+      if (was === seen) {
+        this.words[this.row + kind * this.slotsMax + slot]!++
+        return true
+      }
+      seen = was
+    }
+    return false
+  }
+
+  /** Exactly once for each `take`. */
+  give(slot: number, kind: number): void {
+    this.words[this.row + kind * this.slotsMax + slot]!--
+    const before = Atomics.sub(this.words, HEAD_WORDS + slot * SLOT_WORDS + TALLY_WORDS[kind]!, 1)
+    assert(before > 0, "what is given back was taken")
+  }
+
+  /** How many this worker holds of it. */
+  own(slot: number, kind: number): number {
+    return this.words[this.row + kind * this.slotsMax + slot]!
   }
 
   // Availability
@@ -145,18 +212,42 @@ export class PeerStates {
   /** Control thread only. */
   setHealth(slot: number, health: Health): void {
     const word = HEAD_WORDS + slot * SLOT_WORDS + GATE
-    Atomics.store(this.words, word, (Atomics.load(this.words, word) & ~HEALTH_BITS) | health)
+    const gate = Atomics.load(this.words, word)
+    if ((gate & HEALTH_BITS) === HEALTH_DOWN && health !== HEALTH_DOWN) this.cameBack(slot)
+    Atomics.store(this.words, word, (gate & ~HEALTH_BITS) | health)
   }
 
   isDraining(slot: number): boolean {
     return (Atomics.load(this.words, HEAD_WORDS + slot * SLOT_WORDS + GATE) & DRAINING_BIT) !== 0
   }
 
-  /** A draining peer finishes what it has and gets nothing new. Control thread only. */
-  setDraining(slot: number, draining: boolean): void {
+  /** A draining peer finishes what it has and gets nothing new, but for whoever has a session there when `sessions`. Control thread only. */
+  setDraining(slot: number, draining: boolean, sessions = false): void {
     const word = HEAD_WORDS + slot * SLOT_WORDS + GATE
-    if (draining) Atomics.or(this.words, word, DRAINING_BIT)
-    else Atomics.and(this.words, word, ~DRAINING_BIT)
+    if (draining) {
+      Atomics.or(this.words, word, sessions ? DRAINING_BIT | SESSIONS_BIT : DRAINING_BIT)
+      if (!sessions) Atomics.and(this.words, word, ~SESSIONS_BIT)
+    } else if (this.isDraining(slot)) {
+      this.cameBack(slot)
+      Atomics.and(this.words, word, ~(DRAINING_BIT | SESSIONS_BIT))
+    }
+  }
+
+  /** The same for a request of somebody who has a session there: a peer that drains may take that. */
+  takesSessions(slot: number): boolean {
+    const gate = Atomics.load(this.words, HEAD_WORDS + slot * SLOT_WORDS + GATE)
+    if ((gate & CLOSED_BITS) === 0) return this.isAvailable(slot)
+    return (gate & CLOSED_BITS) === DRAINING_BIT && (gate & SESSIONS_BIT) !== 0 && !this.isEjected(slot)
+  }
+
+  /** When the peer began to take requests again, or for the first time beside others; 0 = it has from the start. In tenths, as `now`. */
+  cameBackAt(slot: number): number {
+    return Atomics.load(this.words, HEAD_WORDS + slot * SLOT_WORDS + CAME_BACK)
+  }
+
+  /** It begins to take requests now: slow start counts from here. */
+  cameBack(slot: number): void {
+    Atomics.store(this.words, HEAD_WORDS + slot * SLOT_WORDS + CAME_BACK, this.now())
   }
 
   // Passive ejection; the rules are in ejection.ts
@@ -187,6 +278,12 @@ export class PeerStates {
     const base = HEAD_WORDS + slot * SLOT_WORDS
     this.count(base + FAILED)
     return Atomics.add(this.words, base + FAILURES, 1) + 1
+  }
+
+  /** The next ejection is the first one again. */
+  forgetEjections(slot: number): void {
+    const word = HEAD_WORDS + slot * SLOT_WORDS + EJECTIONS
+    if (Atomics.load(this.words, word) !== 0) Atomics.store(this.words, word, 0)
   }
 
   clearFailures(slot: number): void {
@@ -220,11 +317,13 @@ export class PeerStates {
     Atomics.store(this.words, HEAD_WORDS + slot * SLOT_WORDS + TRIAL_UNTIL, 0)
   }
 
-  /** The peer is in again and its record clean. True for the one thread that changed it. */
-  restore(slot: number): boolean {
+  /** The peer is in again and its record clean, unless `keepsRecord`. True for the one thread that changed it. */
+  restore(slot: number, keepsRecord = false): boolean {
     const base = HEAD_WORDS + slot * SLOT_WORDS
+    // Before it is open: who sees it open knows since when.
+    if (Atomics.load(this.words, base + EJECTED_UNTIL) !== 0) this.cameBack(slot)
     if (Atomics.exchange(this.words, base + EJECTED_UNTIL, 0) === 0) return false
-    Atomics.store(this.words, base + EJECTIONS, 0)
+    if (!keepsRecord) Atomics.store(this.words, base + EJECTIONS, 0)
     Atomics.store(this.words, base + FAILURES, 0)
     Atomics.store(this.words, base + TRIAL_UNTIL, 0)
     return true
@@ -244,7 +343,7 @@ export class PeerStates {
     return Atomics.load(this.words, HEAD_WORDS + slot * SLOT_WORDS + EJECTED_TOTAL)
   }
 
-  /** Index of the first of a slot's 16 words, for records other than a peer's. */
+  /** Index of the first of a slot's words, for records other than a peer's. */
   wordOf(slot: number): number {
     return HEAD_WORDS + slot * SLOT_WORDS
   }
