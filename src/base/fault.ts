@@ -70,6 +70,8 @@ export const FAULT = {
     "The PROXY protocol header is missing, malformed or from an address that is not trusted.",
   ),
   handshakeFailed: fault("client.handshake-failed", 0, "never", true, "The TLS handshake failed or did not finish in time."),
+  typeUnsupported: fault("client.type-unsupported", 415, "never", false, "The content type or coding of the request is not one that is taken here."),
+  bodyBomb: fault("client.body-bomb", 413, "never", true, "The compressed body would grow beyond what is allowed."),
   tooEarly: fault(
     "client.too-early",
     425,
@@ -132,6 +134,14 @@ export const FAULT = {
     false,
     "The client wants a stored answer only (only-if-cached), and there is none (RFC 9111 section 5.2.1.7).",
   ),
+  rateLimited: fault("proxy.rate-limited", 429, "never", false, "The client asks more often than a rate limit allows (RFC 6585 section 4)."),
+  concurrencyMax: fault("proxy.concurrency-max", 503, "never", false, "As many requests as the limit allows are under way already."),
+  banned: fault("proxy.banned", 403, "never", false, "The client is banned for a time."),
+  maintenance: fault("proxy.maintenance", 503, "never", false, "The service is closed for maintenance."),
+  tokenInvalid: fault("proxy.token-invalid", 401, "never", false, "The bearer token is missing, expired or not one that is believed (RFC 6750)."),
+  scopeMissing: fault("proxy.scope-missing", 403, "never", false, "The token is good and does not allow this (RFC 6750 section 3.1)."),
+  authUnavailable: fault("proxy.auth-unavailable", 503, "never", false, "Who decides about access cannot be asked, so the request is refused."),
+  injected: fault("proxy.injected", 503, "never", false, "A fault that was injected on purpose, for a drill."),
   fileMissing: fault("proxy.file-missing", 404, "never", false, "There is no such file."),
 
   // upstream: the peer or the way to it

@@ -1,5 +1,5 @@
 // Written by tools/gen.ts: every feature folder of every kind. Do not edit; run `npm run gen`.
-import type { BalancerDefinition, FilterDefinition, HealthCheckDefinition, LogFormatDefinition, MatcherDefinition } from "../plugin/index.ts"
+import type { AnswerDefinition, BalancerDefinition, FilterDefinition, HealthCheckDefinition, LogFormatDefinition, MatcherDefinition } from "../plugin/index.ts"
 import matchClient from "../route/match/client/client.ts"
 import matchCookie from "../route/match/cookie/cookie.ts"
 import matchHeader from "../route/match/header/header.ts"
@@ -14,6 +14,9 @@ import filterGrpcWeb from "../filter/grpc-web/grpc-web.ts"
 import filterHeaders from "../filter/headers/headers.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
+import answerFiles from "../answer/files/files.ts"
+import answerRedirect from "../answer/redirect/redirect.ts"
+import answerRespond from "../answer/respond/respond.ts"
 import balanceConsistentHash from "../upstream/balance/consistent-hash/consistent-hash.ts"
 import balanceLeastRequests from "../upstream/balance/least-requests/least-requests.ts"
 import balancePowerOfTwo from "../upstream/balance/power-of-two/power-of-two.ts"
@@ -46,6 +49,13 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterHeaders,
   filterProxyAuth,
   filterRequireCertificate,
+]
+
+/** Keys under `to:`, beside cluster and origin. */
+export const answers: readonly AnswerDefinition<unknown>[] = [
+  answerFiles,
+  answerRedirect,
+  answerRespond,
 ]
 
 /** Words and keys under `balance:`. */

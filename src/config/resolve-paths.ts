@@ -1,4 +1,5 @@
 import { resolve } from "node:path"
+import { answers } from "./features.gen.ts"
 import type { Config, ListenerConfig } from "./schema.ts"
 import type { DestinationConfig } from "./schema/route.ts"
 
@@ -40,7 +41,10 @@ function resolveCluster(cluster: Config["clusters"][string], path: Resolve): Con
 }
 
 function resolveDestination(to: DestinationConfig, path: Resolve): DestinationConfig {
-  if (to.kind === "files") return { ...to, root: path(to.root) }
+  if (to.kind === "answer") {
+    const { paths } = answers.find(answer => answer.name === to.name)!
+    return paths === undefined ? to : { ...to, options: paths(to.options, path) }
+  }
   if (to.kind !== "origin" || to.upgrade === null || to.upgrade.ca === null) return to
   return { ...to, upgrade: { ...to.upgrade, ca: path(to.upgrade.ca) } }
 }

@@ -7,7 +7,7 @@ import { listenerSchema } from "./schema/listener.ts"
 import { observeSchema } from "./schema/observe.ts"
 import { resolverSchema } from "./schema/resolver.ts"
 import { routeSchema } from "./schema/route.ts"
-import { count, field, nameSchema } from "./schema/section.ts"
+import { count, field, nameSchema } from "../base/index.ts"
 
 const drainSchema = z.strictObject({
   timeout: field(duration(), "30s", "How long open exchanges may go on when the proxy stops; then they are cut."),

@@ -1,41 +1,70 @@
 import { resolve } from "node:path"
-import { readDataFile } from "../base/index.ts"
-import { type Config, filters } from "../config/index.ts"
+import { FakeClock, readDataFile, TimerWheel } from "../base/index.ts"
+import { answers, type Config, filters, placeOf, unknownCluster } from "../config/index.ts"
 import type { FilterDeps } from "../plugin/index.ts"
 import type { ReloadProblem } from "./protocol.ts"
 
-/** Told of each counter that a filter asks for. */
-export type PlaceCounter = (name: string, help: string) => void
+/** Told of what filters ask for that has to be there before workers build them. */
+export interface DryBuildNeeds {
+  counter(name: string, help: string): void
+  /** Memory that workers share. */
+  shared(key: string, bytes: number): void
+}
 
 /**
  * Builds every filter of a config once and throws it away: to learn its counters before workers get their frozen layout, and to hear its
  * complaints (a password file that cannot be read, a pattern that is none) before a worker does.
  */
-export function dryBuild(config: Config, baseDir: string, placeCounter: PlaceCounter = () => {}): ReloadProblem[] {
-  const deps = quietDeps(baseDir, placeCounter)
+export function dryBuild(config: Config, baseDir: string, needs: DryBuildNeeds = { counter() {}, shared() {} }): ReloadProblem[] {
+  const deps = quietDeps(config, baseDir, needs)
   const problems: ReloadProblem[] = []
-  const build = (where: string, name: string, options: unknown) => {
+  const build = (where: string, name: string, place: string, options: unknown) => {
     try {
-      filters.find(filter => filter.name === name)?.build(options, deps)
+      filters.find(filter => filter.name === name)?.build(options, { ...deps, place })
+    } catch (error) {
+      problems.push({ where, message: error instanceof Error ? error.message : String(error), expected: "" })
+    }
+  }
+  const dryAnswer = ({ name, options }: { name: string; options: unknown }, where: string) => {
+    try {
+      answers.find(answer => answer.name === name)?.build(options, { ...deps, place: where })
     } catch (error) {
       problems.push({ where, message: error instanceof Error ? error.message : String(error), expected: "" })
     }
   }
   for (const [name, listener] of Object.entries(config.listeners)) {
-    if (listener.forward?.auth) build(`listeners.${name}.forward.auth`, "proxy-auth", listener.forward.auth)
+    if (listener.forward?.auth)
+      build(`listeners.${name}.forward.auth`, "proxy-auth", placeOf(`listeners/${name}`, "proxy-auth", 0), listener.forward.auth)
   }
   for (const [i, route] of config.routes.entries()) {
-    for (const [j, use] of route.filters.entries()) if (use.inline === null) build(`routes[${i}].filters[${j}].${use.name}`, use.name, use.options)
+    for (const [j, use] of route.filters.entries())
+      if (use.inline === null) build(`routes[${i}].filters[${j}].${use.name}`, use.name, placeOf(`routes/${route.name}`, use.name, j), use.options)
+    if (route.to.kind === "answer") dryAnswer(route.to, `routes[${i}].to.${route.to.name}`)
   }
   return problems
 }
 
-function quietDeps(baseDir: string, placeCounter: PlaceCounter): FilterDeps {
+function quietDeps(config: Config, baseDir: string, needs: DryBuildNeeds): FilterDeps {
   let slots = 0
+  const sizes = new Map<string, number>()
+  const clock = new FakeClock()
   return {
+    place: "",
+    time: { clock, wheel: new TimerWheel(clock.now()) },
+    shared: (key, bytes) => {
+      const before = sizes.get(key) ?? bytes
+      if (before !== bytes) throw new Error(`two filters share ${key} with different settings`)
+      sizes.set(key, bytes)
+      needs.shared(key, bytes)
+      return new SharedArrayBuffer(bytes)
+    },
+    cluster: name => {
+      if (!Object.hasOwn(config.clusters, name)) throw new Error(unknownCluster(name, Object.keys(config.clusters)))
+      return { name, send: () => ({ cancel() {} }) }
+    },
     slot: () => slots++,
     counter: (name, help) => {
-      placeCounter(name, help)
+      needs.counter(name, help)
       return { add() {} }
     },
     limit() {},

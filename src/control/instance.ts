@@ -20,6 +20,7 @@ import { makeResolver } from "./peers/make-resolver.ts"
 import { settlePorts } from "./ports.ts"
 import type { ReloadProblem, SharedMemory } from "./protocol.ts"
 import { type LoadOutcome, Reloader, type ReloadOutcome } from "./reload.ts"
+import { Zones } from "./shared-zones.ts"
 import { Stager } from "./stager.ts"
 import { HeartbeatMonitor } from "./workers/heartbeat.ts"
 import { WorkerPool } from "./workers/worker-pool.ts"
@@ -68,6 +69,7 @@ export class Instance {
   readonly #pool: WorkerPool
   readonly #peers: PeerDirectory
   readonly #caches: Caches
+  readonly #zones = new Zones()
   readonly #stager: Stager
   readonly #reloader: Reloader
   readonly #admin: AdminKeeper
@@ -171,6 +173,7 @@ export class Instance {
       peers: this.#peers,
       registry: this.#registry,
       caches: this.#caches,
+      zones: this.#zones,
       workers: this.workerCount,
       flags: { ...source.flags, ...(admin === null ? {} : { "admin.bind": "--admin" }) },
       log: this.#log,
@@ -248,6 +251,7 @@ export class Instance {
       reload: () => this.reload("admin API"),
       drain: timeoutMs => void this.drain("admin API", timeoutMs),
       terminateWorker: index => this.#pool.terminate(index),
+      features: [],
       caches: cacheView({
         caches: this.#caches,
         config: () => this.config,

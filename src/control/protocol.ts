@@ -16,6 +16,7 @@ import type { Config } from "../config/index.ts"
 import type { MetricsLayout } from "../observe/index.ts"
 import type { PeerEndpoint } from "../upstream/index.ts"
 import type { SharedCaches } from "./caches/shared-caches.ts"
+import type { SharedZones } from "./shared-zones.ts"
 import type { LimitsByListener } from "./connection-memory.ts"
 
 /** One endpoint of a cluster, with its places in the memory that all threads share. */
@@ -102,6 +103,8 @@ export type ToWorker =
       readonly limits: LimitsByListener
       /** By name: the memory that all threads share. The same as before where its size is. */
       readonly caches: SharedCaches
+      /** Memory that filters share over all workers. The same as before where key and size are. */
+      readonly zones: SharedZones
       readonly layout: MetricsLayout
     }
   /** The end of a disk store for this worker, before the first config that uses it. `id` is the cache's. */

@@ -34,6 +34,7 @@ function fake(loads: (LoadOutcome | Error)[], set: Partial<Record<"stage" | "pre
         clusterSlots: {},
         limits: {},
         caches: { seed: 0, byName: {} },
+        zones: {},
         layout: { capacity: 0, blocks: [] },
         commit: () => void steps.push(`staged ${version}`),
         undo: () => void steps.push(`undo ${version}`),

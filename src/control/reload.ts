@@ -22,6 +22,7 @@ export interface Staged {
   readonly clusterSlots: Readonly<Record<string, number>>
   readonly limits: Prepare["limits"]
   readonly caches: Prepare["caches"]
+  readonly zones: Prepare["zones"]
   readonly layout: Prepare["layout"]
   /** The candidate is live: what only the old one used can go. */
   commit(): void | Promise<void>
@@ -172,7 +173,7 @@ export class Reloader {
 
   async #hand(candidate: Candidate, version: number, staged: Staged): Promise<readonly ReloadProblem[]> {
     const { file, baseDir } = candidate
-    const { peers, clusterSlots, limits, caches, layout } = staged
+    const { peers, clusterSlots, limits, caches, zones, layout } = staged
     const message: Prepare = {
       type: "prepare",
       version,
@@ -183,6 +184,7 @@ export class Reloader {
       clusterSlots,
       limits,
       caches,
+      zones,
       layout,
     }
     const problems = await this.#parts.workers.prepare(message)

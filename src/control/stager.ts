@@ -10,12 +10,14 @@ import { dryBuild } from "./dry-build.ts"
 import type { PeerDirectory } from "./peers/peer-directory.ts"
 import { adminBind, listenerBinds, takenBinds } from "./ports.ts"
 import type { ReloadProblem } from "./protocol.ts"
+import type { Zones } from "./shared-zones.ts"
 import type { Candidate, Staged } from "./reload.ts"
 
 export interface StagerParts {
   readonly peers: PeerDirectory
   readonly registry: MetricsRegistry
   readonly caches: Caches
+  readonly zones: Zones
   readonly workers: number
   readonly flags: Readonly<Record<string, string>>
   readonly log: Log
@@ -44,11 +46,16 @@ export class Stager {
     if (taken.length > 0) return refusal(taken)
     registry.begin()
     placeMetrics(registry, config)
-    const problems = dryBuild(config, baseDir, (name, help) => void registry.counter(name, help))
+    const wanted = new Map<string, number>()
+    const problems = dryBuild(config, baseDir, {
+      counter: (name, help) => void registry.counter(name, help),
+      shared: (key, bytes) => void wanted.set(key, bytes),
+    })
     if (problems.length > 0) return refusal(problems)
     const limits = limitsOf(config, this.#parts.workers, this.#limits)
     const caches = await this.#parts.caches.stage(config)
     if (caches.problem !== "") return refusal([{ message: caches.problem, where: "", expected: "" }])
+    const zones = this.#parts.zones.stage(wanted)
     const staged = await peers.stage(config)
     return {
       problems: staged.problems,
@@ -56,6 +63,7 @@ export class Stager {
       clusterSlots: staged.clusterSlots,
       limits,
       caches: caches.shared,
+      zones: zones.zones,
       layout: registry.layout,
       undo: () => {
         caches.undo()
@@ -65,6 +73,7 @@ export class Stager {
         this.#bound = [...listenerBinds(config), ...adminBind(config)].map(({ bind }) => bind)
         this.#limits = limits
         caches.commit()
+        zones.commit()
         registry.commit()
         staged.commit()
         for (const warning of staged.warnings) log.warn("a cluster has no peers yet; its names are asked for again and again", { problem: warning })
@@ -83,7 +92,17 @@ export class Stager {
 }
 
 function refusal(problems: readonly ReloadProblem[]): Staged {
-  return { problems, peers: {}, clusterSlots: {}, limits: {}, caches: NO_CACHES, layout: { capacity: 0, blocks: [] }, commit() {}, undo() {} }
+  return {
+    problems,
+    peers: {},
+    clusterSlots: {},
+    limits: {},
+    caches: NO_CACHES,
+    zones: {},
+    layout: { capacity: 0, blocks: [] },
+    commit() {},
+    undo() {},
+  }
 }
 
 /** Asks for the places of everything that has series by name, so that a reload keeps what stays. */

@@ -1,11 +1,28 @@
 import { FakeClock, TimerWheel } from "../base/index.ts"
-import { acquireExchange, ANSWER, begin, deliver, DONE, type Exchange, type Plan, setLocalResponse, type Step } from "../flow/index.ts"
+import {
+  acquireExchange,
+  ANSWER,
+  begin,
+  deliver,
+  DONE,
+  type Exchange,
+  type OwnRequest,
+  type Plan,
+  setLocalResponse,
+  type Step,
+} from "../flow/index.ts"
 import { ServerConnection, type ServerHooks } from "../http/index.ts"
 import type { ConnectionInfo, Wire, WireHandler } from "../net/index.ts"
-import type { Filter, FilterDeps } from "../plugin/index.ts"
+import type { ClusterHandle, Filter, FilterDeps, OwnDone } from "../plugin/index.ts"
 
 /** What filters are built with, over files in memory. */
 export class FakeDeps implements FilterDeps {
+  readonly place = "routes/test/filter#0"
+  readonly time = { clock: new FakeClock(), wheel: new TimerWheel(0) }
+  /** Memory by key. */
+  readonly memory = new Map<string, SharedArrayBuffer>()
+  /** Own requests that were sent, by the cluster's name. */
+  readonly sent: { readonly cluster: string; readonly request: OwnRequest; readonly done: OwnDone; cancelled: boolean }[] = []
   readonly counts = new Map<string, number>()
   /** Limits of exchanges in milliseconds, in order. */
   readonly limits: number[] = []
@@ -23,6 +40,23 @@ export class FakeDeps implements FilterDeps {
 
   counter(name: string): { add(n: number): void } {
     return { add: n => this.counts.set(name, (this.counts.get(name) ?? 0) + n) }
+  }
+
+  shared(key: string, bytes: number): SharedArrayBuffer {
+    const known = this.memory.get(key) ?? new SharedArrayBuffer(bytes)
+    this.memory.set(key, known)
+    return known
+  }
+
+  cluster(name: string): ClusterHandle {
+    return {
+      name,
+      send: (request, done) => {
+        const own = { cluster: name, request, done, cancelled: false }
+        this.sent.push(own)
+        return { cancel: () => void (own.cancelled = true) }
+      },
+    }
   }
 
   limit(_: Exchange, ms: number): void {
@@ -151,14 +185,14 @@ export class FilterRun {
 
 function planOf(filter: Filter, seen: Seen, answer: string): Plan {
   const steps: Step[] = []
-  for (const phase of [filter.identify, filter.access, filter.request]) if (phase !== undefined) steps.push(phase)
+  for (const phase of [filter.identify, filter.access, filter.request]) if (phase !== undefined) steps.push(phase as Step)
   steps.push(x => {
     seen.sent.push(x.request.render())
     setLocalResponse(x, 404, answer, Buffer.from("reached\n"))
     return ANSWER
   })
   const respondAt = steps.length
-  if (filter.response !== undefined) steps.push(filter.response)
+  if (filter.response !== undefined) steps.push(filter.response as Step)
   steps.push(deliver, x => {
     seen.faults.push(x.fault?.code ?? "")
     seen.users.push(x.user)

@@ -1,6 +1,7 @@
 // HOT
 import { assert, type Fault, FAULT, log } from "../base/index.ts"
 import type { Exchange } from "./exchange.ts"
+import { awaitVerdict } from "./late-verdict.ts"
 import { localReply } from "./local-reply.ts"
 import { ANSWER, DONE, FAULT_VERDICT, NEXT, type Verdict, WAIT } from "./verdict.ts"
 
@@ -88,10 +89,12 @@ function threw(x: Exchange, error: unknown): Verdict {
   return broken(x, "a step threw", error instanceof Error ? (error.stack ?? error.message) : String(error))
 }
 
-/** A plug-in that forgot its verdict, or whose function is asynchronous: what comes of that must not end the thread. */
+/** A plug-in that forgot its verdict, or whose function is asynchronous. Behind the response nobody waits for it. */
 function noVerdict(x: Exchange, given: unknown): Verdict {
-  if (given instanceof Promise) given.catch(ignore)
-  return broken(x, "a step returned no verdict", String(given))
+  if (!(given instanceof Promise)) return broken(x, "a step returned no verdict", String(given))
+  if (x.step < x.plan!.logAt) return awaitVerdict(x, given, resume)
+  given.catch(ignore)
+  return NEXT
 }
 
 function ignore(): void {}

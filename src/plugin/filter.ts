@@ -1,11 +1,36 @@
-import type { Exchange, Verdict } from "../flow/index.ts"
+import type { Exchange, OwnAnswer, OwnRequest, Verdict } from "../flow/index.ts"
+import type { Fault } from "../base/index.ts"
+import type { Time } from "../http/index.ts"
+
+/** A cluster that a filter sends requests of its own to: an authorisation service, a mirror. Balanced, retried and health-checked as all of its requests are. */
+export interface ClusterHandle {
+  readonly name: string
+  /** Sends a request. `done` is called once, never before `send` has returned, unless `cancel` came first. */
+  send(request: OwnRequest, done: OwnDone): { cancel(): void }
+}
+
+/** The whole answer, or the fault that came instead of one. */
+export type OwnDone = (answer: OwnAnswer | null, fault: Fault | null) => void
+
+export type PhaseVerdict = Verdict | Promise<Verdict>
 
 /** What a filter may ask for at build time. Handles, not imports: rooms of one floor do not know each other. */
 export interface FilterDeps {
+  /** Where in the config this filter stands, such as `routes/shop/rate-limit#0`. Stays over reloads while the route keeps its name and the filter its position. */
+  readonly place: string
   /** A number for `x.slots`, unique to this instance in its plan. */
   slot(): number
   /** A counter on the metrics page, `bothways_<name>_total`. */
   counter(name: string, help: string): { add(n: number): void }
+  /**
+   * Memory that all workers share, all zeroes at first. Filters that ask for the same key have the same memory. It is kept over reloads as long as key
+   * and size stay. Ask for it in `build` only; throws where another filter asks for the key with another size.
+   */
+  shared(key: string, bytes: number): SharedArrayBuffer
+  /** A cluster of the config. Throws when there is none of this name. */
+  cluster(name: string): ClusterHandle
+  /** Milliseconds of the monotonic clock, and timers on the worker's wheel. */
+  readonly time: Time
   /** Ends the exchange with `proxy.request-timeout` when it is not over `ms` milliseconds from now; the earliest of several ends counts. */
   limit(x: Exchange, ms: number): void
   /** Resolves a path that the config names, relative to the config file. */
@@ -16,22 +41,30 @@ export interface FilterDeps {
 
 /**
  * The phases that a filter takes part in. Who changes a body says so for each exchange, with flow's `changeRequestBody` in the request phase and
- * `changeResponseBody` in the response phase; others' chunks do not pass it. Absent phases cost nothing. A phase returns NEXT, WAIT (then resumes), ANSWER or FAULT_VERDICT.
+ * `changeResponseBody` in the response phase; others' chunks do not pass it. Absent phases cost nothing.
+ * A phase returns NEXT, WAIT (then resumes), ANSWER or FAULT_VERDICT; one that is asynchronous returns a promise of a verdict, which costs a microsecond and is waited for.
  */
 export interface Filter {
   /** Says who the client is; decides nothing. */
-  identify?(x: Exchange): Verdict
+  identify?(x: Exchange): PhaseVerdict
   /** Decides; fails closed. */
-  access?(x: Exchange): Verdict
-  request?(x: Exchange): Verdict
+  access?(x: Exchange): PhaseVerdict
+  request?(x: Exchange): PhaseVerdict
   /** Before each attempt, behind the choice of its peer. Fields that it adds are that attempt's alone; what it removes stays removed. */
-  upstreamRequest?(x: Exchange): Verdict
-  upstreamResponse?(x: Exchange): Verdict
+  upstreamRequest?(x: Exchange): PhaseVerdict
+  upstreamResponse?(x: Exchange): PhaseVerdict
   /** Runs on local replies too. */
-  response?(x: Exchange): Verdict
+  response?(x: Exchange): PhaseVerdict
   log?(x: Exchange): void
   /** What explain prints for this instance. */
   describe?(): string
+}
+
+/** Something that is wrong with options; `at`: keys below them. */
+export interface OptionProblem {
+  readonly severity: "error" | "warning"
+  readonly at: readonly (string | number)[]
+  readonly text: string
 }
 
 export interface FilterDefinition<Options> {
@@ -40,8 +73,13 @@ export interface FilterDefinition<Options> {
   readonly summary: string
   readonly options: import("zod").ZodType<Options>
   build(options: Options, deps: FilterDeps): Filter
+  /** Names of clusters among the options, with the keys that lead there: an unknown one is told with its place in the file. */
+  clusters?(options: Options): readonly { readonly at: readonly (string | number)[]; readonly name: string }[]
+  /** What is wrong with the options that only the world shows, such as a file that cannot be read. `resolve`: paths count from the config's directory. */
+  problems?(options: Options, resolve: (path: string) => string): readonly OptionProblem[]
 }
 
+/** Gives a definition its type. */
 export function defineFilter<Options>(definition: FilterDefinition<Options>): FilterDefinition<Options> {
   return definition
 }

@@ -1,5 +1,15 @@
+export { type AnswerDefinition, type AnswerDeps, defineAnswer } from "./answer.ts"
 export { type Balancer, type BalancerDefinition, type BalancerKey, type BalancerPeer, defineBalancer, type Tried } from "./balancer.ts"
-export { defineFilter, type Filter, type FilterDefinition, type FilterDeps } from "./filter.ts"
+export {
+  type ClusterHandle,
+  defineFilter,
+  type Filter,
+  type FilterDefinition,
+  type FilterDeps,
+  type OptionProblem,
+  type OwnDone,
+  type PhaseVerdict,
+} from "./filter.ts"
 export { defineHealthCheck, type HealthCheckDefinition, type HealthTarget } from "./health-check.ts"
 export { defineLogFormat, type LogFormatDefinition, type LogFormatter, type LogSink } from "./log-format.ts"
 export { defineMatcher, type Match, type MatcherDefinition } from "./matcher.ts"

@@ -13,6 +13,7 @@ interface Kind {
 export const kinds: readonly Kind[] = [
   { folder: "route/match", list: "matchers", contract: "MatcherDefinition", summary: "Keys under `match:`." },
   { folder: "filter", list: "filters", contract: "FilterDefinition", summary: "Keys under `filters:`." },
+  { folder: "answer", list: "answers", contract: "AnswerDefinition", summary: "Keys under `to:`, beside cluster and origin." },
   { folder: "upstream/balance", list: "balancers", contract: "BalancerDefinition", summary: "Words and keys under `balance:`." },
   { folder: "upstream/health", list: "healthChecks", contract: "HealthCheckDefinition", summary: "Keys under `health:`." },
   { folder: "observe/format", list: "logFormats", contract: "LogFormatDefinition", summary: "Words and keys under `accessLog: format:`." },

@@ -12,6 +12,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   plugin: { floor: 4, invariant: "contracts only, under 1,000 lines, every field documented" },
   route: { floor: 5, invariant: "look-up never allocates; compiled at load; sub-linear in the number of routes" },
   filter: { floor: 5, invariant: "a filter touches only the Exchange and its own slot" },
+  answer: { floor: 5, invariant: "answers without a server; never a path out of its root, never a promise on the hot path" },
   cache: { floor: 5, invariant: "every rule names its RFC 9111 section; stores know nothing of HTTP" },
   upstream: { floor: 5, invariant: "balancers never see an HTTP message, so TCP and HTTP share them" },
   observe: { floor: 5, invariant: "reads the Exchange, never changes it" },

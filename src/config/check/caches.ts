@@ -33,8 +33,8 @@ function checkRoute(route: RouteConfig, index: number): Finding[] {
   const at = (place: number): ConfigPath => ["routes", index, "filters", place]
   const findings: Finding[] = []
   if (second !== undefined) findings.push(error(at(second), "the route has a cache already, and one is all it can have"))
-  if (first !== undefined && route.to.kind !== "cluster" && route.to.kind !== "origin")
-    findings.push(warning(at(first), `the cache is never asked: answers of "${route.to.kind}" are the proxy's own`))
+  if (first !== undefined && route.to.kind === "answer")
+    findings.push(warning(at(first), `the cache is never asked: answers of "${route.to.name}" are the proxy's own`))
   return findings
 }
 

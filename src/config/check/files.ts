@@ -1,8 +1,10 @@
-import { accessSync, constants, statSync } from "node:fs"
+import { accessSync, constants } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { FileError, readDataFile } from "../../base/index.ts"
 import { HtpasswdError, parseHtpasswd } from "../../filter/index.ts"
+import type { OptionProblem } from "../../plugin/index.ts"
 import { type CertificateProblem, certificateProblems, clientTlsProblems } from "../../net/index.ts"
+import { answers, filters } from "../features.gen.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
 import type { FilterUse } from "../schema/route.ts"
 import type { ListenerConfig } from "../schema.ts"
@@ -16,9 +18,7 @@ export function checkFiles(subject: Subject): Finding[] {
     ...Object.entries(config.clusters).flatMap(([name, cluster]) =>
       cluster.tls ? tlsFindings(["clusters", name, "tls"], clientTlsProblems(cluster.tls)) : [],
     ),
-    ...config.routes.flatMap((route, i) =>
-      route.to.kind === "files" ? checkRoot(["routes", routeIndex[i]!, "to", "files", "root"], route.to.root) : [],
-    ),
+    ...config.routes.flatMap(({ to }, i) => (to.kind === "answer" ? checkAnswer(["routes", routeIndex[i]!, "to", to.name], to) : [])),
     ...config.routes.flatMap((route, i) =>
       route.filters.flatMap((use, j) => checkFilter(["routes", routeIndex[i]!, "filters", j, use.name], use, subject)),
     ),
@@ -45,9 +45,15 @@ function tlsFindings(at: ConfigPath, problems: readonly CertificateProblem[]): F
 }
 
 /** Several filters ask for passwords, each with its file under this key; what is missing must show when the config is checked, not first when it is used. */
-function checkFilter(at: ConfigPath, { options }: FilterUse, { baseDir }: Subject): Finding[] {
+function checkFilter(at: ConfigPath, { name, options, inline }: FilterUse, { baseDir }: Subject): Finding[] {
+  if (inline !== null) return []
+  const problems = filters.find(filter => filter.name === name)?.problems?.(options, path => resolve(baseDir, path)) ?? []
   const file = valueAt(options, ["htpasswd"])
-  return typeof file === "string" ? checkUsers([...at, "htpasswd"], resolve(baseDir, file)) : []
+  return [...problemFindings(at, problems), ...(typeof file === "string" ? checkUsers([...at, "htpasswd"], resolve(baseDir, file)) : [])]
+}
+
+function problemFindings(at: ConfigPath, problems: readonly OptionProblem[]): Finding[] {
+  return problems.map(problem => (problem.severity === "error" ? error : warning)([...at, ...problem.at], problem.text))
 }
 
 function checkUsers(at: ConfigPath, file: string): Finding[] {
@@ -60,12 +66,8 @@ function checkUsers(at: ConfigPath, file: string): Finding[] {
   }
 }
 
-function checkRoot(at: ConfigPath, root: string): Finding[] {
-  try {
-    return statSync(root).isDirectory() ? [] : [error(at, `${root} is a file, not a directory`)]
-  } catch {
-    return [warning(at, `there is no directory ${root}; every request gets 404 until there is`)]
-  }
+function checkAnswer(at: ConfigPath, { name, options }: { name: string; options: unknown }): Finding[] {
+  return problemFindings(at, answers.find(answer => answer.name === name)?.problems?.(options) ?? [])
 }
 
 function checkLogFile(target: { kind: string; path?: string }): Finding[] {

@@ -1,4 +1,5 @@
 import { nearest } from "../../base/index.ts"
+import { filters } from "../features.gen.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
 import type { RouteConfig } from "../schema.ts"
 import { clusterOf, error, type Subject } from "./subject.ts"
@@ -18,7 +19,11 @@ function checkRoute(route: RouteConfig, index: number, { declared, raw }: Subjec
     const store = use.name === "cache" ? valueAt(use.options, ["store"]) : undefined
     return typeof store === "string" ? unknown("cache", store, declared.caches, [...at, "filters", i, "cache", "store"]) : []
   })
-  return [...listeners, ...stores, ...destination(route, at, declared.clusters)]
+  const used = route.filters.flatMap((use, i) => {
+    const named = use.inline === null ? (filters.find(filter => filter.name === use.name)?.clusters?.(use.options) ?? []) : []
+    return named.flatMap(one => unknown("cluster", one.name, declared.clusters, [...at, "filters", i, use.name, ...one.at]))
+  })
+  return [...listeners, ...stores, ...used, ...destination(route, at, declared.clusters)]
 }
 
 function destination(route: RouteConfig, at: ConfigPath, clusters: ReadonlySet<string>): Finding[] {

@@ -38,6 +38,8 @@ export interface CompileDeps {
   readonly ownAddresses: readonly string[]
   /** The caches of the config by name. Default: none, so that routes with a cache go without. */
   readonly caches?: ReadonlyMap<string, CacheStore>
+  /** Memory that all workers share, by key, of just this size. Default: memory of this thread's own. */
+  readonly shared?: (key: string, bytes: number) => SharedArrayBuffer
   /** Opens connections. Default: net's `dial`; explain gives one that opens none. */
   readonly dial?: typeof dial
   /** Opens UDP sockets. Default: net's `dialUdp`; explain gives one that opens none. */

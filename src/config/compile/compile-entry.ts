@@ -5,6 +5,7 @@ import { asksForUdp, BODY_LENGTH, readUdpTarget } from "../../http/index.ts"
 import type { RouteTable } from "../../route/index.ts"
 import { REFUSE_PATH } from "../../route/index.ts"
 import type { ListenerConfig, RouteConfig } from "../schema.ts"
+import type { ClusterHandles } from "./cluster-handles.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { buildFilters } from "./filters.ts"
 import { StepList } from "./step-list.ts"
@@ -19,19 +20,21 @@ export interface EntryParts {
   readonly plans: readonly Plan[]
   readonly routes: readonly RouteConfig[]
   readonly deps: CompileDeps
+  readonly handles: ClusterHandles
   /** Metrics block of exchanges without a route. */
   readonly unrouted: number
 }
 
 /** What every exchange of a listener goes through first: is the form allowed, who is it, may they use the proxy, which route is it. */
-export function compileEntry(name: string, listener: ListenerConfig, { table, plans, routes, deps, unrouted }: EntryParts): Plan {
+export function compileEntry(name: string, listener: ListenerConfig, { table, plans, routes, deps, handles, unrouted }: EntryParts): Plan {
   const list = new StepList(name, deps)
   if (listener.forward === null) list.add("gate", "gate", reverseGate(listener.tls !== undefined && listener.tls !== null))
   if (listener.trustedHops.length > 0) list.add("identify", "trusted hops", trustedHopsStep(CidrSet.parse(listener.trustedHops)))
   if (listener.tls?.clientCertificates) list.add("identify", "client certificate", identifyCertificate)
   const auth = listener.forward?.auth
   if (auth !== undefined && auth !== null) {
-    const filters = buildFilters([{ name: "proxy-auth", options: auth, inline: null }], deps, { value: 0 })
+    const place = { owner: `listeners/${name}`, nextSlot: { value: 0 }, cluster: handles.get }
+    const filters = buildFilters([{ name: "proxy-auth", options: auth, inline: null }], deps, place)
     list.addPhase("identify", filters)
     list.addPhase("access", filters)
   }

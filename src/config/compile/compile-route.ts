@@ -14,10 +14,9 @@ import { type AttemptRules, type Cluster, type ClusterSteps, clusterSteps, type 
 import type { Config, RouteConfig } from "../schema.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { logStep } from "./compile-entry.ts"
-import { redirectStep, respondStep } from "./destinations.ts"
-import { filesStep } from "./files.ts"
+import type { ClusterHandles } from "./cluster-handles.ts"
 import { type Apart, compileCache, type RouteCachePlan } from "./cache.ts"
-import { buildFilters, type NamedFilter } from "./filters.ts"
+import { answerDeps, answerOf, buildFilters, type NamedFilter } from "./filters.ts"
 import { StepList } from "./step-list.ts"
 import { compileTold } from "./told.ts"
 
@@ -26,6 +25,7 @@ export interface RouteParts {
   readonly config: Config
   readonly deps: CompileDeps
   readonly clusters: ReadonlyMap<string, Cluster>
+  readonly handles: ClusterHandles
   readonly origins: ReadonlyMap<string, Origins>
   /** Index of the route's metrics block. */
   readonly metrics: number
@@ -46,7 +46,8 @@ const ORIGIN_RETRY = { attempts: 2, status: [] as readonly number[], budget: 0.2
 export function compileRoute(route: RouteConfig, index: number, parts: RouteParts): Plan {
   const { deps, config } = parts
   const slots = { value: 1 }
-  const filters = buildFilters(route.filters, deps, slots)
+  const owner = `routes/${route.name}`
+  const filters = buildFilters(route.filters, deps, { owner, nextSlot: slots, cluster: parts.handles.get })
   const list = new StepList(index, deps)
   list.addPhase("identify", filters)
   list.addPhase("access", filters)
@@ -57,7 +58,7 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
   const cache = upstream === null ? null : compileCache(route, apartOf(route, config), parts)
   if (upstream === null) {
     list.addPhase("request", filters)
-    list.add("answer", route.to.kind, localStep(route, parts))
+    list.add("answer", route.to.kind === "answer" ? route.to.name : route.to.kind, localStep(route, parts))
   }
   const way = upstream === null ? null : { upstream, filters, fields: fieldsSteps(route, parts), slot: slots.value }
   const peerAt = way === null ? -1 : addUpstream(list, way, cache)
@@ -134,7 +135,7 @@ function destinationOf(route: RouteConfig, config: Config): string {
 /** CONNECT reaches this route, and what stands there speaks HTTP: a 2xx would open a tunnel to it that no rule sees into (RFC 9110 section 9.3.6). */
 function isNoTunnelsEnd({ match, to }: RouteConfig, config: Config): boolean {
   const names = match.listeners.length > 0 ? match.listeners : Object.keys(config.listeners)
-  const says2xx = to.kind === "cluster" || (to.kind === "respond" && to.status < 300)
+  const says2xx = to.kind === "cluster" || (to.kind === "answer" && answerOf(to.name).says2xx?.(to.options) === true)
   return says2xx && names.some(name => config.listeners[name]!.forward !== null)
 }
 
@@ -210,17 +211,28 @@ function defined<T extends object>(overrides: T): { [K in keyof T]?: Exclude<T[K
 }
 
 function rulesOf(route: RouteConfig, config: Config, absolute: boolean): AttemptRules {
-  const times = timesOf(route, config)
-  const retry = retryOf(route, config)
+  return attemptRules(timesOf(route, config), retryOf(route, config), { absolute, upgrades: new Set(route.upgrade) })
+}
+
+function attemptRules(
+  times: ReturnType<typeof timesOf>,
+  retry: ReturnType<typeof retryOf>,
+  rest: Pick<AttemptRules, "absolute" | "upgrades">,
+): AttemptRules {
   return {
     times: { head: times.head, idle: times.idle },
     connectMs: times.connect,
     attemptsMax: retry.attempts,
     retryStatus: retry.status.length === 0 ? null : new Set(retry.status),
     keepBytesMax: retry.replayBytesMax,
-    absolute,
-    upgrades: new Set(route.upgrade),
+    ...rest,
   }
+}
+
+/** Rules of requests that no route made. */
+export function rulesOfCluster(name: string, config: Config): AttemptRules {
+  const { timeouts, retry } = config.clusters[name]!
+  return attemptRules(timeouts, retry, { absolute: false, upgrades: new Set() })
 }
 
 function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null {
@@ -265,17 +277,9 @@ function judgeParent(x: Exchange, steps: ClusterSteps): Verdict {
   return FAULT_VERDICT
 }
 
-function localStep(route: RouteConfig, parts: RouteParts): Step {
-  switch (route.to.kind) {
-    case "respond":
-      return respondStep(route.to)
-    case "redirect":
-      return redirectStep(route.to)
-    case "files":
-      return filesStep(route.to, parts.deps.baseDir)
-    default:
-      throw new Error(`route ${route.name} has no local answer`)
-  }
+function localStep({ name, to }: RouteConfig, { deps }: RouteParts): Step {
+  if (to.kind !== "answer") throw new Error(`route ${name} has no local answer`)
+  return answerOf(to.name).build(to.options, answerDeps(deps, `routes/${name}/${to.name}`))
 }
 
 /** Forwarding fields by direction; a route that several listeners use asks which one it is. */

@@ -8,6 +8,7 @@ import { type PoolSettings, type OriginChecks, Origins } from "../../upstream/in
 import { matchers } from "../features.gen.ts"
 import type { Config, ForwardConfig } from "../schema.ts"
 import { compileClusters, KEEP_ALIVE_MS } from "./compile-clusters.ts"
+import { ClusterHandles } from "./cluster-handles.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { compileEntry } from "./compile-entry.ts"
 import { compileRoute, type RouteParts } from "./compile-route.ts"
@@ -33,6 +34,7 @@ export function compileSnapshot(version: number, config: Config, deps: CompileDe
   const registry = deps.layout === null ? null : MetricsRegistry.restore(deps.layout)
   const compiledClusters = compileClusters(config, deps, registry)
   const { clusters } = compiledClusters
+  const handles = new ClusterHandles(config, clusters, deps)
   const origins = compileOrigins(config, deps, former)
   const table = compileRoutes(config.routes.map(routeInput), matchers)
   const plans: Plan[] = config.routes.map((route, index) => {
@@ -40,13 +42,14 @@ export function compileSnapshot(version: number, config: Config, deps: CompileDe
       config,
       deps,
       clusters,
+      handles,
       origins,
       metrics: registry?.route(route.name) ?? 0,
       cacheMetrics: registry?.cache(route.name) ?? 0,
     }
     return compileRoute(route, index, parts)
   })
-  const parts = { table, plans, routes: config.routes, deps, unrouted: registry?.unrouted ?? 0 }
+  const parts = { table, plans, routes: config.routes, deps, handles, unrouted: registry?.unrouted ?? 0 }
   const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(name, listener, parts)]))
   return { version, config, table, plans, entries, clusters, compiledClusters, origins }
 }

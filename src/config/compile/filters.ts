@@ -1,7 +1,7 @@
 import { resolve } from "node:path"
 import { armRequest } from "../../flow/index.ts"
-import type { Filter, FilterDefinition, FilterDeps } from "../../plugin/index.ts"
-import { filters } from "../features.gen.ts"
+import type { AnswerDefinition, AnswerDeps, ClusterHandle, Filter, FilterDefinition, FilterDeps } from "../../plugin/index.ts"
+import { answers, filters } from "../features.gen.ts"
 import type { FilterUse } from "../schema/route.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 
@@ -16,12 +16,30 @@ export interface NamedFilter {
 
 export type FilterPhase = Exclude<keyof Filter, "describe">
 
-/** Builds the filters of a route, or of a listener, in the order of the config. `nextSlot` numbers their state slots. */
-export function buildFilters(uses: readonly FilterUse[], deps: CompileDeps, nextSlot: { value: number }): NamedFilter[] {
+/** What the filters of one route, or of one listener, are built in. */
+export interface FilterPlace {
+  /** `routes/shop`, `listeners/web`. */
+  readonly owner: string
+  /** Numbers the state slots of its filters. */
+  readonly nextSlot: { value: number }
+  /** Throws when there is none of this name. */
+  readonly cluster: (name: string) => ClusterHandle
+}
+
+/** Where the filter stands that is written at `index`: its `place` in the control thread's dry build and in each worker. */
+export function placeOf(owner: string, name: string, index: number): string {
+  return `${owner}/${name}#${index}`
+}
+
+/** Builds the filters of a route, or of a listener, in the order of the config. */
+export function buildFilters(uses: readonly FilterUse[], deps: CompileDeps, place: FilterPlace): NamedFilter[] {
   const out: NamedFilter[] = []
-  for (const use of uses) {
+  for (const [index, use] of uses.entries()) {
     if (use.inline !== null) out.push({ name: use.name, filter: use.inline })
-    else if (use.name !== CACHE) out.push({ name: use.name, filter: definitionOf(use.name).build(use.options, filterDeps(deps, nextSlot)) })
+    else if (use.name !== CACHE) {
+      const own = filterDeps(deps, place, placeOf(place.owner, use.name, index))
+      out.push({ name: use.name, filter: definitionOf(use.name).build(use.options, own) })
+    }
   }
   return out
 }
@@ -32,15 +50,33 @@ export function definitionOf(name: string): FilterDefinition<unknown> {
   return definition
 }
 
-function filterDeps(deps: CompileDeps, nextSlot: { value: number }): FilterDeps {
+/** A destination that answers by itself. */
+export function answerOf(name: string): AnswerDefinition<unknown> {
+  const definition = answers.find(answer => answer.name === name)
+  if (definition === undefined) throw new Error(`there is no destination "${name}"`)
+  return definition
+}
+
+function filterDeps(deps: CompileDeps, { nextSlot, cluster }: FilterPlace, place: string): FilterDeps {
   return {
+    ...answerDeps(deps, place),
     slot: () => nextSlot.value++,
+    shared: (key, bytes) => deps.shared?.(key, bytes) ?? new SharedArrayBuffer(bytes),
+    cluster,
+    limit: (x, ms) => armRequest(x, deps.time, ms),
+  }
+}
+
+/** What destinations that answer by themselves are built with. */
+export function answerDeps(deps: CompileDeps, place: string): AnswerDeps {
+  return {
+    place,
     counter: (name, _help) => {
       const block = deps.layout?.blocks.find(entry => entry.shape === "counter" && entry.name === name)
       return { add: n => block !== undefined && deps.metrics?.add(block.offset, n) }
     },
-    limit: (x, ms) => armRequest(x, deps.time, ms),
     path: name => resolve(deps.baseDir, name),
     watchFile: (path, changed) => deps.watchFile(path, changed),
+    time: deps.time,
   }
 }

@@ -43,9 +43,14 @@ export class StepList {
   addPhase(phase: FilterPhase, filters: readonly NamedFilter[]): void {
     for (const named of filters) {
       const { filter } = named
-      if (filter[phase] !== undefined) this.add(phase, named.name, phase === "log" ? logPhase(named) : x => filter[phase]!(x), named)
+      if (filter[phase] !== undefined) this.add(phase, named.name, phase === "log" ? logPhase(named) : phaseStep(named, phase), named)
     }
   }
+}
+
+/** An asynchronous phase gives the engine a promise, which it waits for. */
+function phaseStep({ filter }: NamedFilter, phase: Exclude<FilterPhase, "log">): Step {
+  return x => filter[phase]!(x) as Verdict
 }
 
 function logPhase({ name, filter }: NamedFilter): Step {

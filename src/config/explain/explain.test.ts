@@ -12,7 +12,7 @@ describe("rules and routes", () => {
     expect(route).toMatchObject({
       name: "old",
       index: 4,
-      destination: { kind: "redirect", says: "308 to https://new.test$path" },
+      destination: { kind: "answer", name: "redirect", says: "308 to https://new.test$path" },
       retry: null,
       fields: null,
     })

@@ -87,7 +87,7 @@ export interface RouteFacts {
 export type Destination =
   | { readonly kind: "cluster"; readonly cluster: ClusterFacts }
   | { readonly kind: "origin"; readonly origin: OriginFacts; readonly via: ClusterFacts | null }
-  | { readonly kind: "respond" | "redirect" | "files"; readonly says: string }
+  | { readonly kind: "answer"; readonly name: string; readonly says: string }
 
 export interface ClusterFacts {
   readonly name: string

@@ -120,7 +120,7 @@ export class Findings {
     const { to } = route
     const { forward } = this.listener.config
     if (to.kind === "cluster") return { kind: "cluster", cluster: this.cluster(route, x, run)! }
-    if (to.kind !== "origin") return { kind: to.kind, says: localText(to) }
+    if (to.kind !== "origin") return { kind: to.kind, name: to.name, says: localText(to) }
     const checks = run.snapshot.origins.get(this.listener.name)?.parts.checks ?? null
     return { kind: "origin", origin: originFacts(x, { forward, checks, isVia: to.via !== null }), via: this.cluster(route, x, run) }
   }

@@ -4,11 +4,12 @@ import { BODY_CHUNKED, BODY_LENGTH } from "../../http/index.ts"
 import { allowedUpgrades, isIdempotent } from "../../upstream/index.ts"
 import { CACHE_REASONS } from "../../cache/index.ts"
 import { cacheQuestion, cacheUseOf } from "../compile/cache.ts"
+import { answerOf } from "../compile/filters.ts"
 import { apartOf, retryOf, timesOf } from "../compile/compile-route.ts"
 import type { DestinationConfig } from "../schema/route.ts"
 import type { Config, ListenerConfig, RouteConfig } from "../schema.ts"
 import type { BodyFacts, RetryFacts, TimeoutFacts, UpgradeFacts } from "./explanation.ts"
-import { counted, plain, shown } from "./shown.ts"
+import { plain, shown } from "./shown.ts"
 
 /** Whether the route asks a cache, and for what. */
 export function cacheFacts(route: RouteConfig, config: Config, x: Exchange): string {
@@ -21,15 +22,8 @@ export function cacheFacts(route: RouteConfig, config: Config, x: Exchange): str
   return why === "" ? `${store}; asked for ${shown(question.groupOf(x))}` : `${store}; passed by: ${CACHE_REASONS[why]?.meaning ?? why}`
 }
 
-export function localText(to: Exclude<DestinationConfig, { kind: "cluster" | "origin" }>): string {
-  switch (to.kind) {
-    case "respond":
-      return `${to.status} with ${to.body === "" ? "no body" : counted(Buffer.byteLength(to.body), "octet")}`
-    case "redirect":
-      return `${to.status} to ${to.to}`
-    case "files":
-      return `files of ${plain(to.root)}${to.strip === "" ? "" : `, without ${to.strip} in front`}${to.index === "" ? "" : `, ${to.index} for directories`}`
-  }
+export function localText({ name, options }: Extract<DestinationConfig, { kind: "answer" }>): string {
+  return plain(answerOf(name).describe(options))
 }
 
 export function timeoutFacts(route: RouteConfig, config: Config, listener: ListenerConfig, tunnelIdle: number | null): TimeoutFacts {

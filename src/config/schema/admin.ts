@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { bindSchema } from "./address.ts"
-import { field, maybe, off } from "./section.ts"
+import { field, maybe, off } from "../../base/index.ts"
 
 const adminLongSchema = z.strictObject({
   bind: field(bindSchema, "127.0.0.1:9900", "Address of the admin API and the metrics. Off loopback a token is required."),

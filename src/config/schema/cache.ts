@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { size } from "../../base/index.ts"
-import { field, maybe, pathSchema } from "./section.ts"
+import { field, maybe, pathSchema } from "../../base/index.ts"
 
 export const cacheSchema = z.strictObject({
   memory: field(size({ min: 1024 ** 2, max: 64 * 2 ** 30 }), "64MB", "Memory of this cache, over all workers."),

@@ -6,7 +6,7 @@ import { choice } from "./choice.ts"
 import { featureShape } from "./feature.ts"
 import { healthSchema } from "./health.ts"
 import { tlsVersionSchema } from "./listener.ts"
-import { count, field, maybe, pathSchema } from "./section.ts"
+import { count, field, maybe, pathSchema } from "../../base/index.ts"
 import { isHost } from "./address.ts"
 
 export interface PeerConfig extends EndpointConfig {

@@ -2,7 +2,7 @@ import { z } from "zod"
 import { duration, ratio } from "../../base/index.ts"
 import { healthChecks } from "../features.gen.ts"
 import { choices } from "./choice.ts"
-import { count, field, off } from "./section.ts"
+import { count, field, off } from "../../base/index.ts"
 
 const scheduleShape = {
   every: field(duration({ min: 10 }), "5s", "From the start of one probe to the start of the next."),

@@ -2,7 +2,7 @@ import { z } from "zod"
 import { duration, size } from "../../base/index.ts"
 import { shown } from "../issue-sentence.ts"
 import { bindSchema, cidrSchema, portsSchema } from "./address.ts"
-import { count, field, listOf, maybe, off, pathSchema } from "./section.ts"
+import { count, field, listOf, maybe, off, pathSchema } from "../../base/index.ts"
 
 /** TLS versions; YAML reads a bare 1.2 as a number. */
 export const tlsVersionSchema = z

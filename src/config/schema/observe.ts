@@ -2,7 +2,7 @@ import { z } from "zod"
 import { logFormats } from "../features.gen.ts"
 import { choice } from "./choice.ts"
 import { featureShape } from "./feature.ts"
-import { field, off, pathSchema } from "./section.ts"
+import { field, off, pathSchema } from "../../base/index.ts"
 
 export type LogTarget = { readonly kind: "stdout" } | { readonly kind: "none" } | { readonly kind: "file"; readonly path: string }
 

@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { duration } from "../../base/index.ts"
 import { endpointSchema } from "./address.ts"
-import { count, field, maybe } from "./section.ts"
+import { count, field, maybe } from "../../base/index.ts"
 
 export const resolverSchema = z.strictObject({
   servers: maybe(z.array(endpointSchema).min(1).max(8), "Name servers, host:port. Default: those of /etc/resolv.conf; /etc/hosts is read before."),

@@ -3,11 +3,11 @@ import { size } from "../../base/index.ts"
 import { cacheOptionsSchema } from "../../cache/index.ts"
 import type { Exchange } from "../../flow/index.ts"
 import type { Filter } from "../../plugin/index.ts"
-import { filters, matchers } from "../features.gen.ts"
+import { answers, filters, matchers } from "../features.gen.ts"
 import { choice, choices, scriptOnly } from "./choice.ts"
 import { retrySchema, upstreamTimeoutsSchema } from "./cluster.ts"
 import { featureShape } from "./feature.ts"
-import { count, field, listOf, maybe, nameSchema, overridesOf, pathSchema } from "./section.ts"
+import { field, listOf, maybe, nameSchema, overridesOf, pathSchema } from "../../base/index.ts"
 
 /** A matcher with its parsed options. */
 export interface MatcherUse {
@@ -41,9 +41,8 @@ export interface OriginUpgradeConfig {
 export type DestinationConfig =
   | { readonly kind: "cluster"; readonly cluster: string }
   | { readonly kind: "origin"; readonly via: string | null; readonly upgrade: OriginUpgradeConfig | null }
-  | { readonly kind: "redirect"; readonly to: string; readonly status: number }
-  | { readonly kind: "respond"; readonly status: number; readonly body: string; readonly headers: Readonly<Record<string, string>> }
-  | { readonly kind: "files"; readonly root: string; readonly strip: string; readonly index: string }
+  /** Answers by itself: one of the folders of `answer/` with its parsed options. */
+  | { readonly kind: "answer"; readonly name: string; readonly options: unknown }
 
 const whenSchema = z.custom<(x: Exchange) => boolean>(
   value => typeof value === "function",
@@ -94,36 +93,6 @@ const filterSchema = z.union([
   namedFilterSchema.transform(({ name, options }): FilterUse => ({ name, options, inline: null })),
 ])
 
-// Header fields of a local reply: what HTTP allows, and nothing that the codec sets itself (RFC 9110 section 5.5).
-const headersSchema = z.record(
-  z
-    .string()
-    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "not a header field name")
-    .refine(name => !/^(?:connection|content-length|transfer-encoding|upgrade|date)$/i.test(name), "the proxy sets this field itself"),
-  z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, "a field value cannot hold control characters"),
-)
-
-const redirectSchema = z.strictObject({
-  to: z
-    .string()
-    .min(1)
-    .regex(/^[\x21-\x7e]+$/, "expected a URL or a path, percent-encoded")
-    .describe("Location: a URL or a path, in which $scheme, $host, $authority (the host with its port), $path and $query are the request's."),
-  status: field(z.union([301, 302, 303, 307, 308].map(status => z.literal(status))), 308, "Status (RFC 9110 section 15.4)."),
-})
-
-const respondSchema = z.strictObject({
-  status: field(count(200, 599), 200, "Status."),
-  body: field(z.string(), "", "Body, sent as UTF-8."),
-  headers: field(headersSchema, {}, "Header fields."),
-})
-
-const filesSchema = z.strictObject({
-  root: pathSchema.describe("Directory that is served."),
-  strip: field(z.string().regex(/^(?:\/.*)?$/, "expected a path prefix that starts with /"), "", "Prefix taken off the path before it is looked up."),
-  index: field(z.string().regex(/^[^/\0]*$/, "expected a file name"), "index.html", 'File for paths that end in /; "" = none.'),
-})
-
 const upgradeSchema = z.strictObject({
   tls: field(z.boolean(), false, "Reaches origins of http URLs over TLS, those of port 80 on port 443."),
   http: field(
@@ -142,25 +111,16 @@ const originSchema = z.strictObject({
   ),
 })
 
-const destinationSchema = choice("destination", {
+const destinationShape = {
   cluster: nameSchema.describe("To a peer of this cluster."),
   origin: originSchema.describe("To whatever the forward request names."),
-  redirect: redirectSchema.describe("Answers with a redirection."),
-  respond: respondSchema.describe("Answers with a fixed text."),
-  files: filesSchema.describe("Answers with a file of a directory."),
-}).transform((use): DestinationConfig => {
-  switch (use.name) {
-    case "cluster":
-      return { kind: "cluster", cluster: use.options }
-    case "origin":
-      return { kind: "origin", ...use.options }
-    case "redirect":
-      return { kind: "redirect", ...use.options }
-    case "respond":
-      return { kind: "respond", ...use.options }
-    case "files":
-      return { kind: "files", ...use.options }
-  }
+}
+
+const destinationSchema = choice("destination", { ...destinationShape, ...featureShape(answers) } as typeof destinationShape &
+  Record<string, z.ZodType>).transform((use): DestinationConfig => {
+  if (use.name === "cluster") return { kind: "cluster", cluster: use.options as string }
+  if (use.name === "origin") return { kind: "origin", ...(use.options as z.output<typeof originSchema>) }
+  return { kind: "answer", name: use.name, options: use.options }
 })
 
 const timeoutOverridesSchema = overridesOf(upstreamTimeoutsSchema)
@@ -171,7 +131,7 @@ export const routeSchema = z
     name: maybe(nameSchema, "Name in logs and metrics. Default: route-N, counted from 1."),
     match: field(matchSchema, {}, "Conditions, all of which must hold; {} matches everything."),
     filters: field(z.array(filterSchema), [], "Filters in the order in which they run within each phase."),
-    to: destinationSchema.describe("Where matching requests go: one of cluster, origin, redirect, respond, files."),
+    to: destinationSchema.describe(`Where matching requests go: one of cluster, origin, ${answers.map(({ name }) => name).join(", ")}.`),
     upgrade: field(
       z.array(
         z

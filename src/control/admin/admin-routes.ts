@@ -1,6 +1,7 @@
 import { parseDuration } from "../../base/index.ts"
 import { describeProblem, type ReloadOutcome } from "../reload.ts"
 import { cacheChangers, cacheReaders, type CacheView } from "./cache-routes.ts"
+import { type AdminAnswer, type AdminFeature, type AdminHandler, adminJson } from "./admin-feature.ts"
 import type { Status } from "./status.ts"
 
 /** What the admin listener can see and do. */
@@ -18,13 +19,8 @@ export interface AdminView {
   /** Ends a worker at once; false when there is none with this index. */
   terminateWorker(index: number): boolean
   readonly caches: CacheView
-}
-
-export interface AdminAnswer {
-  readonly status: number
-  readonly type: string
-  readonly body: unknown
-  readonly allow?: string
+  /** What features add. */
+  readonly features: readonly AdminFeature[]
 }
 
 type Handler = (view: AdminView, query: URLSearchParams, argument: string) => AdminAnswer | Promise<AdminAnswer>
@@ -32,11 +28,14 @@ type Handler = (view: AdminView, query: URLSearchParams, argument: string) => Ad
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 const readers: Readonly<Record<string, Handler>> = {
-  "/": () =>
+  "/": ({ features }) =>
     json(200, {
       bothways: "admin",
-      read: Object.keys(readers).slice(1),
-      change: ["/reload", "/drain", "/workers/N/terminate", ...Object.keys(cacheChangers)],
+      read: [...Object.keys(readers).slice(1), ...features.flatMap(({ read = {} }) => Object.keys(read))],
+      change: [
+        ...["/reload", "/drain", "/workers/N/terminate", ...Object.keys(cacheChangers)],
+        ...features.flatMap(({ change = {} }) => Object.keys(change)),
+      ],
     }),
   "/healthz": () => text(200, "ok\n"),
   "/readyz": view => (view.draining() ? text(503, "draining\n") : view.ready() ? text(200, "ready\n") : text(503, "not ready\n")),
@@ -84,17 +83,24 @@ export async function answerAdmin(view: AdminView, method: string, path: string,
   const reading = method === "GET" || method === "HEAD"
   const worker = /^\/workers\/([^/]{1,20})\/terminate$/.exec(path)
   const key = worker === null ? path : "/workers/*/terminate"
-  const reader = Object.hasOwn(readers, key) ? readers[key] : undefined
-  const changer = Object.hasOwn(changers, key) ? changers[key] : undefined
+  const reader = Object.hasOwn(readers, key) ? readers[key] : featureHandler(view, "read", key)
+  const changer = Object.hasOwn(changers, key) ? changers[key] : featureHandler(view, "change", key)
   if (reader === undefined && changer === undefined) return json(404, { error: `there is nothing at ${path}`, see: "/" })
   if (reading && reader !== undefined) return reader(view, query, "")
   if (method === "POST" && changer !== undefined) return changer(view, query, worker?.[1] ?? "")
   return { ...json(405, { error: `${method} is not for ${path}` }), allow: reader === undefined ? "POST" : "GET, HEAD" }
 }
 
-function json(status: number, body: unknown): AdminAnswer {
-  return { status, type: "application/json", body }
+function featureHandler({ features }: AdminView, kind: keyof AdminFeature, path: string): Handler | undefined {
+  for (const feature of features) {
+    const handlers: Readonly<Record<string, AdminHandler>> = feature[kind] ?? {}
+    const handler = Object.hasOwn(handlers, path) ? handlers[path] : undefined
+    if (handler !== undefined) return (_view, query) => handler(query)
+  }
+  return undefined
 }
+
+const json = adminJson
 
 function text(status: number, body: string): AdminAnswer {
   return { status, type: "text/plain; charset=utf-8", body }

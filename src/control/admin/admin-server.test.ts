@@ -24,6 +24,7 @@ const view: AdminView = {
   },
   drain: timeoutMs => void state.done.push(`drain ${timeoutMs}`),
   terminateWorker: index => index === 0 && state.done.push(`terminate ${index}`) > 0,
+  features: [{ read: { "/extra": query => ({ status: 200, type: "text/plain", body: `extra ${query.get("a")}\n` }) } }],
   caches: {
     names: () => ["main"],
     purge: async (cache, query, soft) => {

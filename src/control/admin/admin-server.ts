@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { type Address, formatAddress, type Log } from "../../base/index.ts"
-import { type AdminAnswer, type AdminView, answerAdmin } from "./admin-routes.ts"
+import type { AdminAnswer } from "./admin-feature.ts"
+import { type AdminView, answerAdmin } from "./admin-routes.ts"
 import { isLoopback } from "./authority.ts"
 import { type GuardedRequest, type GuardRules, pathOf, refusalOf } from "./guard.ts"
 

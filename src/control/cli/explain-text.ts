@@ -78,7 +78,7 @@ function routeText(route: RouteFacts, style: Style): string {
 
 function destinationRows({ destination }: RouteFacts, style: Style): string[] {
   if (destination.kind === "cluster") return [clusterRows("to", destination.cluster, style)]
-  if (destination.kind !== "origin") return [row("to", `${destination.kind}: ${destination.says}`)]
+  if (destination.kind !== "origin") return [row("to", `${destination.name}: ${destination.says}`)]
   const { origin, via } = destination
   const rows = [row("to", `origin ${formatHostPort(origin.host, origin.port)} (${origin.scheme})`), row("privacy", origin.privacy)]
   for (const { what, ok, says } of origin.checks) rows.push(row(what, `${ok === null ? "?" : ok ? style.green("✓") : style.red("✗")} ${says}`))

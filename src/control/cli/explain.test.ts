@@ -111,7 +111,7 @@ test("--json is the whole as plain data", async () => {
       { name: "rest", result: "wins" },
       { name: "out", result: "not tried" },
     ],
-    route: { name: "rest", destination: { kind: "respond" } },
+    route: { name: "rest", destination: { kind: "answer", name: "respond" } },
     answer: { kind: "reply", status: 200 },
   })
 })

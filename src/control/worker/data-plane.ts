@@ -206,6 +206,7 @@ export class DataPlane {
       ended: this.ended,
       caches: this.cachesFor(message),
       watchFile: (path, changed) => watchers.watch(path, changed),
+      shared: (key, bytes) => sharedOf(message, key, bytes),
       ownAddresses: Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(entry => entry.address)),
     }
   }
@@ -310,4 +311,10 @@ export class DataPlane {
       passes: Object.fromEntries([...this.caches.values()].map(({ name, passed }) => [name, passesMax === 0 ? [] : passed.top(passesMax)])),
     }
   }
+}
+
+/** The control thread has built the same filters before, and so knows what they ask for. Inline filters of a script it has not: theirs is this thread's own. */
+function sharedOf({ zones }: Prepare, key: string, bytes: number): SharedArrayBuffer {
+  const memory = zones[key]
+  return memory?.byteLength === bytes ? memory : new SharedArrayBuffer(bytes)
 }

@@ -1,7 +1,7 @@
 // HOT
 import { type Exchange, lineValue } from "../../flow/index.ts"
 import type { Fields } from "../../http/index.ts"
-import type { ValueReader } from "./variables.ts"
+import type { ValueReader } from "../variables.ts"
 
 /** One line that is added; `replaces` removes all others of the name first. An empty value adds nothing. */
 export interface FieldEdit {

@@ -4,7 +4,7 @@ import { type Exchange, NEXT, type Verdict } from "../../flow/index.ts"
 import { type Fields, NAME } from "../../http/index.ts"
 import { defineFilter } from "../../plugin/index.ts"
 import { editFields, type FieldEdit, readValue } from "./edit-fields.ts"
-import { compileValue } from "./variables.ts"
+import { compileValue } from "../variables.ts"
 
 // Fields that say where a message ends or belong to one connection (RFC 9110 section 7.6.1): the codecs make them.
 const framing = new Set([

@@ -1,22 +1,16 @@
-import { FAULT } from "../../base/index.ts"
+import { z } from "zod"
+import { FAULT, field } from "../../base/index.ts"
 import { ANSWER, type Exchange, FAULT_VERDICT, setLocalResponse, type Step, type Verdict } from "../../flow/index.ts"
-import type { DestinationConfig } from "../schema/route.ts"
+import { defineAnswer } from "../../plugin/index.ts"
 
-/** Answers with a fixed text; made once. */
-export function respondStep(to: Extract<DestinationConfig, { kind: "respond" }>): Step {
-  const body = Buffer.from(to.body, "utf8")
-  const named = Object.keys(to.headers).some(name => name.toLowerCase() === "content-type")
-  const type = named || body.length === 0 ? "" : "Content-Type: text/plain; charset=utf-8\r\n"
-  const lines =
-    type +
-    Object.entries(to.headers)
-      .map(([name, value]) => `${name}: ${value}\r\n`)
-      .join("")
-  return (x: Exchange): Verdict => {
-    setLocalResponse(x, to.status, lines, body)
-    return ANSWER
-  }
-}
+const options = z.strictObject({
+  to: z
+    .string()
+    .min(1)
+    .regex(/^[\x21-\x7e]+$/, "expected a URL or a path, percent-encoded")
+    .describe("Location: a URL or a path, in which $scheme, $host, $authority (the host with its port), $path and $query are the request's."),
+  status: field(z.union([301, 302, 303, 307, 308].map(status => z.literal(status))), 308, "Status (RFC 9110 section 15.4)."),
+})
 
 type RedirectWord = "scheme" | "host" | "authority" | "path" | "query"
 
@@ -32,7 +26,7 @@ const redirectWords: Readonly<Record<RedirectWord, (x: Exchange) => string>> = {
  * Answers with a redirection; `$scheme`, `$host`, `$authority` (the host with its port), `$path` and `$query` in the target are filled in.
  * A target that begins with the path stays on this host, also when the client writes `//evil.test` (RFC 3986 section 4.2).
  */
-export function redirectStep(to: Extract<DestinationConfig, { kind: "redirect" }>): Step {
+function redirectStep(to: z.output<typeof options>): Step {
   const parts = to.to.split(/\$(scheme|host|authority|path|query)\b/)
   const named = parts.some((part, i) => i % 2 === 1 && (part === "host" || part === "authority"))
   const local = to.to.startsWith("$path")
@@ -47,9 +41,10 @@ export function redirectStep(to: Extract<DestinationConfig, { kind: "redirect" }
   }
 }
 
-/** A method that files have no answer for. */
-export function refuseFileMethod(x: Exchange): Verdict {
-  x.fault = FAULT.methodForbidden
-  x.replyFields = "Allow: GET, HEAD\r\n"
-  return FAULT_VERDICT
-}
+export default defineAnswer({
+  name: "redirect",
+  summary: "Answers with a redirection.",
+  options,
+  build: redirectStep,
+  describe: to => `${to.status} to ${to.to}`,
+})

@@ -1,7 +1,7 @@
-import { type TemplatePart, type TemplateWords, parseTemplate } from "../../base/index.ts"
-import type { Exchange } from "../../flow/index.ts"
-import { fieldText } from "./edit-fields.ts"
-import { connectionOf, verifiedCertificate } from "../client-certificate.ts"
+import { type TemplatePart, type TemplateWords, parseTemplate } from "../base/index.ts"
+import type { Exchange } from "../flow/index.ts"
+import { fieldText } from "./headers/edit-fields.ts"
+import { connectionOf, verifiedCertificate } from "./client-certificate.ts"
 
 /** Reads a part of a value as octets, one character each, ready to be sent. */
 export type ValueReader = (x: Exchange) => string
@@ -33,10 +33,13 @@ const texts: Readonly<Record<string, ValueReader>> = {
   certificateSubject: x => verifiedCertificate(x)?.name ?? "",
 }
 
-/** Words that a value may name. `${requestField:name}` is a field of the request, `${responseField:name}` one of the response. */
+/**
+ * Words that a value may name. `${requestField:name}` is a field of the request, `${responseField:name}` one of the response, `${cookie:name}` a cookie of the
+ * request, `${parameter:name}` the first parameter of the query with this name, percent-encoded as it came.
+ */
 export const variableWords: TemplateWords = {
   plain: [...Object.keys(octets), ...Object.keys(texts)],
-  withArgument: ["requestField", "responseField"],
+  withArgument: ["requestField", "responseField", "cookie", "parameter"],
 }
 
 /** Readers of the parts of a value, text between variables included. Throws TemplateError. */
@@ -49,7 +52,10 @@ function readerOf(part: TemplatePart): ValueReader {
     const fixed = utf8Octets(part)
     return () => fixed
   }
-  const name = part.argument.toLowerCase()
+  const { argument } = part
+  if (part.word === "cookie") return x => cookieText(fieldText(x.request, "cookie"), argument)
+  if (part.word === "parameter") return x => parameterText(x.query, argument)
+  const name = argument.toLowerCase()
   if (part.word === "requestField") return x => fieldText(x.request, name)
   if (part.word === "responseField") return x => fieldText(x.response, name)
   const text = texts[part.word]
@@ -60,4 +66,28 @@ function readerOf(part: TemplatePart): ValueReader {
 function utf8Octets(text: string): string {
   if (/^[\x20-\x7e]*$/.test(text)) return text
   return Buffer.from(text.replace(/[\x00-\x1f\x7f]/g, " "), "utf8").toString("latin1")
+}
+
+/** The value of a cookie in a Cookie field (RFC 6265 section 4.2.1), "" when it is not there. */
+export function cookieText(cookies: string, name: string): string {
+  let at = 0
+  while (at < cookies.length) {
+    while (cookies.charCodeAt(at) === 32 || cookies.charCodeAt(at) === 59) at++
+    let end = cookies.indexOf(";", at)
+    if (end < 0) end = cookies.length
+    if (cookies.startsWith(name, at) && cookies.charCodeAt(at + name.length) === 61) return cookies.substring(at + name.length + 1, end).trim()
+    at = end + 1
+  }
+  return ""
+}
+
+function parameterText(query: string, name: string): string {
+  let at = 1
+  while (at < query.length) {
+    let end = query.indexOf("&", at)
+    if (end < 0) end = query.length
+    if (query.startsWith(name, at) && query.charCodeAt(at + name.length) === 61) return query.substring(at + name.length + 1, end)
+    at = end + 1
+  }
+  return ""
 }

@@ -1,17 +1,23 @@
-import { resolve } from "node:path"
-import { FAULT } from "../../base/index.ts"
+import { statSync } from "node:fs"
+import { z } from "zod"
+import { FAULT, field, pathSchema } from "../../base/index.ts"
 import { ANSWER, type Exchange, FAULT_VERDICT, resume, setLocalResponse, type Step, type Verdict, WAIT } from "../../flow/index.ts"
 import { NAME } from "../../http/index.ts"
-import type { DestinationConfig } from "../schema/route.ts"
-import { refuseFileMethod } from "./destinations.ts"
+import { defineAnswer } from "../../plugin/index.ts"
 import { FileStore, type StoredFile } from "./file-store.ts"
+
+const options = z.strictObject({
+  root: pathSchema.describe("Directory that is served."),
+  strip: field(z.string().regex(/^(?:\/.*)?$/, "expected a path prefix that starts with /"), "", "Prefix taken off the path before it is looked up."),
+  index: field(z.string().regex(/^[^/\0]*$/, "expected a file name"), "index.html", 'File for paths that end in /; "" = none.'),
+})
 
 /**
  * Answers GET and HEAD with a file below the root. Hidden files, paths out of the root and symlinks that lead out are not found;
  * the path is taken from the form that rules see, so that no encoding walks around them.
  */
-export function filesStep(to: Extract<DestinationConfig, { kind: "files" }>, baseDir: string): Step {
-  const store = new FileStore(resolve(baseDir, to.root))
+function filesStep(to: z.output<typeof options>): Step {
+  const store = new FileStore(to.root)
   const strip = to.strip.replace(/\/$/, "")
   return (x: Exchange): Verdict => {
     if (x.method !== "GET" && x.method !== "HEAD") return refuseFileMethod(x)
@@ -59,3 +65,26 @@ async function readAndAnswer(store: FileStore, name: string, x: Exchange, genera
   if (x.generation !== generation) return
   resume(x, file === null ? missing(x) : answer(x, file))
 }
+
+/** A method that files have no answer for. */
+function refuseFileMethod(x: Exchange): Verdict {
+  x.fault = FAULT.methodForbidden
+  x.replyFields = "Allow: GET, HEAD\r\n"
+  return FAULT_VERDICT
+}
+
+export default defineAnswer({
+  name: "files",
+  summary: "Answers with a file of a directory.",
+  options,
+  build: filesStep,
+  paths: (to, resolve) => ({ ...to, root: resolve(to.root) }),
+  problems(to) {
+    try {
+      return statSync(to.root).isDirectory() ? [] : [{ severity: "error", at: ["root"], text: `${to.root} is a file, not a directory` }]
+    } catch {
+      return [{ severity: "warning", at: ["root"], text: `there is no directory ${to.root}; every request gets 404 until there is` }]
+    }
+  },
+  describe: to => `files below ${to.root}`,
+})
