@@ -1,5 +1,6 @@
 // HOT
 import type { NativeWire } from "./dispatch.ts"
+import { hasUnread } from "./libc.ts"
 import type { Endpoint } from "./proxy-protocol/preface.ts"
 
 /** IPv4 clients of a dual-stack socket are seen as `::ffff:192.0.2.1`; everybody else writes them as IPv4. */
@@ -80,6 +81,12 @@ export class WireInfo implements ConnectionInfo {
   remember(): this {
     void this.remoteAddress
     return this
+  }
+
+  /** Octets of the client have come that nobody has read yet. */
+  get hasUnread(): boolean {
+    const { fd } = this.wire
+    return fd >= 0 && hasUnread(fd)
   }
 
   get remotePort(): number {

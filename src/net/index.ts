@@ -27,3 +27,6 @@ export type { HeadersKind, QuicConnectionHandler, QuicStreamHandler, StreamEnd }
 export { dialUdp, type UdpDialHandler, type UdpPeer, type UdpPeerHandler, type UdpTarget } from "./udp-peer.ts"
 export type { QuicLimits } from "./quic/quic-limits.ts"
 export { FIELDS_SENT_MAX } from "./quic/field-pairs.ts"
+export { canOpenSockets, inheritedSocket, type ListeningSocket, openSocket } from "./listening-socket.ts"
+export { closeDescriptor, duplicate } from "./libc.ts"
+export { sendToUnix } from "./unix-socket.ts"

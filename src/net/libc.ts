@@ -33,6 +33,7 @@ const IPV6_V6ONLY = 26
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
 const MSG_DONTWAIT = 0x40
+const MSG_PEEK_DONTWAIT = 0x42
 const EINTR = 4
 const EAGAIN = 11
 const EINPROGRESS = 115
@@ -90,6 +91,29 @@ export function beginConnect(host: string, port: number): number {
  * port, or the system's error number made negative. `host` "" = every address, IPv4 and IPv6.
  */
 export function tryBind(host: string, port: number): number {
+  const fd = openBound(host, port)
+  if (fd < 0) return fd
+  const result = boundPort(fd)
+  symbols!.close(fd)
+  return result
+}
+
+/** The port that a socket has, or the system's error number made negative. */
+export function boundPort(fd: number): number {
+  numberBytes[0] = address.length
+  return symbols!.getsockname(fd, addressPointer, numberBytesPointer) === 0 ? address[2]! * 256 + address[3]! : -errno()
+}
+
+/** Listens, for oneself alone. Answers the descriptor, or the system's error number made negative. `host` "" = every address, IPv4 and IPv6. */
+export function listenTcp(host: string, port: number, backlog: number): number {
+  const fd = openBound(host, port)
+  if (fd < 0 || symbols!.listen(fd, backlog) === 0) return fd
+  const error = errno()
+  symbols!.close(fd)
+  return -error
+}
+
+function openBound(host: string, port: number): number {
   const length = writeSocketAddress(host === "" ? "::" : host, port)
   if (length === 0) return -EINVAL
   const fd = symbols!.socket(address[0]!, STREAM_NONBLOCK_CLOEXEC, 0)
@@ -99,13 +123,10 @@ export function tryBind(host: string, port: number): number {
   symbols!.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, numberPointer, 4)
   number[0] = host === "" ? 0 : 1
   if (length === 28) symbols!.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, numberPointer, 4)
-  let result = symbols!.bind(fd, addressPointer, length) === 0 ? 0 : -errno()
-  if (result === 0) {
-    numberBytes[0] = address.length
-    result = symbols!.getsockname(fd, addressPointer, numberBytesPointer) === 0 ? address[2]! * 256 + address[3]! : -errno()
-  }
+  if (symbols!.bind(fd, addressPointer, length) === 0) return fd
+  const error = errno()
   symbols!.close(fd)
-  return result
+  return -error
 }
 
 /** What became of a connection that was being made: 0 = it stands, else the system's error number. Asking clears it. */
@@ -156,6 +177,11 @@ export function duplicate(fd: number): number {
 
 export function closeDescriptor(fd: number): void {
   symbols?.close(fd)
+}
+
+/** Whether octets wait in a socket that nobody has read yet. */
+export function hasUnread(fd: number): boolean {
+  return symbols !== null && symbols.recv(fd, numberPointer, 1, MSG_PEEK_DONTWAIT) > 0
 }
 
 const RECEIVE_BYTES = 128 * 1024

@@ -1,12 +1,13 @@
 import { type Address, assert } from "../base/index.ts"
-import { acceptHandlers, securedHandlers } from "./accept-handlers.ts"
+import { acceptHandlers, challengeHandlers, securedHandlers } from "./accept-handlers.ts"
 import { type Acceptor, AcceptPoint, type PrefaceSources } from "./accept-point.ts"
 import type { ConnectionLimits } from "./connection-limits.ts"
 import { acceptAndClose, duplicate } from "./libc.ts"
-import { type NativeListener, openListener } from "./native-listener.ts"
+import { type OpenListener, openListener } from "./native-listener.ts"
 import type { Time } from "./time.ts"
 import { alpnWireFormat } from "./tls/context.ts"
 import { followDefaultContext, listenSettings } from "./tls/default-context.ts"
+import type { HelloGate } from "./tls/hello-gate.ts"
 import type { ServerTls } from "./tls/server-tls.ts"
 import { TlsUpgrade } from "./tls/tls-upgrade.ts"
 
@@ -17,6 +18,8 @@ export interface ListenOptions {
   reusePort?: boolean
   /** A listening descriptor to accept from instead of binding anew (Linux); it stays the caller's. Workers share a Unix socket that way. */
   fd?: number
+  /** `fd` comes from a process whose place we take: the file of a Unix socket is ours now, and goes with this listener. Default false. */
+  inherited?: boolean
   /** Permissions of a Unix socket's file, e.g. 0o660. Default: what the umask leaves. */
   socketMode?: number
   /** Connections that may wait to be accepted; the system caps it at net.core.somaxconn. Default 4096. */
@@ -29,6 +32,8 @@ export interface ListenOptions {
   prefaceFrom?: PrefaceSources | null
   /** Default null: no TLS. */
   tls?: ServerTls | null
+  /** Looks at the first message of clients before TLS begins; costs every connection a second socket object. Default null: nobody does. */
+  gate?: HelloGate | null
 }
 
 export interface Listening {
@@ -41,6 +46,8 @@ export interface Listening {
   limit(limits: ConnectionLimits): void
   /** Stops accepting and removes a Unix socket's file; open connections live on. Whoever waits in the queue is reset. */
   stop(): void
+  /** Stops accepting and leaves queue and file to another process that has the same socket. */
+  release(): void
   /** Accepts who waits in the queue, and stops. With TLS they are reset after all. */
   drain(): void
 }
@@ -49,20 +56,22 @@ const HANDSHAKE_MS = 10_000
 
 /** Binds and accepts. Throws ListenError when the address cannot be had. */
 export function listen(options: ListenOptions, acceptor: Acceptor): Listening {
-  const { time, handshakeMs = HANDSHAKE_MS, limits = null, prefaceFrom = null, tls = null } = options
+  const { time, handshakeMs = HANDSHAKE_MS, limits = null, prefaceFrom = null, tls = null, gate = null } = options
   const protocols = tls === null ? undefined : alpnWireFormat(tls.alpn)
-  const point = new AcceptPoint({ time, handshakeMs, limits, prefaceFrom, tls }, acceptor)
-  if (tls !== null && prefaceFrom !== null) point.upgrade = new TlsUpgrade(tls, protocols, securedHandlers(point, tls))
+  const point = new AcceptPoint({ time, handshakeMs, limits, prefaceFrom, tls, gate }, acceptor)
+  if (tls !== null && (prefaceFrom !== null || gate !== null)) {
+    point.upgrade = new TlsUpgrade(tls, protocols, securedHandlers(point, tls), challengeHandlers(point, tls))
+  }
   const nativeTls = point.upgrade === null ? tls : null
   const socket = acceptHandlers(point, nativeTls)
   const settings = { allowHalfOpen: true, data: point, socket }
-  const native = openListener(options, { ...settings, tls: nativeTls === null ? undefined : listenSettings(nativeTls, protocols) })
-  const unfollow = nativeTls === null ? null : followDefaultContext(native, nativeTls)
+  const opened = openListener(options, { ...settings, tls: nativeTls === null ? undefined : listenSettings(nativeTls, protocols) })
+  const unfollow = nativeTls === null ? null : followDefaultContext(opened.native, nativeTls)
   const letIn = (waiting: readonly number[]): void => {
     for (const fd of waiting) void Bun.connect({ ...settings, fd } as never)
   }
   // The runtime takes over a connection that was accepted elsewhere, but not as the server's side of TLS.
-  return listeningOn(native, options, { point, unfollow, letIn: nativeTls === null ? letIn : null })
+  return listeningOn(opened, options, { point, unfollow, letIn: nativeTls === null ? letIn : null })
 }
 
 interface Ends {
@@ -72,15 +81,20 @@ interface Ends {
   readonly letIn: ((waiting: readonly number[]) => void) | null
 }
 
-function listeningOn(native: NativeListener, options: ListenOptions, { point, unfollow, letIn }: Ends): Listening {
+function listeningOn({ native, file }: OpenListener, options: ListenOptions, { point, unfollow, letIn }: Ends): Listening {
   const { bind } = options
   const port = native.port ?? ("path" in bind ? 0 : bind.port)
   let stopped = false
-  const stop = (): void => {
+  const release = (): void => {
     if (stopped) return
     stopped = true
     unfollow?.()
     native.stop(false)
+  }
+  const stop = (): void => {
+    if (stopped) return
+    release()
+    file?.remove()
   }
   return {
     bind,
@@ -91,6 +105,7 @@ function listeningOn(native: NativeListener, options: ListenOptions, { point, un
       point.limits = limits
     },
     stop,
+    release,
     drain(): void {
       const last = stopped || letIn === null ? -1 : duplicate(native.fd)
       stop()

@@ -1,7 +1,9 @@
-import type { Address } from "../base/index.ts"
+import type { Address, UnixAddress } from "../base/index.ts"
 import { chmodSync } from "node:fs"
 import { closeDescriptor, duplicate, resizeBacklog } from "./libc.ts"
 import { ListenError } from "./listen-error.ts"
+import { canOpenSockets, openSocket } from "./listening-socket.ts"
+import { SocketFile } from "./socket-file.ts"
 import { clearStaleSocket } from "./stale-socket.ts"
 
 /** A listening socket of the runtime. */
@@ -16,22 +18,53 @@ export interface OpenOptions {
   bind: Address
   reusePort?: boolean
   fd?: number
+  inherited?: boolean
   socketMode?: number
   backlog?: number
 }
 
 const BACKLOG = 4096
 
+/** A listener, and the file that goes with it. */
+export interface OpenListener {
+  readonly native: NativeListener
+  /** Of a Unix socket that is ours; null where the runtime removes it, or another listener. */
+  readonly file: SocketFile | null
+}
+
 /** Listens with the runtime's own `settings` beside. Throws ListenError. */
-export function openListener(options: OpenOptions, settings: object): NativeListener {
-  const { bind, fd, socketMode, backlog = BACKLOG } = options
-  if (fd !== undefined) return adopt(bind, fd, settings)
-  if ("path" in bind) clearStaleSocket(bind)
+export function openListener(options: OpenOptions, settings: object): OpenListener {
+  const { bind, fd, backlog = BACKLOG } = options
+  if (fd !== undefined) {
+    const native = adopt(bind, fd, settings)
+    return { native, file: options.inherited === true && "path" in bind ? new SocketFile(bind.path) : null }
+  }
+  if ("path" in bind) return openUnix(bind, options, settings)
   const native = bindNatively(bind, { ...settings, ...sharing(options.reusePort === true) })
   // The runtime asks for 512; asking again resizes the queue (listen(2) on Linux).
   resizeBacklog(native.fd, backlog)
-  if ("path" in bind && socketMode !== undefined) chmodSync(bind.path, socketMode)
-  return native
+  return { native, file: null }
+}
+
+/** Bound by us where we can: the runtime would remove the file also when another process goes on with the socket. */
+function openUnix(bind: UnixAddress, { backlog = BACKLOG, socketMode }: OpenOptions, settings: object): OpenListener {
+  let opened: OpenListener
+  if (canOpenSockets) {
+    const { fd, file } = openSocket(bind, backlog)
+    try {
+      opened = { native: adopt(bind, fd, settings), file }
+    } catch (error) {
+      file?.remove()
+      throw error
+    } finally {
+      closeDescriptor(fd)
+    }
+  } else {
+    clearStaleSocket(bind)
+    opened = { native: bindNatively(bind, { ...settings, exclusive: true }), file: null }
+  }
+  if (socketMode !== undefined) chmodSync(bind.path, socketMode)
+  return opened
 }
 
 function sharing(reusePort: boolean): object {

@@ -17,8 +17,9 @@ export function probeBind(bind: Address): number {
 }
 
 function probeByListening(bind: Address): number {
-  const listener = openListener({ bind, backlog: 1 }, { socket: { data(): void {} } })
-  const port = listener.port ?? 0
-  listener.stop(true)
+  const { native, file } = openListener({ bind, backlog: 1 }, { socket: { data(): void {} } })
+  const port = native.port ?? 0
+  native.stop(true)
+  file?.remove()
   return port
 }
