@@ -4,7 +4,7 @@ import { dispatchClose, dispatchData, dispatchDrain, dispatchEnd, dispatchError,
 import type { NativeContext } from "./tls/context.ts"
 import { HandshakeWait } from "./tls/handshake-wait.ts"
 import type { ServerTls } from "./tls/server-tls.ts"
-import { UpgradePending } from "./tls/tls-upgrade.ts"
+import { UpgradePending } from "./tls/upgrade-pending.ts"
 import type { Wire } from "./wire.ts"
 
 // Callbacks of accepted sockets: one object for a listener, made with it. What belongs to a connection stands in its `data`.
@@ -41,6 +41,13 @@ export function securedHandlers(point: AcceptPoint, tls: ServerTls): object {
     serverName: serverNameHook(tls),
   }
 }
+
+/** For the connections of validating authorities, whose certificate is chosen before TLS begins. */
+export function challengeHandlers(point: AcceptPoint, tls: ServerTls): object {
+  return Object.assign(securedHandlers(point, tls), { serverName: NO_CHOICE })
+}
+
+const NO_CHOICE = (): undefined => undefined
 
 function onSecuredOpen(wire: NativeWire): void {
   if (wire.data instanceof UpgradePending) wire.data.opened(wire)

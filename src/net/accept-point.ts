@@ -8,7 +8,10 @@ import type { Endpoint } from "./proxy-protocol/preface.ts"
 import type { Time } from "./time.ts"
 import { HandshakeWait } from "./tls/handshake-wait.ts"
 import type { ServerTls } from "./tls/server-tls.ts"
-import { type TlsUpgrade, UpgradePending } from "./tls/tls-upgrade.ts"
+import type { HelloGate } from "./tls/hello-gate.ts"
+import { HelloWait } from "./tls/hello-wait.ts"
+import type { TlsUpgrade } from "./tls/tls-upgrade.ts"
+import { UpgradePending } from "./tls/upgrade-pending.ts"
 import type { Wire, WireHandler } from "./wire.ts"
 
 export type Refusal = "connectionsMax" | "connectionsPerClientMax"
@@ -39,6 +42,8 @@ export interface AcceptRules {
   readonly limits: ConnectionLimits | null
   readonly prefaceFrom: PrefaceSources | null
   readonly tls: ServerTls | null
+  /** Looks at what clients say first; needs an upgrade. null = nobody does. */
+  readonly gate: HelloGate | null
 }
 
 /** What happens between a listener's accept and its acceptor's `onOpen`. */
@@ -89,8 +94,13 @@ export class AcceptPoint {
 
   private secure(wire: NativeWire, source: Endpoint | null, destination: Endpoint | null, first: Buffer | null): void {
     const { upgrade } = this
-    if (upgrade === null) this.handshake(wire, source, destination)
-    else upgrade.start(new UpgradePending(this, wire, source, destination), first)
+    if (upgrade === null) return this.handshake(wire, source, destination)
+    const pending = new UpgradePending(this, wire, source, destination)
+    const { gate } = this.rules
+    if (gate === null) return upgrade.start(pending, first)
+    const wait = new HelloWait(this, gate, pending)
+    wire.data = wait
+    if (first !== null && first.length > 0) wait.onData(wire, first)
   }
 
   /** TLS begins on `wire`. */

@@ -1,5 +1,4 @@
-import { log } from "../../base/index.ts"
-import { type CertificatePair, readAuthorities, readPair } from "../tls/certificate-pair.ts"
+import { type CertificatePair, readAuthorities } from "../tls/certificate-pair.ts"
 import type { CertificateStore, TlsListenOptions } from "../tls/certificate-store.ts"
 import type { ClientCertificateMode } from "../tls/server-tls.ts"
 
@@ -26,14 +25,12 @@ export interface QuicServerTls {
 const POLL_MS = 1000
 
 /**
- * The certificates of a QUIC listener: those of the TLS listener beside it, which decides what is fit to be used and when. The runtime wants them as texts, which
- * a `CertificateStore` does not hand out, so the files are read again whenever the store has taken others.
+ * The certificates of a QUIC listener: those of the TLS listener beside it, which decides what is fit to be used and when.
  */
 export class QuicCertificates implements QuicServerTls {
   readonly clientCertificates: ClientCertificateMode
   readonly authorities: string | undefined
   private readonly store: CertificateStore
-  private readonly options: TlsListenOptions
   private readonly listeners: Set<() => void>
   private pairs: readonly CertificatePair[]
   private timer: ReturnType<typeof setInterval> | null
@@ -42,11 +39,10 @@ export class QuicCertificates implements QuicServerTls {
   constructor(store: CertificateStore, options: TlsListenOptions) {
     const { clientCertificates = "off" } = options
     this.store = store
-    this.options = options
     this.clientCertificates = store.clientCertificates
     this.authorities = clientCertificates === "off" ? undefined : readAuthorities(clientCertificates.ca)
     this.listeners = new Set()
-    this.pairs = options.certificates.map(readPair)
+    this.pairs = store.pairs
     this.timer = null
   }
 
@@ -73,16 +69,9 @@ export class QuicCertificates implements QuicServerTls {
 
   /** Takes what the store has taken since; answers whether that was anything. */
   refresh(): boolean {
-    const { pairs } = this
-    if (this.store.serialNumbers.every((serial, i) => serial === pairs[i]!.serialNumber)) return false
-    try {
-      this.pairs = this.options.certificates.map(readPair)
-    } catch (error) {
-      // The files have changed again; the store will tell whether that is good for anything.
-      log.debug("net", "certificates of the QUIC listener wait for whole files", { reason: (error as Error).message })
-      return false
-    }
-    if (this.pairs.every((pair, i) => pair.cert === pairs[i]!.cert)) return false
+    const { pairs } = this.store
+    if (pairs.length === this.pairs.length && pairs.every((pair, i) => pair === this.pairs[i])) return false
+    this.pairs = pairs
     for (const listener of this.listeners) listener()
     return true
   }

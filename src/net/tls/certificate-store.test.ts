@@ -208,12 +208,12 @@ describe("renewed files (FIELD-CASES O-39)", () => {
     const files = put(path, one)
     const store = new CertificateStore({ certificates: [files] })
     store.watch(5, 60_000)
-    const before = store.serialNumbers[0]
+    const before = store.pairs[0]?.serialNumber
     put(path, two)
     await Bun.sleep(30)
-    expect(store.serialNumbers[0]).toBe(before!)
+    expect(store.pairs[0]?.serialNumber).toBe(before!)
     for (const file of [files.cert, files.key]) utimesSync(file, Date.now() / 1000 + 3600, Date.now() / 1000 + 3600)
-    await until(() => store.serialNumbers[0] !== before, "the new pair")
+    await until(() => store.pairs[0]?.serialNumber !== before, "the new pair")
     store.close()
   })
 

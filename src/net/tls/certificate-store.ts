@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs"
 import { type Clock, FileError, log, systemClock } from "../../base/index.ts"
+import { plainServerName } from "../connection-info.ts"
+import { type AutomaticCertificates, AwaitedBundles, bundleFiles, bundlePath, fallbackPath, isCertificateName } from "./automatic-files.ts"
 import { CertificateIndex } from "./certificate-index.ts"
 import { type CertificateFiles, type CertificatePair, readAuthorities, readPair } from "./certificate-pair.ts"
 import { type ContextOptions, type NativeContext, nativeContext, type TlsVersion } from "./context.ts"
@@ -7,8 +10,10 @@ import { validityProblem } from "./validity.ts"
 import { WatchedFiles } from "./watched-files.ts"
 
 export interface TlsListenOptions {
-  /** At least one; the first serves clients that name no host, or one that no certificate bears. */
+  /** At least one, or `automatic`; the first serves clients that name no host, or one that no certificate bears. */
   certificates: readonly CertificateFiles[]
+  /** Certificates that are made while the listener serves, behind the others. Until there is one, the fallback in their folder serves. Default: none. */
+  automatic?: AutomaticCertificates | null
   /** Default "1.2". */
   minVersion?: TlsVersion
   /** OpenSSL's notation, for TLS 1.2; default the runtime's list. */
@@ -32,10 +37,14 @@ interface Entry {
   readonly watched: WatchedFiles
   pair: CertificatePair
   context: NativeContext
+  /** Somebody sees to its renewal. */
+  readonly automatic: boolean
 }
 
 const POLL_MS = 1000
 const SETTLE_MS = 200
+/** What renews itself is late in the last tenth of its life. */
+const AUTOMATIC_SOON = 10
 
 /**
  * The certificates of one TLS listener. Looks at the files once a second and takes a new pair as soon as it is whole and fits; until then, and whenever it does
@@ -47,6 +56,10 @@ export class CertificateStore implements ServerTls {
   private readonly options: TlsListenOptions
   private readonly clock: Clock
   private readonly entries: Entry[]
+  /** Of names that the config does not tell; never the default. */
+  private readonly demanded: Entry[]
+  private readonly fallback: Entry | null
+  private readonly awaited: AwaitedBundles | null
   private readonly authorityFile: WatchedFiles | null
   private authorities: string | undefined
   private index: CertificateIndex
@@ -57,15 +70,19 @@ export class CertificateStore implements ServerTls {
 
   /** Reads everything. Throws FileError when a file cannot be used. */
   constructor(options: TlsListenOptions, clock: Clock = systemClock) {
-    if (options.certificates.length === 0) throw new FileError("tls.certificates", "at least one certificate is needed")
-    const { clientCertificates = "off" } = options
+    const { clientCertificates = "off", automatic = null } = options
+    if (options.certificates.length === 0 && automatic === null) throw new FileError("tls.certificates", "at least one certificate is needed")
     this.clientCertificates = clientCertificates === "off" ? "off" : clientCertificates.mode
     this.alpn = options.alpn ?? ["http/1.1"]
     this.options = options
     this.clock = clock
     this.authorityFile = clientCertificates === "off" ? null : new WatchedFiles([clientCertificates.ca])
     this.authorities = clientCertificates === "off" ? undefined : usableAuthorities(clientCertificates.ca)
-    this.entries = options.certificates.map(files => this.enter(files))
+    this.entries = options.certificates.map(files => this.enter(files, false))
+    this.demanded = []
+    this.fallback = automatic === null ? null : this.enter(bundleFiles(fallbackPath(automatic.folder)), true)
+    this.awaited = automatic === null ? null : new AwaitedBundles(automatic)
+    this.takeAwaited()
     this.index = this.buildIndex()
     this.listeners = new Set()
     this.timer = null
@@ -75,15 +92,20 @@ export class CertificateStore implements ServerTls {
   }
 
   get defaultContext(): NativeContext {
-    return this.entries[0]!.context
+    return this.first.context
   }
 
   get defaultOptions(): ContextOptions {
-    return this.contextOptions(this.entries[0]!.pair)
+    return this.contextOptions(this.first.pair)
+  }
+
+  private get first(): Entry {
+    return this.entries[0] ?? this.fallback!
   }
 
   contextFor(serverName: string): NativeContext | undefined {
-    return this.index.find(serverName)
+    const context = this.index.find(serverName)
+    return context === undefined && this.options.automatic?.onDemand === true ? this.lookUp(this.options.automatic, serverName) : context
   }
 
   onDefaultChange(changed: () => void): () => void {
@@ -109,9 +131,9 @@ export class CertificateStore implements ServerTls {
     return this.poll(true)
   }
 
-  /** Serial numbers in use, in the order of the config. */
-  get serialNumbers(): string[] {
-    return this.entries.map(({ pair }) => pair.serialNumber)
+  /** What serves, the default first. */
+  get pairs(): CertificatePair[] {
+    return (this.entries.length > 0 ? this.entries : [this.first]).map(({ pair }) => pair)
   }
 
   /** How each certificate stands, in the order of the config. */
@@ -124,10 +146,42 @@ export class CertificateStore implements ServerTls {
     }))
   }
 
-  private enter(files: CertificateFiles): Entry {
-    const watched = new WatchedFiles([files.cert, files.key])
+  private all(): Entry[] {
+    return [...this.entries, ...this.demanded, ...(this.fallback === null ? [] : [this.fallback])]
+  }
+
+  private enter(files: CertificateFiles, automatic: boolean): Entry {
+    const watched = new WatchedFiles(automatic ? [files.cert] : [files.cert, files.key])
     const pair = readPair(files)
-    return { watched, pair, context: this.build(pair) }
+    return { watched, pair, context: this.build(pair), automatic }
+  }
+
+  /** Bundles that have come. */
+  private takeAwaited(): boolean {
+    const before = this.entries.length
+    this.awaited?.take(path => this.tryBundle(path, this.entries))
+    return this.entries.length > before
+  }
+
+  /** One that cannot be used is written anew by whoever made it: nobody else can do anything about it. */
+  private tryBundle(path: string, into: Entry[]): boolean {
+    try {
+      into.push(this.enter(bundleFiles(path), true))
+      return true
+    } catch (error) {
+      log.debug("net", "an automatic certificate cannot be used yet", { reason: (error as Error).message })
+      return false
+    }
+  }
+
+  /** A certificate that was made for a name nobody had told of. */
+  private lookUp({ folder }: AutomaticCertificates, serverName: string): NativeContext | undefined {
+    const name = plainServerName(serverName)
+    if (!isCertificateName(name)) return undefined
+    const path = bundlePath(folder, name)
+    if (!existsSync(path) || !this.tryBundle(path, this.demanded)) return undefined
+    this.index = this.buildIndex()
+    return this.index.find(name)
   }
 
   private contextOptions(pair: CertificatePair): ContextOptions {
@@ -147,15 +201,15 @@ export class CertificateStore implements ServerTls {
 
   private buildIndex(): CertificateIndex {
     const index = new CertificateIndex()
-    for (const { pair, context } of this.entries) for (const name of pair.names) index.add(name, context)
+    for (const { pair, context } of [...this.entries, ...this.demanded]) for (const name of pair.names) index.add(name, context)
     return index
   }
 
   private poll(forced: boolean): boolean {
     const authoritiesChanged = this.pollAuthorities(forced)
-    let changed = authoritiesChanged
     const before = this.defaultContext
-    for (const entry of this.entries) if (this.pollEntry(entry, forced, authoritiesChanged)) changed = true
+    let changed = this.takeAwaited() || authoritiesChanged
+    for (const entry of this.all()) if (this.pollEntry(entry, forced, authoritiesChanged)) changed = true
     if (changed) this.index = this.buildIndex()
     if (this.defaultContext !== before) for (const listener of this.listeners) listener()
     this.tellValidity()
@@ -214,8 +268,8 @@ export class CertificateStore implements ServerTls {
     const day = Math.floor(now / 86_400_000)
     if (day === this.validityToldDay) return
     this.validityToldDay = day
-    for (const { pair } of this.entries) {
-      const text = validityProblem(pair, now)
+    for (const { pair, automatic } of this.entries) {
+      const text = validityProblem(pair, now, automatic ? (pair.validTo - pair.validFrom) / AUTOMATIC_SOON : undefined)
       if (text !== null) log.warn("net", "a certificate is out of date or soon will be", { file: pair.files.cert, reason: text })
     }
   }
