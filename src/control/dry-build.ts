@@ -2,6 +2,7 @@ import { resolve } from "node:path"
 import { FakeClock, readDataFile, TimerWheel } from "../base/index.ts"
 import { answers, type Config, filters, placeOf, unknownCluster } from "../config/index.ts"
 import type { FilterDeps } from "../plugin/index.ts"
+import { stickyMemory } from "../upstream/index.ts"
 import type { ReloadProblem } from "./protocol.ts"
 
 /** Told of what filters ask for that has to be there before workers build them. */
@@ -40,6 +41,10 @@ export function dryBuild(config: Config, baseDir: string, needs: DryBuildNeeds =
     for (const [j, use] of route.filters.entries())
       if (use.inline === null) build(`routes[${i}].filters[${j}].${use.name}`, use.name, placeOf(`routes/${route.name}`, use.name, j), use.options)
     if (route.to.kind === "answer") dryAnswer(route.to, `routes[${i}].to.${route.to.name}`)
+  }
+  for (const [name, { sticky }] of Object.entries(config.clusters)) {
+    const memory = sticky === null ? null : stickyMemory(name, sticky)
+    if (memory !== null) needs.shared(memory.key, memory.bytes)
   }
   return problems
 }

@@ -9,6 +9,8 @@ import type { Attempt } from "./attempt.ts"
 import type { Peer } from "./peer.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
 import { QuicJoin } from "./quic-join.ts"
+import type { SlowStart } from "./slow-start/slow-start.ts"
+import { plainHash, type Sticky } from "./sticky/sticky.ts"
 import { type Tried, TriedTail } from "./tried.ts"
 
 /** Opens a connection to a peer. Given at build time: direct, TLS, through a parent … */
@@ -41,6 +43,10 @@ export interface ClusterParts {
   readonly judge: (cluster: Cluster, peer: Peer, ok: boolean) => void
   /** Asks the control thread to resolve the names again; null when the config has addresses only. */
   readonly refresh: ((cluster: string) => void) | null
+  /** Default: every request is chosen for anew. */
+  readonly sticky?: Sticky | null
+  /** Default: a peer has its full weight at once. */
+  readonly slowStart?: SlowStart | null
 }
 
 /** A named group of peers in one worker: who is in it, who is next, and the connections to each. */
@@ -58,6 +64,8 @@ export class Cluster {
   private readonly backupBalancer: Balancer
   private readonly pools = new Map<Peer, Pool>()
   private readonly parts: ClusterParts
+  readonly sticky: Sticky | null
+  private readonly slowStart: SlowStart | null
   private readonly waiting: Attempt[] = []
   private refreshWanted = false
   private lastResort = 0
@@ -70,6 +78,8 @@ export class Cluster {
     this.budget = parts.budget
     this.meter = parts.meter ?? null
     this.named = parts.refresh !== null
+    this.sticky = parts.sticky ?? null
+    this.slowStart = parts.slowStart ?? null
     this.balancer = parts.makeBalancer()
     this.backupBalancer = parts.makeBalancer()
   }
@@ -85,6 +95,9 @@ export class Cluster {
     const backups: Peer[] = []
     for (const fresh of next) {
       const peer = this.known(fresh) ?? fresh
+      peer.fullWeight = fresh.fullWeight
+      peer.weight = fresh.fullWeight
+      peer.backup = fresh.backup
       list.push(peer)
       if (peer.backup) backups.push(peer)
       else primaries.push(peer)
@@ -93,18 +106,27 @@ export class Cluster {
     this.peers = list
     this.primaries = primaries
     this.backups = backups
-    this.balancer.peersChanged(primaries)
-    this.backupBalancer.peersChanged(backups)
+    this.slowStart?.peersChanged(list)
+    this.sticky?.peersChanged(primaries, backups)
+    this.weightsChanged()
     this.refreshWanted = false
     // Not those that join while these are told: they wait for the next list.
     for (let left = this.waiting.length; left > 0; left--) this.waiting.shift()?.onPeersChanged()
   }
 
   private known(peer: Peer): Peer | null {
-    for (const p of this.peers) {
-      if (p.name === peer.name && p.slot === peer.slot && p.weight === peer.weight && p.backup === peer.backup && p.host === peer.host) return p
-    }
+    for (const p of this.peers) if (p.name === peer.name && p.slot === peer.slot && p.host === peer.host) return p
     return null
+  }
+
+  private weightsChanged(): void {
+    this.balancer.peersChanged(this.primaries)
+    this.backupBalancer.peersChanged(this.backups)
+  }
+
+  /** This peer is to have no more connections than its requests need: idle ones close now, the others after their exchange. */
+  quiet(slot: number): void {
+    for (const [peer, pool] of this.pools) if (peer.slot === slot) this.retire(peer, pool)
   }
 
   private retire(peer: Peer, pool: Pool): void {
@@ -167,8 +189,22 @@ export class Cluster {
     if (!worked) log.warn("upstream", "a connection over QUIC failed", { cluster: this.name, reason: detail })
   }
 
-  /** The next peer: a primary, then a backup, then, when the config says so, any that has not been tried, down or not. */
-  pick(hash: number, tried: Tried): Peer | null {
+  /**
+   * The next peer: where the client has its session, else a primary, then a backup, then, when the config says so, any that has not been tried,
+   * down or not. `key` is what `keyOf` said of the request.
+   */
+  pick(key: number, tried: Tried): Peer | null {
+    if (this.slowStart?.look(this.time.clock.now()) === true) this.weightsChanged()
+    if (this.sticky === null) return this.pickAny(key, tried)
+    const home = this.sticky.select(key, tried)
+    return home < 0
+      ? this.pickAny(plainHash(key), tried)
+      : home < this.primaries.length
+        ? this.primaries[home]!
+        : this.backups[home - this.primaries.length]!
+  }
+
+  private pickAny(hash: number, tried: Tried): Peer | null {
     let index = this.balancer.select(hash, tried)
     if (index >= 0) return this.primaries[index]!
     if (this.backups.length > 0) {
@@ -183,7 +219,8 @@ export class Cluster {
     for (let k = 0; k < count; k++) {
       const index = (this.lastResort + k) % count
       const peer = index < this.primaries.length ? this.primaries[index]! : this.backups[index - this.primaries.length]!
-      if (tried.has(index) || peer.weight === 0 || peer.saturated) continue
+      // That a peer is down is what we think; that it drains is what the operator wants.
+      if (tried.has(index) || peer.weight === 0 || peer.saturated || peer.isDraining()) continue
       this.lastResort = index + 1
       return peer
     }
@@ -202,9 +239,8 @@ export class Cluster {
   hasAnother(tried: Tried): boolean {
     const { primaries, backups } = this
     const down = this.parts.allDown === "try"
-    for (let i = 0; i < primaries.length; i++) if (!tried.has(i) && primaries[i]!.weight > 0 && (down || primaries[i]!.isAvailable())) return true
-    for (let i = 0; i < backups.length; i++)
-      if (!tried.has(primaries.length + i) && backups[i]!.weight > 0 && (down || backups[i]!.isAvailable())) return true
+    for (let i = 0; i < primaries.length; i++) if (!tried.has(i) && mayTake(primaries[i]!, down)) return true
+    for (let i = 0; i < backups.length; i++) if (!tried.has(primaries.length + i) && mayTake(backups[i]!, down)) return true
     return false
   }
 
@@ -212,8 +248,12 @@ export class Cluster {
     this.parts.judge(this, peer, ok)
   }
 
-  /** Unsigned 32-bit hash of what the balancer keys by, 0 when it needs none. */
+  /** What `pick` goes by: an unsigned 32-bit hash of what the balancer keys by, 0 when it needs none; and above that where the client's session is. */
   keyOf(x: Exchange): number {
+    return this.sticky === null ? this.hashOf(x) : this.sticky.keyOf(x, this.hashOf(x))
+  }
+
+  private hashOf(x: Exchange): number {
     const key = this.parts.key
     if (key === null) return 0
     switch (key.from) {
@@ -264,6 +304,10 @@ export class Cluster {
     this.refreshWanted = false
     if (this.forget(attempt)) attempt.onPeersChanged()
   }
+}
+
+function mayTake(peer: Peer, down: boolean): boolean {
+  return peer.weight > 0 && (down ? !peer.isDraining() : peer.isAvailable())
 }
 
 function cookieValue(x: Exchange, name: string): string | undefined {

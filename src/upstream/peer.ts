@@ -28,8 +28,11 @@ export class Peer implements BalancerPeer {
   readonly port: number
   readonly path: string
   readonly host: string
-  readonly weight: number
-  readonly backup: boolean
+  /** What balancers go by: the weight that it was given, or a part of it while it starts slowly. */
+  weight: number
+  /** The weight that it was given. */
+  fullWeight: number
+  backup: boolean
   readonly slot: number
   readonly states: PeerStates
   /** Where its numbers are among the metrics, for whoever counts. */
@@ -44,6 +47,7 @@ export class Peer implements BalancerPeer {
     this.path = endpoint.path
     this.host = endpoint.host
     this.weight = endpoint.weight
+    this.fullWeight = endpoint.weight
     this.backup = endpoint.backup
     this.slot = slot
     this.states = states
@@ -52,6 +56,16 @@ export class Peer implements BalancerPeer {
 
   isAvailable(): boolean {
     return !this.saturated && this.states.isAvailable(this.slot)
+  }
+
+  /** May take a request of somebody who has a session there. */
+  takesSessions(): boolean {
+    return !this.saturated && this.states.takesSessions(this.slot)
+  }
+
+  /** Taken out by the operator: nothing new, whatever else is down. */
+  isDraining(): boolean {
+    return this.states.isDraining(this.slot)
   }
 
   inFlight(): number {

@@ -3,7 +3,19 @@ import type { Exchange } from "../../flow/index.ts"
 import { ClientTls, dial, dialQuic, QuicClientTls, type DialHandle, type DialHandler, encodePreface, readClientTlsFiles } from "../../net/index.ts"
 import type { MetricsRegistry } from "../../observe/index.ts"
 import type { BalancerDefinition } from "../../plugin/index.ts"
-import { Cluster, type ClusterQuicDialer, type Dialer, EJECTED, Ejection, Peer, RETURNED, RetryBudget } from "../../upstream/index.ts"
+import {
+  buildSticky,
+  Cluster,
+  type ClusterQuicDialer,
+  type Dialer,
+  EJECTED,
+  Ejection,
+  Peer,
+  RETURNED,
+  RetryBudget,
+  SlowStart,
+  type Sticky,
+} from "../../upstream/index.ts"
 import { balancers } from "../features.gen.ts"
 import type { ClusterConfig, Config } from "../schema.ts"
 import { ClusterMeter } from "./cluster-meter.ts"
@@ -57,6 +69,8 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
     name,
     makeBalancer: () => definition.build(options, Math.random),
     key: definition.key?.(options) ?? null,
+    sticky: stickyOf(name, settings, deps),
+    slowStart: settings.slowStart === null ? null : new SlowStart(settings.slowStart),
     allDown: settings.allDown,
     pool: {
       // A PROXY header speaks for one client: its connection serves no other, also none that waits for it.
@@ -90,6 +104,12 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
     },
     refresh: settings.peers.some(peer => peer.path === "" && ipFamily(peer.host) === 0) ? cluster => deps.refreshPeers(cluster) : null,
   })
+}
+
+function stickyOf(name: string, { sticky }: ClusterConfig, deps: CompileDeps): Sticky | null {
+  if (sticky === null) return null
+  const { time, shared = (_key, bytes) => new SharedArrayBuffer(bytes) } = deps
+  return buildSticky(sticky, { cluster: name, time, secret: deps.states.secret(), shared })
 }
 
 /** A third of the runtime's idle timeout: an answer may take longer than that. */

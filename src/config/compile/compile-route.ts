@@ -10,7 +10,16 @@ import {
 } from "../../filter/index.ts"
 import { armRequest, deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
 import { CONNECT_UDP } from "../../http/index.ts"
-import { type AttemptRules, type Cluster, type ClusterSteps, clusterSteps, type Origins, originSteps } from "../../upstream/index.ts"
+import {
+  type AttemptRules,
+  type Cluster,
+  type ClusterSteps,
+  clusterSteps,
+  type Origins,
+  originSteps,
+  STICKY_SLOT,
+  type Sticky,
+} from "../../upstream/index.ts"
 import type { Config, RouteConfig } from "../schema.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { logStep } from "./compile-entry.ts"
@@ -45,7 +54,8 @@ const ORIGIN_RETRY = { attempts: 2, status: [] as readonly number[], budget: 0.2
  */
 export function compileRoute(route: RouteConfig, index: number, parts: RouteParts): Plan {
   const { deps, config } = parts
-  const slots = { value: 1 }
+  const sticky = stickyOf(route, parts)
+  const slots = { value: sticky === null ? 1 : STICKY_SLOT + 1 }
   const owner = `routes/${route.name}`
   const filters = buildFilters(route.filters, deps, { owner, nextSlot: slots, cluster: parts.handles.get })
   const list = new StepList(index, deps)
@@ -61,9 +71,12 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
     list.add("answer", route.to.kind === "answer" ? route.to.name : route.to.kind, localStep(route, parts))
   }
   const way = upstream === null ? null : { upstream, filters, fields: fieldsSteps(route, parts), slot: slots.value }
+  // Before the cache: with a cookie of ours a request would be one that nothing is stored for.
+  if (sticky !== null) list.add("fields", "session", sticky.read)
   const peerAt = way === null ? -1 : addUpstream(list, way, cache)
   const respondAt = list.length
   if (cache !== null) list.add("response", "cache status", cache.steps.tell)
+  if (sticky !== null) list.add("response", "session", sticky.tell)
   list.addPhase("response", filters)
   list.add("deliver", "deliver", deliver)
   const logAt = list.length
@@ -87,6 +100,13 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
   if (cache !== null)
     cache.complete(respondAt, fetchPlan(plan, way!, deps), !filters.some(({ filter }) => filter.response !== undefined || filter.log !== undefined))
   return plan
+}
+
+/** How the route's cluster keeps clients. A cookie is for the site that a cluster serves; what clients fetch through a parent are others' sites. */
+function stickyOf(route: RouteConfig, { clusters, config }: RouteParts): Sticky | null {
+  const name = clusterOf(route)
+  const isOthers = route.to.kind === "origin" && config.clusters[name]?.sticky?.name === "cookie"
+  return name === "" || isOthers ? null : clusters.get(name)!.sticky
 }
 
 /** The way to an upstream and back, as a route has it. `slot` is a state slot that no filter has. */

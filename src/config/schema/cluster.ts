@@ -1,8 +1,9 @@
 import { z } from "zod"
 import { duration, ratio, size } from "../../base/index.ts"
+import { slowStartSchema, type StickyConfig, stickyShape } from "../../upstream/index.ts"
 import { balancers } from "../features.gen.ts"
 import { type EndpointConfig, endpointSchema } from "./address.ts"
-import { choice } from "./choice.ts"
+import { choice, type ChoiceInput } from "./choice.ts"
 import { featureShape } from "./feature.ts"
 import { healthSchema } from "./health.ts"
 import { tlsVersionSchema } from "./listener.ts"
@@ -90,6 +91,14 @@ export const retrySchema = z.strictObject({
 export const clusterSchema = z.strictObject({
   peers: z.array(peerSchema).min(1).describe('Endpoints: "host:port", "unix:/path", or a map with weight and backup.'),
   balance: field(choice("balancer", featureShape(balancers), true), "round-robin", "How requests are spread over the peers."),
+  sticky: maybe(
+    choice("kind of stickiness", stickyShape, true) as z.ZodType<StickyConfig, ChoiceInput<typeof stickyShape> | string>,
+    "Keeps a client with its peer, also when peers join. Default: every request is balanced anew.",
+  ),
+  slowStart: maybe(
+    slowStartSchema,
+    "A peer that comes up, comes back or joins begins with a small part of its weight, which grows to all of it in this time.",
+  ),
   health: field(healthSchema, {}, "Health checks: at most one active kind, and the passive one."),
   allDown: field(z.enum(["try", "fail"]), "try", "When no peer is available: try them all the same, or answer 503."),
   protocol: field(

@@ -1,6 +1,7 @@
 // HOT
 import { z } from "zod"
 import { type Balancer, type BalancerPeer, defineBalancer, type Tried } from "../../../plugin/index.ts"
+import { carryCredits, totalWeight } from "../carry-credits.ts"
 import { hasEvenWeights } from "../even-weights.ts"
 
 const NOT_USABLE = -1
@@ -14,6 +15,8 @@ class LeastRequests implements Balancer {
   /** In-flight counts as this selection saw them: other workers change them while we look. */
   private loads = new Int32Array(0)
   private credits = new Float64Array(0)
+  /** Sum of the weights that the credits are of. */
+  private total = 0
   private even = true
   private cursor = 0
   private readonly random: () => number
@@ -23,9 +26,12 @@ class LeastRequests implements Balancer {
   }
 
   peersChanged(peers: readonly BalancerPeer[]): void {
+    const before = this.peers
+    const total = totalWeight(peers)
     this.peers = peers
     this.loads = new Int32Array(peers.length)
-    this.credits = new Float64Array(peers.length)
+    this.credits = carryCredits(before, this.credits, peers, total / (this.total === 0 ? 1 : this.total))
+    this.total = total
     this.even = hasEvenWeights(peers)
     this.cursor = peers.length === 0 ? 0 : Math.floor(this.random() * peers.length)
   }

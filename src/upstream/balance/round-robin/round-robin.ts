@@ -1,6 +1,7 @@
 // HOT
 import { z } from "zod"
 import { type Balancer, type BalancerPeer, defineBalancer, type Tried } from "../../../plugin/index.ts"
+import { carryCredits, totalWeight } from "../carry-credits.ts"
 import { hasEvenWeights } from "../even-weights.ts"
 
 /**
@@ -10,6 +11,8 @@ import { hasEvenWeights } from "../even-weights.ts"
 class RoundRobin implements Balancer {
   private peers: readonly BalancerPeer[] = []
   private credits = new Float64Array(0)
+  /** Sum of the weights that the credits are of. */
+  private total = 0
   private even = true
   /** Where the next turn starts: a random place, so that workers do not march in step. */
   private cursor = 0
@@ -20,8 +23,11 @@ class RoundRobin implements Balancer {
   }
 
   peersChanged(peers: readonly BalancerPeer[]): void {
+    const before = this.peers
+    const total = totalWeight(peers)
     this.peers = peers
-    this.credits = new Float64Array(peers.length)
+    this.credits = carryCredits(before, this.credits, peers, total / (this.total === 0 ? 1 : this.total))
+    this.total = total
     this.even = hasEvenWeights(peers)
     this.cursor = peers.length === 0 ? 0 : Math.floor(this.random() * peers.length)
   }
