@@ -1,6 +1,5 @@
 // HOT
-import { type Fields, NAME } from "../http/index.ts"
-import { evaluateConditions } from "./rules/conditional.ts"
+import { evaluateConditions, type Fields, NAME } from "../http/index.ts"
 import type { StoredResponse } from "./stored.ts"
 
 /** Whether a request is answered with 304 by what is stored (RFC 9111 section 4.3.2). */

@@ -1,5 +1,6 @@
+import { combineParts } from "./rules/combine-parts.ts"
+import { type ContentRange, parseContentRange } from "../http/index.ts"
 import type { FieldLines } from "./rules/field-lines.ts"
-import { type ContentRange, combineParts, parseContentRange } from "./rules/range.ts"
 import type { HeldEntry } from "./held-entry.ts"
 import { Key } from "./store/key.ts"
 import type { StoredResponse } from "./stored.ts"

@@ -1,9 +1,7 @@
 import { assert } from "../base/index.ts"
-import { Fields, reasonOf } from "../http/index.ts"
-import type { Validators } from "./rules/conditional.ts"
+import { type ContentRange, Fields, parseContentRange, reasonOf, type Validators } from "../http/index.ts"
 import { earlyHintLines } from "./rules/early-hints.ts"
 import { FieldLines } from "./rules/field-lines.ts"
-import { type ContentRange, parseContentRange } from "./rules/range.ts"
 import type { StoredTimes } from "./rules/reuse.ts"
 
 /*

@@ -18,3 +18,32 @@ export { forwardPath, rulePath, type RulePathResult, rulePathResult } from "./ru
 export { WireTunnel } from "./h1/wire-tunnel.ts"
 export { asksForUdp, CONNECT_UDP, readUdpTarget } from "./udp-target.ts"
 export { UdpTunnel } from "./udp-tunnel.ts"
+export { parseHttpDate } from "./rules/http-date.ts"
+export {
+  type ConditionalFields,
+  type ConditionalVerdict,
+  entityTagMatches,
+  evaluateConditions,
+  hasStrongDate,
+  isStrongTag,
+  rangeApplies,
+  type Validators,
+} from "./rules/conditional.ts"
+export { type ByteRange, type ContentRange, parseContentRange, parseRange, rangesMax } from "./rules/range.ts"
+export {
+  BACKSLASH,
+  COMMA,
+  EQUALS,
+  HTAB,
+  isSame,
+  isSpace,
+  isToken,
+  isTokenOctet,
+  QUOTE,
+  readDigits,
+  SECONDS_MAX,
+  SEMICOLON,
+  skipSpace,
+  SP,
+  trimEnd,
+} from "./rules/scan.ts"

@@ -1,7 +1,6 @@
 // HOT
-import { isWord } from "../../http/index.ts"
+import { EQUALS, isToken, isWord, SEMICOLON, skipSpace, trimEnd } from "../../http/index.ts"
 import { codingsMax } from "../rules/accept-encoding.ts"
-import { EQUALS, isToken, SEMICOLON, skipSpace, trimEnd } from "../rules/scan.ts"
 import type { Coding } from "./coding.ts"
 
 /** Values of Accept-Encoding that are kept ready, and the length that they may have. */

@@ -1,24 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { StoredResponse } from "../stored.ts"
-import { ENCODED_BYTES_MAX, ENCODED_BYTES_MIN, isCompressible, isCompressibleType } from "./compressible.ts"
+import { ENCODED_BYTES_MAX, ENCODED_BYTES_MIN, isCompressible } from "./compressible.ts"
 import { storedWith } from "./encoder.fixture.ts"
-
-describe("types that get smaller", () => {
-  const yes = ["text/html", "text/css; charset=utf-8", "Text/Plain", "application/json", "application/ld+json", "application/javascript"]
-  yes.push(
-    "application/xml",
-    "image/svg+xml",
-    "application/rss+xml;charset=x",
-    "application/wasm",
-    "font/ttf",
-    "font/otf",
-    "application/vnd.ms-fontobject",
-  )
-  for (const type of yes) test(type, () => expect(isCompressibleType(type)).toBe(true))
-  const no = ["", "image/png", "image/jpeg", "video/mp4", "font/woff", "font/woff2", "application/zip", "application/gzip", "application/pdf"]
-  no.push("application/octet-stream", "text", "application/jsonp2", "multipart/form-data; boundary=text/html")
-  for (const type of no) test(`not ${type || "an unknown one"}`, () => expect(isCompressibleType(type)).toBe(false))
-})
 
 describe("responses that may be sent in another coding", () => {
   const of = (lines: string, length = 1000): boolean => isCompressible(storedWith(lines), length)

@@ -1,24 +1,12 @@
-import { Fields, NAME } from "../../http/index.ts"
+import { Fields, NAME, octetFields, weakTag } from "../../http/index.ts"
 import { encodeResponse, type StoredResponse } from "../stored.ts"
 import type { Coding } from "./coding.ts"
-
-/** Of the octets in the coding they came in, and not true of others (RFC 9530 sections 2 and 3, RFC 3230). */
-const OF_OCTETS: ReadonlySet<string> = new Set([
-  ...["content-length", "content-md5", "content-digest", "repr-digest", "digest"],
-  // Ranges of an encoded answer there are none: who asks for one gets the plain octets, which do not go behind those it has (RFC 9110 section 14.3).
-  "accept-ranges",
-])
 
 /** Vary, with what the answer depends on since it may be encoded as well (RFC 9110 section 12.5.5). */
 export function varyOf(stored: StoredResponse): string {
   const said = stored.fields.joined(NAME.vary)
   if (said === "") return "Accept-Encoding"
   return stored.vary.split(",").includes("accept-encoding") ? said : `${said}, Accept-Encoding`
-}
-
-/** A strong tag names these very octets; encoded they are others of the same meaning (RFC 9110 sections 8.8.1 and 8.8.3.3). */
-export function weakTag(tag: string): string {
-  return tag === "" || tag.startsWith("W/") ? tag : `W/${tag}`
 }
 
 /** The fields of a response that might have been encoded and is not. */
@@ -28,7 +16,7 @@ export function identityFields(stored: StoredResponse): Fields {
 
 /** The fields of an encoded response. */
 export function encodedFields(stored: StoredResponse, coding: Coding): Fields {
-  const pairs = withoutNames(stored.fields, new Set([...OF_OCTETS, "vary", "etag"]))
+  const pairs = withoutNames(stored.fields, new Set([...octetFields, "vary", "etag"]))
   if (stored.etag !== "") pairs.push(["ETag", weakTag(stored.etag)])
   pairs.push(["Content-Encoding", coding], ["Vary", varyOf(stored)], ["Accept-Ranges", "none"])
   return Fields.of(pairs)

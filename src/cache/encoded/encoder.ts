@@ -1,10 +1,9 @@
 // HOT
 import type { Exchange } from "../../flow/index.ts"
-import { type Fields, NAME } from "../../http/index.ts"
+import { entityTagMatches, type Fields, NAME } from "../../http/index.ts"
 import { DiskHandle } from "../disk-handle.ts"
 import type { HeldEntry } from "../held-entry.ts"
 import type { RouteCache } from "../route-cache.ts"
-import { entityTagMatches } from "../rules/conditional.ts"
 import { ENTRY_COMPLETE, type MemoryEntry } from "../store/contract.ts"
 import type { StoredResponse } from "../stored.ts"
 import { AcceptedCodings } from "./accepted.ts"

@@ -1,6 +1,5 @@
 // HOT
-import { isWord } from "../../http/index.ts"
-import { EQUALS, isToken, SEMICOLON, skipSpace, trimEnd } from "./scan.ts"
+import { EQUALS, isToken, isWord, SEMICOLON, skipSpace, trimEnd } from "../../http/index.ts"
 
 /** Codings that one Accept-Encoding may have. */
 export const codingsMax = 16

@@ -1,6 +1,6 @@
 // HOT
+import { isToken, skipSpace, trimEnd } from "../../http/index.ts"
 import { DirectiveCursor } from "./directive-cursor.ts"
-import { isToken, skipSpace, trimEnd } from "./scan.ts"
 
 /** What a response says about its storing (RFC 9111 section 5.2.2, RFC 5861, RFC 8246). Times in seconds, -1 = absent. */
 export interface ResponseDirectives {

@@ -1,5 +1,4 @@
 // HOT
-import { BACKSLASH, COMMA, EQUALS, isSpace, isTokenOctet, QUOTE, SEMICOLON, SP } from "./scan.ts"
 
 /** What a member of a dictionary has as its value. */
 export const SF_TRUE = 0
@@ -217,3 +216,4 @@ function isItemTokenOctet(code: number): boolean {
 function isBase64Octet(code: number): boolean {
   return isAlpha(code) || isDigit(code) || code === 43 || code === SLASH || code === EQUALS
 }
+import { BACKSLASH, COMMA, EQUALS, isSpace, isTokenOctet, QUOTE, SEMICOLON, SP } from "../../http/index.ts"

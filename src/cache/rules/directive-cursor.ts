@@ -1,6 +1,5 @@
 // HOT
-import { isWord } from "../../http/index.ts"
-import { BACKSLASH, COMMA, EQUALS, isSpace, isToken, QUOTE, readDigits, SECONDS_MAX, skipSpace, trimEnd } from "./scan.ts"
+import { BACKSLASH, COMMA, EQUALS, isSpace, isToken, isWord, QUOTE, readDigits, SECONDS_MAX, skipSpace, trimEnd } from "../../http/index.ts"
 
 /**
  * Walks over the directives of a joined Cache-Control or Pragma value (RFC 9111 section 5.2) without making anything: what it found last are positions.

@@ -1,5 +1,3 @@
-import { BACKSLASH, COMMA, EQUALS, QUOTE, SEMICOLON, skipSpace, trimEnd } from "./scan.ts"
-
 /** Links that one 103 may carry; the first ones do. */
 export const hintLinksMax = 16
 /** A longer link is none that a browser needs early. */
@@ -90,3 +88,4 @@ function unquoted(link: string, start: number, end: number): string {
   const isQuoted = link.charCodeAt(start) === QUOTE && link.charCodeAt(end - 1) === QUOTE && end - start > 1
   return isQuoted ? link.slice(start + 1, end - 1) : link.slice(start, end)
 }
+import { BACKSLASH, COMMA, EQUALS, QUOTE, SEMICOLON, skipSpace, trimEnd } from "../../http/index.ts"

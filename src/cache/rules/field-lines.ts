@@ -1,5 +1,3 @@
-import { skipSpace, trimEnd } from "./scan.ts"
-
 /**
  * The fields of a head, cut once. Text is latin1, one character an octet: `Name: value` CRLF for each line, as it is stored and sent.
  */
@@ -90,3 +88,4 @@ function trim(line: string, from: number): string {
   const start = skipSpace(line, from, line.length)
   return line.slice(start, trimEnd(line, start, line.length))
 }
+import { skipSpace, trimEnd } from "../../http/index.ts"

@@ -1,7 +1,6 @@
+import { COMMA, parseHttpDate, readDigits, SECONDS_MAX, skipSpace, trimEnd } from "../../http/index.ts"
 import { saysNoCache } from "./cache-control.ts"
 import { hasExplicitLifetime, isHeuristicallyCacheable, type ResponseFacts } from "./facts.ts"
-import { parseHttpDate } from "./http-date.ts"
-import { COMMA, readDigits, SECONDS_MAX, skipSpace, trimEnd } from "./scan.ts"
 
 export type FreshnessSource = "s-maxage" | "max-age" | "expires" | "heuristic" | "policy" | "none"
 

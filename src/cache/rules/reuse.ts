@@ -1,6 +1,6 @@
 // HOT
+import { SECONDS_MAX } from "../../http/index.ts"
 import type { RequestDirectives } from "./cache-control.ts"
-import { SECONDS_MAX } from "./scan.ts"
 
 /** What reuse needs to know of a stored response: its `Freshness`, and what happened since. */
 export interface StoredTimes {

@@ -1,10 +1,9 @@
+import { parseContentRange, readDigits } from "../../http/index.ts"
 import type { RequestDirectives } from "./cache-control.ts"
 import { contentFits } from "./content-fits.ts"
 import { hasExplicitLifetime, isHeuristicallyCacheable, type ResponseFacts } from "./facts.ts"
 import { type Freshness, type FreshnessPolicy, freshnessOf } from "./freshness.ts"
-import { parseContentRange } from "./range.ts"
 import type { Reason } from "./reasons.ts"
-import { readDigits } from "./scan.ts"
 import { varyNames } from "./vary.ts"
 
 export interface StoringRequest {

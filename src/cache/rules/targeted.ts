@@ -1,8 +1,8 @@
 // HOT
+import { SECONDS_MAX } from "../../http/index.ts"
 import { directiveFields, parseResponseDirectives, type ResponseDirectives, ResponseDirectivesDraft } from "./cache-control.ts"
 import { DictionaryCursor, SF_END, SF_FALSE, SF_INTEGER, SF_INVALID, SF_MEMBER, SF_STRING } from "./dictionary-cursor.ts"
 import type { GetField } from "./facts.ts"
-import { SECONDS_MAX } from "./scan.ts"
 
 /** The fields that are for us (RFC 9213 section 2.2), lower case, the most specific first. */
 export const TARGETED_NAMES: readonly string[] = Object.freeze(["bothways-cache-control", "cdn-cache-control"])

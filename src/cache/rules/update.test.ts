@@ -1,5 +1,5 @@
+import type { Validators } from "../../http/index.ts"
 import { expect, test } from "bun:test"
-import type { Validators } from "./conditional.ts"
 import { FieldLines } from "./field-lines.ts"
 import { headMatches, selects304, storedFields, updatedFields } from "./update.ts"
 

@@ -1,6 +1,5 @@
-import type { Validators } from "./conditional.ts"
+import { isToken, readDigits, skipSpace, trimEnd, type Validators } from "../../http/index.ts"
 import type { FieldLines } from "./field-lines.ts"
-import { isToken, readDigits, skipSpace, trimEnd } from "./scan.ts"
 
 /** Fields of one hop, and of the proxy that a cache used: never stored (RFC 9111 section 3.1, RFC 9110 section 7.6.1). */
 const HOP_FIELDS: readonly string[] = [

@@ -1,7 +1,7 @@
 // HOT
+import { BACKSLASH, COMMA, isSpace, isToken, QUOTE, SEMICOLON, skipSpace, trimEnd } from "../../http/index.ts"
 import { normaliseCodings } from "./accept-encoding.ts"
 import type { GetField } from "./facts.ts"
-import { BACKSLASH, COMMA, isSpace, isToken, QUOTE, SEMICOLON, skipSpace, trimEnd } from "./scan.ts"
 
 /** Names that a Vary may have. */
 export const varyNamesMax = 16

@@ -1,9 +1,9 @@
+import { type ContentRange, parseContentRange } from "../../http/index.ts"
 import { httpDate } from "../../flow/index.ts"
 import { type Asked, type Judged, judgeAnswer, keptLines, partLines } from "../judge-answer.ts"
 import { rangeText } from "../parts.ts"
 import type { RouteCache } from "../route-cache.ts"
 import type { FieldLines } from "../rules/field-lines.ts"
-import { type ContentRange, parseContentRange } from "../rules/range.ts"
 import { hasStrongValidator } from "./representation.ts"
 import { SLICES_MAX } from "./slice-scope.ts"
 

@@ -1,4 +1,4 @@
-import { hasStrongDate, isStrongTag, type Validators } from "../rules/conditional.ts"
+import { hasStrongDate, isStrongTag, type Validators } from "../../http/index.ts"
 import type { StoredResponse } from "../stored.ts"
 
 /** What slices must have in common to be put one behind the other (RFC 9111 section 3.4): a strong validator, and the complete length. */

@@ -1,10 +1,8 @@
 import type { Exchange } from "../../flow/index.ts"
-import { BODY_LENGTH, BODY_NONE, NAME, reasonOf } from "../../http/index.ts"
+import { BODY_LENGTH, BODY_NONE, type ByteRange, NAME, parseRange, rangeApplies, reasonOf } from "../../http/index.ts"
 import { isNotModified } from "../not-modified.ts"
 import { rangeText } from "../parts.ts"
 import type { RouteCache } from "../route-cache.ts"
-import { rangeApplies } from "../rules/conditional.ts"
-import { type ByteRange, parseRange } from "../rules/range.ts"
 import { ageSeconds } from "../rules/reuse.ts"
 import type { StoredResponse } from "../stored.ts"
 

@@ -1,5 +1,5 @@
 // HOT
-import { isWord } from "../../http/index.ts"
+import { isWord } from "../grammar.ts"
 import { COMMA, readDigits, SP } from "./scan.ts"
 
 const COLON = 58

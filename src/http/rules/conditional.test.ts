@@ -1,6 +1,12 @@
 import { expect, test } from "bun:test"
 import { type ConditionalFields, entityTagMatches, evaluateConditions, isStrongTag, rangeApplies, type Validators } from "./conditional.ts"
-import { dateIn, NOW } from "./response-of.fixture.ts"
+
+const NOW = Date.UTC(2026, 10, 26, 8, 0, 0)
+
+/** An HTTP-date so many seconds from now. */
+function dateIn(seconds: number): string {
+  return new Date(NOW + seconds * 1000).toUTCString()
+}
 
 const nothing: ConditionalFields = { ifNoneMatch: "", ifModifiedSince: "", ifMatch: "", ifUnmodifiedSince: "", ifRange: "", range: "" }
 const bare: Validators = { etag: "", lastModified: "", date: "", status: 200 }
