@@ -47,3 +47,6 @@ export {
   SP,
   trimEnd,
 } from "./rules/scan.ts"
+export { AcceptedCodings } from "./accepted-codings.ts"
+export { isCompressibleType } from "./compressible-type.ts"
+export { octetFields, weakTag } from "./octet-fields.ts"

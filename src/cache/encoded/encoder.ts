@@ -1,15 +1,14 @@
 // HOT
 import type { Exchange } from "../../flow/index.ts"
-import { entityTagMatches, type Fields, NAME } from "../../http/index.ts"
+import { AcceptedCodings, entityTagMatches, type Fields, NAME, weakTag } from "../../http/index.ts"
 import { DiskHandle } from "../disk-handle.ts"
 import type { HeldEntry } from "../held-entry.ts"
 import type { RouteCache } from "../route-cache.ts"
 import { ENTRY_COMPLETE, type MemoryEntry } from "../store/contract.ts"
 import type { StoredResponse } from "../stored.ts"
-import { AcceptedCodings } from "./accepted.ts"
 import type { Coding } from "./coding.ts"
 import { isCompressible } from "./compressible.ts"
-import { varyOf, weakTag } from "./encoded-fields.ts"
+import { varyOf } from "./encoded-fields.ts"
 import { Siblings } from "./siblings.ts"
 
 const NONE: readonly number[] = Object.freeze([])

@@ -1,11 +1,12 @@
 // HOT
-import { EQUALS, isToken, isWord, SEMICOLON, skipSpace, trimEnd } from "../../http/index.ts"
-import { codingsMax } from "../rules/accept-encoding.ts"
-import type { Coding } from "./coding.ts"
+import { isWord } from "./grammar.ts"
+import { EQUALS, isToken, SEMICOLON, skipSpace, trimEnd } from "./rules/scan.ts"
 
+/** Members that one Accept-Encoding may have; more than anybody sends. */
+const MEMBERS_MAX = 16
 /** Values of Accept-Encoding that are kept ready, and the length that they may have. */
-const keptValuesMax = 256
-const keptValueLengthMax = 256
+const KEPT_VALUES_MAX = 256
+const KEPT_LENGTH_MAX = 256
 const NONE: readonly number[] = Object.freeze([])
 const UNSAID = -1
 /** A weight of 1, in thousandths (RFC 9110 section 12.4.2). */
@@ -13,11 +14,11 @@ const WHOLE = 1000
 
 /** Which of some codings clients want, by what their Accept-Encoding says. */
 export class AcceptedCodings {
-  private readonly codings: readonly Coding[]
+  private readonly codings: readonly string[]
   private readonly kept = new Map<string, readonly number[]>()
 
   /** `codings`: those that can be served, the one that goes first at equal weight first. */
-  constructor(codings: readonly Coding[]) {
+  constructor(codings: readonly string[]) {
     this.codings = codings
   }
 
@@ -30,14 +31,14 @@ export class AcceptedCodings {
     const known = this.kept.get(value)
     if (known !== undefined) return known
     const wanted = rank(this.codings, value)
-    if (value.length > keptValueLengthMax) return wanted
-    if (this.kept.size >= keptValuesMax) this.kept.clear()
+    if (value.length > KEPT_LENGTH_MAX) return wanted
+    if (this.kept.size >= KEPT_VALUES_MAX) this.kept.clear()
     this.kept.set(value, wanted)
     return wanted
   }
 }
 
-function rank(codings: readonly Coding[], value: string): readonly number[] {
+function rank(codings: readonly string[], value: string): readonly number[] {
   const weights: number[] = []
   for (let i = 0; i < codings.length; i++) weights.push(UNSAID)
   const said = new Said(codings, weights)
@@ -59,10 +60,10 @@ function rank(codings: readonly Coding[], value: string): readonly number[] {
 class Said {
   any = UNSAID
   identity = UNSAID
-  private readonly codings: readonly Coding[]
+  private readonly codings: readonly string[]
   private readonly weights: number[]
 
-  constructor(codings: readonly Coding[], weights: number[]) {
+  constructor(codings: readonly string[], weights: number[]) {
     this.codings = codings
     this.weights = weights
   }
@@ -75,7 +76,7 @@ class Said {
       const end = comma < 0 ? value.length : comma
       this.readMember(value, skipSpace(value, at, end), end)
       at = end + 1
-      if (++count > codingsMax) return false
+      if (++count > MEMBERS_MAX) return false
     }
     return true
   }
@@ -102,7 +103,7 @@ function smaller(before: number, weight: number): number {
 }
 
 /** `x-gzip` is gzip (RFC 9110 section 8.4.1.3). */
-function indexOfCoding(codings: readonly Coding[], value: string, start: number, end: number): number {
+function indexOfCoding(codings: readonly string[], value: string, start: number, end: number): number {
   for (let i = 0; i < codings.length; i++)
     if (isWord(value, start, end, codings[i]!) || (codings[i] === "gzip" && isWord(value, start, end, "x-gzip"))) return i
   return -1

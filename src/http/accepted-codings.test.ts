@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test"
-import { AcceptedCodings } from "./accepted.ts"
-import type { Coding } from "./coding.ts"
+import { AcceptedCodings } from "./accepted-codings.ts"
 
-const all: readonly Coding[] = ["br", "zstd", "gzip"]
+const all: readonly string[] = ["br", "zstd", "gzip"]
 
 function wanted(value: string, codings = all): string {
   return new AcceptedCodings(codings)
