@@ -1,8 +1,7 @@
 // HOT
 import { assert, type Fault, FAULT } from "../base/index.ts"
-import { BODY_CHUNKED, BODY_NONE, type Downstream, type Message, NAME, type TunnelEnd } from "../http/index.ts"
-import type { ConnectionInfo } from "../net/index.ts"
-import { expire } from "./engine.ts"
+import { BODY_CHUNKED, BODY_NONE, NAME } from "../http/index.ts"
+import { ChangedDownstream } from "./changed-downstream.ts"
 import type { Exchange } from "./exchange.ts"
 import { keep, requestBodyCame, requestEndCame } from "./pump.ts"
 
@@ -17,6 +16,17 @@ export interface BodyChange {
   end(trailers: string): Uint8Array | null
   /** Trailers that take the place of those that came; read once, behind `end`. */
   readonly trailers: string
+  /** Responses: the source has nothing more for now. What is held back and may go out goes, for somebody may wait for it. Absent = nothing is held back. */
+  flush?(): Uint8Array | null
+  /**
+   * Responses: while this is true the head does not leave, so that the change may still decide on its fields; `push` and `flush` then give nothing. Where it is true up to
+   * `end`, the body's length is known and is told. Absent = false.
+   */
+  readonly holdsHead?: boolean
+  /** What comes out is what came in: then the length of the body stays what it is. Absent = false. */
+  readonly keepsOctets?: boolean
+  /** Why `push`, `end` or `flush` gave null. Absent = the body breaks its grammar. */
+  readonly fault?: Fault
 }
 
 /**
@@ -27,25 +37,27 @@ export function changeRequestBody(x: Exchange, change: BodyChange): void {
   const { pump } = x
   assert(!pump.upReady && x.attempts === 0, "a body is changed before it is sent")
   if (x.requestBody === BODY_NONE) return
-  x.requestBody = BODY_CHUNKED
-  x.request.remove(NAME.contentLength)
+  if (change.keepsOctets !== true) {
+    x.requestBody = BODY_CHUNKED
+    x.request.remove(NAME.contentLength)
+  }
   const before = pump.requestChange
   pump.requestChange = change
   const { kept } = pump
   pump.kept = null
   pump.keptBytes = 0
-  if (kept !== null) for (let i = 0; i < kept.length; i++) if (!keepChanged(x, change.push(kept[i]!))) return
+  if (kept !== null) for (let i = 0; i < kept.length; i++) if (!keepChanged(x, change, change.push(kept[i]!))) return
   if (pump.requestEnded) {
-    if (!keepChanged(x, change.end(pump.requestTrailers))) return
+    if (!keepChanged(x, change, change.end(pump.requestTrailers))) return
     pump.requestTrailers = change.trailers
   }
   if (before !== null) pump.requestChange = new TwoChanges(before, change)
 }
 
-function keepChanged(x: Exchange, chunk: Uint8Array | null): boolean {
+function keepChanged(x: Exchange, change: BodyChange, chunk: Uint8Array | null): boolean {
   if (chunk === null) {
     // The filter is in the middle of its step: its verdict gives way to this.
-    x.onRequestFault(FAULT.malformed)
+    x.onRequestFault(change.fault ?? FAULT.malformed)
     return false
   }
   if (chunk.length > 0) keep(x.pump, chunk)
@@ -54,9 +66,10 @@ function keepChanged(x: Exchange, chunk: Uint8Array | null): boolean {
 
 /** A chunk of a body that is changed. What counts is what the client sent. */
 export function changedRequestBodyCame(x: Exchange, chunk: Uint8Array): void {
-  const out = x.pump.requestChange!.push(chunk)
+  const change = x.pump.requestChange!
+  const out = change.push(chunk)
   if (out === null) {
-    x.onRequestFault(FAULT.malformed)
+    x.onRequestFault(change.fault ?? FAULT.malformed)
     return
   }
   x.requestBytes += chunk.length - out.length
@@ -67,7 +80,7 @@ export function changedRequestEndCame(x: Exchange, trailers: string): void {
   const change = x.pump.requestChange!
   const out = change.end(trailers)
   if (out === null) {
-    x.onRequestFault(FAULT.malformed)
+    x.onRequestFault(change.fault ?? FAULT.malformed)
     return
   }
   const { generation } = x
@@ -82,102 +95,20 @@ export function changedRequestEndCame(x: Exchange, trailers: string): void {
  */
 export function changeResponseBody(x: Exchange, change: BodyChange): void {
   assert(!x.headSent && x.down !== null, "a body is changed before its head leaves")
-  x.responseBody = BODY_CHUNKED
-  x.response.remove(NAME.contentLength)
-  if (x.down instanceof ChangedDownstream) x.down.add(change)
-  else {
-    x.pump.plainDown = x.down
-    x.down = new ChangedDownstream(x, x.down!, change)
+  if (change.keepsOctets !== true) {
+    x.responseBody = BODY_CHUNKED
+    x.response.remove(NAME.contentLength)
   }
+  const { down } = x
+  if (down instanceof ChangedDownstream) {
+    down.change = new TwoChanges(down.change, change)
+    return
+  }
+  if (x.pump.plainDown === null) x.pump.plainDown = down
+  x.down = new ChangedDownstream(x, down!, change)
 }
 
-/** The client's side of an exchange whose response body is changed: stands before the codec's own, so that others need not know of it. */
-class ChangedDownstream implements Downstream {
-  private readonly inner: Downstream
-  private readonly x: Exchange
-  private change: BodyChange
-  private broken = false
-
-  constructor(x: Exchange, inner: Downstream, change: BodyChange) {
-    this.x = x
-    this.inner = inner
-    this.change = change
-  }
-
-  add(change: BodyChange): void {
-    this.change = new TwoChanges(this.change, change)
-  }
-
-  get info(): ConnectionInfo {
-    return this.inner.info
-  }
-
-  sendInterim(status: number, lines: string): void {
-    this.inner.sendInterim(status, lines)
-  }
-
-  sendHead(m: Message): void {
-    this.inner.sendHead(m)
-  }
-
-  sendBody(chunk: Uint8Array): boolean {
-    if (this.broken) return true
-    const out = this.change.push(chunk)
-    if (out === null) {
-      this.broken = true
-      expire(this.x, FAULT.malformedResponse)
-      return true
-    }
-    this.x.responseBytes += out.length - chunk.length
-    return out.length === 0 || this.inner.sendBody(out)
-  }
-
-  sendText(text: string): boolean {
-    return this.sendBody(Buffer.from(text, "latin1"))
-  }
-
-  sendEnd(trailers: string): void {
-    if (this.broken) return
-    const out = this.change.end(trailers)
-    if (out === null) {
-      // Whoever calls goes on to the log by itself.
-      this.x.fault = FAULT.malformedResponse
-      this.inner.abort(FAULT.malformedResponse)
-      return
-    }
-    this.x.responseBytes += out.length
-    if (out.length > 0) this.inner.sendBody(out)
-    this.inner.sendEnd(this.change.trailers)
-  }
-
-  flush(): boolean {
-    return this.inner.flush()
-  }
-
-  pauseBody(): void {
-    this.inner.pauseBody()
-  }
-
-  resumeBody(): void {
-    this.inner.resumeBody()
-  }
-
-  continueBody(): void {
-    this.inner.continueBody()
-  }
-
-  closeAfter(fault: Fault): void {
-    this.inner.closeAfter(fault)
-  }
-
-  abort(fault: Fault): void {
-    this.inner.abort(fault)
-  }
-
-  takeTunnel(): TunnelEnd {
-    return this.inner.takeTunnel()
-  }
-}
+const NOTHING = new Uint8Array(0)
 
 /** One change behind another. */
 class TwoChanges implements BodyChange {
@@ -190,19 +121,50 @@ class TwoChanges implements BodyChange {
     this.second = second
   }
 
+  get holdsHead(): boolean {
+    return this.first.holdsHead === true || this.second.holdsHead === true
+  }
+
+  get fault(): Fault | undefined {
+    return this.first.fault ?? this.second.fault
+  }
+
   push(chunk: Uint8Array): Uint8Array | null {
     const out = this.first.push(chunk)
     return out === null || out.length === 0 ? out : this.second.push(out)
+  }
+
+  flush(): Uint8Array | null {
+    const { first, second } = this
+    const rest = first.flush === undefined ? NOTHING : first.flush()
+    if (rest === null) return null
+    // While the first has not begun the second has nothing to say of the body's beginning, and its head waits.
+    if (first.holdsHead === true) return rest
+    const before = rest.length === 0 ? rest : second.push(rest)
+    if (before === null || second.flush === undefined) return before
+    return joined(before, second)
   }
 
   end(trailers: string): Uint8Array | null {
     const rest = this.first.end(trailers)
     if (rest === null) return null
     const before = rest.length === 0 ? rest : this.second.push(rest)
+    if (before === null) return null
     // Its memory is lent, and the second call may use it again.
-    const kept = before === null ? null : Buffer.from(before)
-    const after = kept === null ? null : this.second.end(this.first.trailers)
+    const kept = before.length === 0 ? before : Buffer.from(before)
+    const after = this.second.end(this.first.trailers)
     this.trailers = this.second.trailers
-    return kept === null || after === null ? null : kept.length === 0 ? after : Buffer.concat([kept, after])
+    return after === null ? null : both(kept, after)
   }
+}
+
+function joined(before: Uint8Array, change: BodyChange): Uint8Array | null {
+  const kept = before.length === 0 ? before : Buffer.from(before)
+  const after = change.flush!()
+  return after === null ? null : both(kept, after)
+}
+
+function both(before: Uint8Array, after: Uint8Array): Uint8Array {
+  if (before.length === 0) return after
+  return after.length === 0 ? before : Buffer.concat([before, after])
 }

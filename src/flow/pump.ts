@@ -5,6 +5,7 @@ import type { BodyChange } from "./change-body.ts"
 import { resume } from "./engine.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Deadline } from "./timers.ts"
+import type { AheadDownstream } from "./response-ahead.ts"
 import { NEXT } from "./verdict.ts"
 
 /** Octets of a request body that wait for an upstream connection before the client is held back. */
@@ -36,6 +37,8 @@ export class Pump {
   keptBytes = 0
   /** Octets that are kept for another attempt. */
   keepBytesMax = 0
+  /** Octets that wait for an attempt before the client is held back. */
+  aheadBytesMax = AHEAD_BYTES_MAX
   /** Told once when all of the request's body has come, or more of it than waits here. */
   bodyWaiter: BodyWaiter | null = null
   upReady = false
@@ -45,6 +48,8 @@ export class Pump {
   requestChange: BodyChange | null = null
   /** The client's side as the codec gave it, while a filter changes the response's body; else null. */
   plainDown: Downstream | null = null
+  /** What of the response waits for a slow client; null = its peer waits, too. */
+  ahead: AheadDownstream | null = null
   held: Uint8Array[] | null = null
   /** The head waits for a response filter: when it leaves, the upstream's turn, whose end would flush it, is long over. */
   headWaits = false
@@ -63,12 +68,14 @@ export class Pump {
     this.kept = null
     this.keptBytes = 0
     this.keepBytesMax = 0
+    this.aheadBytesMax = AHEAD_BYTES_MAX
     this.bodyWaiter = null
     this.upReady = false
     this.requestEnded = false
     this.requestTrailers = ""
     this.requestChange = null
     this.plainDown = null
+    this.ahead = null
     this.held = null
     this.headWaits = false
     this.responseDone = false
@@ -102,7 +109,7 @@ export function requestBodyCame(x: Exchange, chunk: Uint8Array): void {
     x.up!.sendBody(chunk)
     // Also what has to wait: a client that waits for an answer to this chunk sends no other that would push it out.
     if (!x.up!.flush()) x.down!.pauseBody()
-  } else if (pump.keptBytes > AHEAD_BYTES_MAX && x.down !== null) {
+  } else if (pump.keptBytes > pump.aheadBytesMax && x.down !== null) {
     x.down.pauseBody()
     tellWaiter(x)
   }
@@ -161,6 +168,8 @@ export function upDrained(x: Exchange): void {
 }
 
 export function downDrained(x: Exchange): void {
+  const { ahead } = x.pump
+  if (ahead !== null && !ahead.drained()) return
   if (x.up !== null) x.up.resumeBody()
 }
 
@@ -200,7 +209,8 @@ export function responseEndCame(x: Exchange, trailers: string): void {
   x.pump.responseTrailers = trailers
   if (!x.headSent) return
   x.down!.sendEnd(trailers)
-  resume(x, NEXT)
+  // Where the end has to wait for the client, the exchange does.
+  if (x.pump.ahead === null || !x.pump.ahead.endWaits) resume(x, NEXT)
 }
 
 /** Sends what had to wait for the head; true when that was all of the response. */
@@ -217,7 +227,7 @@ export function deliverHeld(x: Exchange): boolean {
   }
   if (pump.responseDone) {
     x.down!.sendEnd(pump.responseTrailers)
-    return true
+    return pump.ahead === null || !pump.ahead.endWaits
   }
   if (pump.headWaits) full = !x.down!.flush() || full
   if (!full && x.up !== null) x.up.resumeBody()
