@@ -13,7 +13,7 @@ export interface ConfigDiff {
   readonly caches: NameDiff
   /** By name. A route that only moved is in `changed`, because the first match wins. */
   readonly routes: NameDiff
-  /** Other sections that differ: workers, resolver, observe, admin, drain. */
+  /** Other sections that differ: workers, resolver, observe, acme, admin, drain. */
   readonly sections: readonly string[]
   /** Nothing differs. */
   readonly same: boolean
@@ -25,7 +25,9 @@ export function diffConfig(old: Config, next: Config): ConfigDiff {
   const clusters = diffMaps(old.clusters, next.clusters)
   const caches = diffMaps(old.caches, next.caches)
   const routes = diffRoutes(old.routes, next.routes)
-  const sections = (["workers", "resolver", "observe", "admin", "drain"] as const).filter(section => !isDeepStrictEqual(old[section], next[section]))
+  const sections = (["workers", "resolver", "observe", "acme", "admin", "drain"] as const).filter(
+    section => !isDeepStrictEqual(old[section], next[section]),
+  )
   const same = sections.length === 0 && [listeners, clusters, caches, routes].every(isEmpty)
   return { listeners, clusters, caches, routes, sections, same }
 }

@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { answers } from "./features.gen.ts"
-import type { Config, ListenerConfig } from "./schema.ts"
+import type { AcmeConfig, Config, ListenerConfig } from "./schema.ts"
 import type { DestinationConfig } from "./schema/route.ts"
 
 /** The same config with every path made absolute; relative ones count from `baseDir`. Those of Unix sockets are absolute already; those in options of features are theirs to resolve. */
@@ -12,11 +12,31 @@ export function resolvePaths(config: Config, baseDir: string): Config {
     clusters: eachOf(config.clusters, cluster => resolveCluster(cluster, path)),
     caches: eachOf(config.caches, cache => ({ ...cache, disk: cache.disk && { ...cache.disk, path: path(cache.disk.path) } })),
     routes: config.routes.map(route => ({ ...route, to: resolveDestination(route.to, path) })),
+    acme: resolveAcme(config.acme, path),
+    admin: config.admin && { ...config.admin, peersFile: config.admin.peersFile && path(config.admin.peersFile) },
     observe: { ...config.observe, accessLog: { ...config.observe.accessLog, to: resolveTarget(config.observe.accessLog.to, path) } },
   }
 }
 
 type Resolve = (name: string) => string
+
+function resolveAcme(acme: AcmeConfig, path: Resolve): AcmeConfig {
+  return {
+    ...acme,
+    directory: path(acme.directory),
+    issuers: acme.issuers.map(issuer => ({ ...issuer, ca: issuer.ca && path(issuer.ca) })),
+    challenges: acme.challenges.map(challenge =>
+      challenge.name === "dns-01"
+        ? { ...challenge, options: { ...challenge.options, command: resolveCommand(challenge.options.command, path) } }
+        : challenge,
+    ),
+  }
+}
+
+/** A program without a slash is looked for where programs are. */
+function resolveCommand([program, ...rest]: readonly string[], path: Resolve): string[] {
+  return [program!.includes("/") ? path(program!) : program!, ...rest]
+}
 
 function resolveListener(listener: ListenerConfig, path: Resolve): ListenerConfig {
   const { tls, forward } = listener

@@ -1,5 +1,6 @@
 import { z } from "zod"
 import { duration } from "../base/index.ts"
+import { acmeSchema } from "./schema/acme.ts"
 import { adminSchema } from "./schema/admin.ts"
 import { cacheSchema } from "./schema/cache.ts"
 import { clusterSchema } from "./schema/cluster.ts"
@@ -24,6 +25,7 @@ export const configSchema = z.strictObject({
   caches: field(z.record(nameSchema, cacheSchema), {}, "Caches, by name."),
   routes: field(routesSchema, [], "What happens to requests; the first route that matches wins."),
   observe: field(observeSchema, {}, "Access log and metrics."),
+  acme: field(acmeSchema, {}, "Automatic certificates, for listeners with `tls: auto`."),
   admin: field(adminSchema, "off", "The admin API."),
   drain: field(drainSchema, {}, "Stopping."),
 })
@@ -33,6 +35,7 @@ export type Config = z.output<typeof configSchema>
 /** The config as it is written; what `defineConfig` takes. */
 export type ConfigInput = z.input<typeof configSchema>
 
+export type AcmeConfig = Config["acme"]
 export type ResolverConfig = Config["resolver"]
 export type ListenerConfig = Config["listeners"][string]
 export type ForwardConfig = NonNullable<ListenerConfig["forward"]>

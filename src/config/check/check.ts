@@ -1,5 +1,6 @@
 import type { Finding } from "../problem.ts"
 import { checkCaches } from "./caches.ts"
+import { checkCertificates } from "./certificates.ts"
 import { checkCircles } from "./circles.ts"
 import { checkFiles } from "./files.ts"
 import { checkForward } from "./forward.ts"
@@ -19,6 +20,7 @@ const checks: readonly Check[] = [
   checkValues,
   checkCaches,
   checkVersions,
+  checkCertificates,
   checkFiles,
 ]
 

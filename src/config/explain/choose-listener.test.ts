@@ -12,7 +12,14 @@ listeners:
   egress: { bind: "127.0.0.1:3128", forward: true }
 routes: [ { to: { respond: {} } } ]
 `)
-const tls: NonNullable<ListenerConfig["tls"]> = { certificates: [], minVersion: "1.2", ciphers: null, alpn: ["http/1.1"], clientCertificates: null }
+const tls: NonNullable<ListenerConfig["tls"]> = {
+  certificates: [],
+  auto: null,
+  minVersion: "1.2",
+  ciphers: null,
+  alpn: ["http/1.1"],
+  clientCertificates: null,
+}
 const config: Config = { ...plain, listeners: { ...plain.listeners, secure: { ...plain.listeners.world!, bind: [{ host: "", port: 443 }], tls } } }
 
 function chosen(of: Config, method: string, url: string, wanted: string | null = null): string {

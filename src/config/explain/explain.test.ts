@@ -122,7 +122,7 @@ routes: [ { name: out, match: { listener: egress }, to: { origin: {} } } ]
 
 describe("other ways in", () => {
   test("TLS: the scheme is the connection's", async () => {
-    const tls = { certificates: [], minVersion: "1.2" as const, ciphers: null, alpn: ["http/1.1" as const], clientCertificates: null }
+    const tls = { certificates: [], auto: null, minVersion: "1.2" as const, ciphers: null, alpn: ["http/1.1" as const], clientCertificates: null }
     const secure: Config = { ...site, listeners: { web: { ...site.listeners.web!, bind: [{ host: "", port: 443 }], tls } } }
     const { listener, parsed, route, answer } = await ask(secure, { url: "https://a.test/cached/1" })
     expect([listener.tls, parsed]).toMatchObject([true, { scheme: "https", port: 443 }])

@@ -1,5 +1,6 @@
 import { z } from "zod"
 import { duration, size } from "../../base/index.ts"
+import { certificateName } from "../certificate-name.ts"
 import { shown } from "../issue-sentence.ts"
 import { bindSchema, cidrSchema, portsSchema } from "./address.ts"
 import { count, field, listOf, maybe, off, pathSchema } from "../../base/index.ts"
@@ -15,21 +16,57 @@ const certificateSchema = z.strictObject({
   key: pathSchema.describe("PEM file with the private key."),
 })
 
+const certificateNameSchema = z.string().transform((text, context): string => {
+  const name = certificateName(text)
+  if (name !== null) return name
+  context.addIssue({
+    code: "custom",
+    message: `${JSON.stringify(text)} is no name of a certificate; expected "a.example", "*.a.example" or an address`,
+  })
+  return z.NEVER
+})
+
 const clientCertificatesSchema = z.strictObject({
   mode: z.enum(["optional", "required"]).describe("Whether a client without a certificate is let in."),
   ca: pathSchema.describe("PEM file with the authorities that sign the clients' certificates."),
 })
 
-const listenerTlsSchema = z.strictObject({
+const automaticLongSchema = z.strictObject({
+  names: maybe(
+    z.array(certificateNameSchema).min(1),
+    "Names that certificates are made for, wildcards and addresses among them. Default: the hosts of the routes that this listener serves.",
+  ),
+})
+
+// `true` means the long form with nothing in it.
+const automaticSchema = z.union([
+  z.literal(false).transform((): null => null),
+  z.literal(true).transform((): z.output<typeof automaticLongSchema> => automaticLongSchema.parse({})),
+  automaticLongSchema,
+])
+
+const listenerTlsLongSchema = z.strictObject({
   certificates: z
     .array(certificateSchema)
     .min(1)
+    .optional()
+    .transform((list): z.output<typeof certificateSchema>[] => list ?? [])
     .describe("One entry for each name set; the server name that the client asks for (SNI) picks one, the first is the default."),
+  auto: field(
+    automaticSchema,
+    false,
+    "Makes and renews certificates, see `acme`. true = for the hosts of the routes. Those of `certificates` come first.",
+  ),
   minVersion: field(tlsVersionSchema, "1.2", "Lowest TLS version."),
   ciphers: maybe(z.string().min(1), "Cipher list in OpenSSL's form, for TLS 1.2. Default: the runtime's."),
   alpn: field(z.array(z.enum(["h2", "http/1.1"])).min(1), ["h2", "http/1.1"], "Protocols offered by ALPN (RFC 7301), best first."),
   clientCertificates: field(z.union([off, clientCertificatesSchema]), "off", "Asks clients for a certificate."),
 })
+
+const listenerTlsSchema = z.union([
+  z.literal("auto").transform((): z.output<typeof listenerTlsLongSchema> => listenerTlsLongSchema.parse({ auto: true })),
+  listenerTlsLongSchema,
+])
 
 const forwardAuthSchema = z.strictObject({
   htpasswd: pathSchema.describe("File with `user:hash` lines."),
@@ -126,7 +163,7 @@ const listenerTimeoutsSchema = z.strictObject({
 
 export const listenerSchema = z.strictObject({
   bind: listOf(bindSchema).describe('Address or list of addresses: "host:port", "[::1]:80", "unix:/path"; ":8080" is every address, IPv4 and IPv6.'),
-  tls: maybe(listenerTlsSchema, "Ends TLS here."),
+  tls: maybe(listenerTlsSchema, "Ends TLS here. auto = with certificates that are made and renewed, see `acme`."),
   http2: field(z.boolean(), true, "Speaks HTTP/2: over TLS where ALPN agrees on it, on plain connections that begin with its preface."),
   http3: field(http3Schema, false, "Speaks HTTP/3 on the same port numbers over UDP, and says so in Alt-Svc. Needs tls. true = all defaults."),
   forward: field(forwardSchema, false, "Takes forward requests: absolute-form, CONNECT and CONNECT-UDP. true = all defaults."),
