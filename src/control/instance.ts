@@ -17,11 +17,15 @@ import { clusterEntries, statusOf } from "./instance-status.ts"
 import { adminSettings, checkOverrides, override, type Overrides } from "./overrides.ts"
 import { PeerDirectory } from "./peers/peer-directory.ts"
 import { makeResolver } from "./peers/make-resolver.ts"
-import { settlePorts } from "./ports.ts"
+import { listenerBinds, settlePorts } from "./ports.ts"
 import type { ReloadProblem, SharedMemory } from "./protocol.ts"
 import { type LoadOutcome, Reloader, type ReloadOutcome } from "./reload.ts"
 import { Zones } from "./shared-zones.ts"
 import { Stager } from "./stager.ts"
+import type { Inheritance } from "./upgrade/inheritance.ts"
+import { upgradeRoutes } from "./upgrade/upgrade-routes.ts"
+import { UPGRADE_MS, Upgrader, type UpgradeOutcome } from "./upgrade/upgrader.ts"
+import { version } from "./version.ts"
 import { HeartbeatMonitor } from "./workers/heartbeat.ts"
 import { WorkerPool } from "./workers/worker-pool.ts"
 import { type SpawnWorker, spawnThread } from "./workers/worker-thread.ts"
@@ -32,6 +36,8 @@ export interface InstanceOptions extends Overrides {
   readonly watch: boolean
   /** null = the config's. */
   readonly workers: number | null
+  /** From the process whose place this one takes. */
+  readonly inheritance?: Inheritance | null
   readonly testing?: Readonly<Record<string, string | number | boolean>>
   /** Another kind of thread, for tests. */
   readonly spawn?: SpawnWorker
@@ -74,7 +80,8 @@ export class Instance {
   readonly #reloader: Reloader
   readonly #admin: AdminKeeper
   readonly #counts: ControlCounts = { reloadsApplied: 0, reloadsRefused: 0, startedAt: Date.now() }
-  readonly #ports = new Map<string, number>()
+  readonly #ports: Map<string, number>
+  readonly #upgrader: Upgrader
   #poolStart: Promise<void> | null = null
   #draining = false
   #unwatch: () => void = () => {}
@@ -83,6 +90,7 @@ export class Instance {
   constructor(options: InstanceOptions, workerCount: number) {
     this.#options = options
     this.workerCount = workerCount
+    this.#ports = new Map(options.inheritance?.ports)
     this.#states = PeerStates.create(undefined, Math.max(129, workerCount + 1))
     this.#memory = {
       peers: this.#states.buffer,
@@ -98,9 +106,10 @@ export class Instance {
       changed: (cluster, peers) => this.#pool.peersChanged(cluster, peers),
     })
     this.#caches = new Caches(workerCount, this.#log)
-    this.#admin = new AdminKeeper(this.#view(), this.#log)
+    this.#admin = new AdminKeeper(this.#view(), this.#log, bind => options.inheritance?.takeAdmin(bind) ?? -1)
     this.#stager = this.#newStager()
     this.#reloader = this.#newReloader()
+    this.#upgrader = this.#newUpgrader()
     this.ended = new Promise(resolve => {
       this.#end = resolve
     })
@@ -128,14 +137,35 @@ export class Instance {
     this.#pool.broadcast({ type: "reopen" })
   }
 
-  /** Stops accepting, lets exchanges end within `timeoutMs` (null = the config's) and then stops. A second call can only shorten the time. */
-  async drain(reason: string, timeoutMs: number | null): Promise<void> {
+  /** Has the program on disk take this one's place, with its sockets; then this one drains. Never rejects; when it cannot be, nothing has changed. */
+  upgrade(trigger: string, timeoutMs: number | null = null): Promise<UpgradeOutcome> {
+    if (this.#draining) return Promise.resolve({ ok: false, code: 1, reason: "the proxy is draining" })
+    return this.#upgrader.run(trigger, timeoutMs ?? UPGRADE_MS)
+  }
+
+  /** Settles when every worker serves; rejects when one does not within a while. */
+  untilServing(): Promise<void> {
+    return this.#pool.untilReady()
+  }
+
+  /** Every worker serves: the process whose place this one takes may leave. */
+  takeOver(): void {
+    const serves = listenerBinds(this.config).map(({ bind }) => bind)
+    this.#options.inheritance?.settle(version, serves)
+  }
+
+  /**
+   * Stops accepting, lets exchanges end within `timeoutMs` (null = the config's) and then stops. A second call can only shorten the time.
+   * `handed`: addresses whose sockets another process accepts from now.
+   */
+  async drain(reason: string, timeoutMs: number | null, handed: readonly string[] = []): Promise<void> {
     const again = this.#draining
     this.#draining = true
+    this.#upgrader.cancel("the old process was told to end")
     this.#reloader.close("the proxy is draining")
     const limit = timeoutMs ?? this.config.drain.timeout
     if (!again) this.#log.info("draining", { reason, limitMs: limit })
-    const cut = await this.#pool.drain(limit)
+    const cut = await this.#pool.drain(limit, handed)
     if (again) return
     this.#log.info("drained", { cut })
     this.stop(0)
@@ -144,6 +174,7 @@ export class Instance {
   /** Stops everything now. */
   stop(code: number): void {
     this.#draining = true
+    this.#upgrader.cancel("the old process was told to end")
     this.#reloader.close("the proxy has stopped")
     this.#unwatch()
     this.#peers.stop()
@@ -163,7 +194,30 @@ export class Instance {
       testing: this.#options.testing ?? {},
       lost: index => this.#forget(index),
       refreshPeers: cluster => this.#peers.refresh(cluster),
-      before: (worker, life, { caches }) => this.#caches.disks.before(worker, life, caches),
+      before: (worker, life, { caches }) => [...this.#inherited(worker), ...this.#caches.disks.before(worker, life, caches)],
+    })
+  }
+
+  #inherited(worker: number) {
+    const sockets = this.#options.inheritance?.forWorker(worker, this.workerCount) ?? []
+    return sockets.length === 0 ? [] : [{ message: { type: "inherit" as const, sockets }, transfer: [] }]
+  }
+
+  #newUpgrader(): Upgrader {
+    return new Upgrader({
+      lend: () => this.#pool.lend(),
+      admin: () => this.#admin.socket,
+      ports: () => this.#ports,
+      releaseDisks: () => this.#caches.close(),
+      hold: work => this.#reloader.hold(work),
+      handedOver: (taken, admin) => {
+        this.#admin.leave(admin)
+        void this.drain("upgrade", null, taken)
+      },
+      failed: disksReleased => {
+        if (disksReleased && !this.#draining) this.#restage()
+      },
+      log: this.#log,
     })
   }
 
@@ -177,6 +231,8 @@ export class Instance {
       workers: this.workerCount,
       flags: { ...source.flags, ...(admin === null ? {} : { "admin.bind": "--admin" }) },
       log: this.#log,
+      inherited: this.#options.inheritance?.addresses ?? [],
+      disksAreFree: () => this.#options.inheritance?.disksAreFree() ?? Promise.resolve(),
       committed: config => this.#committed(config),
     })
   }
@@ -251,7 +307,7 @@ export class Instance {
       reload: () => this.reload("admin API"),
       drain: timeoutMs => void this.drain("admin API", timeoutMs),
       terminateWorker: index => this.#pool.terminate(index),
-      features: [],
+      features: [upgradeRoutes(timeoutMs => this.upgrade("admin API", timeoutMs))],
       caches: cacheView({
         caches: this.#caches,
         config: () => this.config,

@@ -113,8 +113,17 @@ export type ToWorker =
   | { readonly type: "discard"; readonly version: number }
   /** A cluster's addresses, the whole list: they changed, or this is the answer to `refreshPeers`. */
   | { readonly type: "peers"; readonly cluster: string; readonly peers: readonly ResolvedPeer[] }
-  /** Stop accepting, finish what runs, cut the rest after `timeoutMs`, then answer `drained`. Sent again with a smaller limit it shortens the wait. */
-  | { readonly type: "drain"; readonly timeoutMs: number }
+  /** A peer gets no more requests: close what is idle; with `cut` also end what is under way there. */
+  | { readonly type: "leave"; readonly cluster: string; readonly slot: number; readonly cut: boolean }
+  /**
+   * Stop accepting, finish what runs, cut the rest after `timeoutMs`, then answer `drained`. Sent again with a smaller limit it shortens the wait.
+   * `handed`: addresses whose sockets another process accepts from now; absent = nobody takes our place.
+   */
+  | { readonly type: "drain"; readonly timeoutMs: number; readonly handed?: readonly string[] }
+  /** Sockets of the process whose place we take, before the first config. */
+  | { readonly type: "inherit"; readonly sockets: readonly InheritedSockets[] }
+  /** Give out descriptors of the listening sockets; answered by `lent`. */
+  | { readonly type: "lend" }
   /** Open the log files again. */
   | { readonly type: "reopen" }
   /** Look at certificates and at the files that filters read now. */
@@ -128,6 +137,8 @@ export type FromWorker =
   | { readonly type: "prepared"; readonly version: number }
   | { readonly type: "refused"; readonly version: number; readonly problems: readonly ReloadProblem[] }
   | { readonly type: "committed"; readonly version: number }
+  /** The receiver closes the descriptors. */
+  | { readonly type: "lent"; readonly sockets: readonly LentSocket[] }
   /** `cut` exchanges were still running when the limit came. */
   | { readonly type: "drained"; readonly cut: number }
   /** A peer that the config names by name refused the connection: resolve it again now. Answered by `peers`, changed or not. */
@@ -139,6 +150,22 @@ export type FromWorker =
   | { readonly type: "log"; readonly record: LogRecord }
   /** The worker cannot go on; it is ended and replaced. */
   | { readonly type: "fatal"; readonly error: string }
+
+/** A listening socket of a worker, for another process. */
+export interface LentSocket {
+  /** The address as the config has it, `127.0.0.1:80`. */
+  readonly bind: string
+  readonly fd: number
+}
+
+/** What one worker takes over at one address. Descriptors are the control thread's, who closes them when all workers have duplicates. */
+export interface InheritedSockets {
+  readonly bind: string
+  /** This worker alone accepts from them. */
+  readonly own: readonly number[]
+  /** To share with another worker where there is none of its own and none can be bound; -1 = none. */
+  readonly spare: number
+}
 
 /** A file that is read again when it changes. Times in milliseconds since 1970 UTC. */
 export interface FollowedFile {

@@ -80,7 +80,7 @@ export class Reloader {
   #live: Candidate | null = null
   #committedAt = 0
   #last: ReloadRecord | null = null
-  #running: Promise<ReloadOutcome> | null = null
+  #running: Promise<unknown> | null = null
   #next: Promise<ReloadOutcome> | null = null
   readonly #waiting = new Set<string>()
   #closed = ""
@@ -125,6 +125,17 @@ export class Reloader {
       return this.#run(triggers)
     })
     return this.#next
+  }
+
+  /** Does something else while no reload is under way; who asks for one meanwhile waits. */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#running !== null) await this.#running
+    const done = work()
+    this.#running = done.then(
+      () => void (this.#running = null),
+      () => void (this.#running = null),
+    )
+    return done
   }
 
   #run(trigger: string): Promise<ReloadOutcome> {

@@ -11,6 +11,7 @@ function recorded() {
       stop: () => void done.push("stop"),
       reload: () => void done.push("reload"),
       reopenLogs: () => void done.push("reopen"),
+      upgrade: () => void done.push("upgrade"),
     },
     source as SignalSource,
   )
@@ -19,8 +20,8 @@ function recorded() {
 
 test("each signal does what it is for", () => {
   const { source, done } = recorded()
-  for (const signal of ["SIGHUP", "SIGUSR1", "SIGTERM", "SIGTERM"]) source.emit(signal)
-  expect(done).toEqual(["reload", "reopen", "drain SIGTERM", "drain SIGTERM"])
+  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGTERM"]) source.emit(signal)
+  expect(done).toEqual(["reload", "reopen", "upgrade", "drain SIGTERM", "drain SIGTERM"])
 })
 
 test("the first SIGINT drains, the second stops at once", () => {

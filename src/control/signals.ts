@@ -7,9 +7,11 @@ export interface SignalActions {
   reload(): void
   /** SIGUSR1. */
   reopenLogs(): void
+  /** SIGUSR2: the program on disk takes over. */
+  upgrade(): void
 }
 
-type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR1"
+type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR1" | "SIGUSR2"
 
 /** The part of `process` that is needed. */
 export interface SignalSource {
@@ -32,6 +34,7 @@ export function handleSignals(actions: SignalActions, source: SignalSource = pro
     ],
     ["SIGHUP", () => actions.reload()],
     ["SIGUSR1", () => actions.reopenLogs()],
+    ["SIGUSR2", () => actions.upgrade()],
   ]
   for (const [signal, listener] of listeners) source.on(signal, listener)
   return () => {

@@ -3,7 +3,7 @@ import type { Config } from "../config/index.ts"
 import type { MetricsRegistry } from "../observe/index.ts"
 import { adminSettings } from "./overrides.ts"
 import { adminBindProblem } from "./admin/admin-server.ts"
-import type { Caches } from "./caches/caches.ts"
+import type { Caches, StagedCaches } from "./caches/caches.ts"
 import { NO_CACHES } from "./caches/shared-caches.ts"
 import { forgetConnections, type LimitsByListener, limitsOf } from "./connection-memory.ts"
 import { dryBuild } from "./dry-build.ts"
@@ -21,6 +21,10 @@ export interface StagerParts {
   readonly workers: number
   readonly flags: Readonly<Record<string, string>>
   readonly log: Log
+  /** What another process has bound for us. */
+  readonly inherited: readonly Address[]
+  /** Settles when no other process of ours has the disks any more. */
+  disksAreFree(): Promise<void>
   /** Applied after the workers have committed. */
   committed(config: Config): Promise<void>
 }
@@ -28,11 +32,12 @@ export interface StagerParts {
 /** Gets ready what workers need before they can have a config: free ports, resolved peers, places for metrics. Keeps what is bound now. */
 export class Stager {
   readonly #parts: StagerParts
-  #bound: readonly Address[] = []
+  #bound: readonly Address[]
   #limits: LimitsByListener = {}
 
   constructor(parts: StagerParts) {
     this.#parts = parts
+    this.#bound = parts.inherited
   }
 
   /** Takes back what a worker that died had counted. */
@@ -53,12 +58,16 @@ export class Stager {
     })
     if (problems.length > 0) return refusal(problems)
     const limits = limitsOf(config, this.#parts.workers, this.#limits)
-    const caches = await this.#parts.caches.stage(config)
-    if (caches.problem !== "") return refusal([{ message: caches.problem, where: "", expected: "" }])
-    const zones = this.#parts.zones.stage(wanted)
     const staged = await peers.stage(config)
+    const caches = staged.problems.length > 0 ? NOTHING_STAGED : await this.#stageCaches(config)
+    const unusable = caches.problem === "" ? staged.problems : [{ message: caches.problem, where: "", expected: "" }]
+    if (unusable.length > 0) {
+      staged.undo()
+      return refusal(unusable)
+    }
+    const zones = this.#parts.zones.stage(wanted)
     return {
-      problems: staged.problems,
+      problems: [],
       peers: staged.peers,
       clusterSlots: staged.clusterSlots,
       limits,
@@ -82,6 +91,12 @@ export class Stager {
     }
   }
 
+  /** Late, so that a config that is refused takes no disk from the process whose place we would have taken. */
+  async #stageCaches(config: Config): Promise<StagedCaches> {
+    if (Object.values(config.caches).some(({ disk }) => disk !== null)) await this.#parts.disksAreFree()
+    return this.#parts.caches.stage(config)
+  }
+
   #problems(config: Config): ReloadProblem[] {
     const { flags } = this.#parts
     const admin = adminSettings(config)
@@ -90,6 +105,8 @@ export class Stager {
     return token === "" ? taken : [{ message: token, where: "", expected: "" }, ...taken]
   }
 }
+
+const NOTHING_STAGED: StagedCaches = { problem: "", shared: NO_CACHES, commit() {}, undo() {} }
 
 function refusal(problems: readonly ReloadProblem[]): Staged {
   return {

@@ -1,4 +1,5 @@
-import { formatAddress, type Log } from "../../base/index.ts"
+import { type Address, formatAddress, type Log } from "../../base/index.ts"
+import type { LentSocket } from "../protocol.ts"
 import type { AdminView } from "./admin-routes.ts"
 import { AdminServer, type AdminSettings } from "./admin-server.ts"
 
@@ -9,12 +10,28 @@ const GOODBYE_MS = 2000
 export class AdminKeeper {
   readonly #view: AdminView
   readonly #log: Log
+  readonly #inherited: (bind: Address) => number
   #server: AdminServer | null = null
   #settings: AdminSettings | null = null
 
-  constructor(view: AdminView, log: Log) {
+  /** `inherited`: the descriptor of a socket that another process of ours has bound at this address, for us to keep; -1 = there is none. */
+  constructor(view: AdminView, log: Log, inherited: (bind: Address) => number = () => -1) {
     this.#view = view
     this.#log = log
+    this.#inherited = inherited
+  }
+
+  /** The listener's socket under the address that the config has; null = there is none that could go to another process. */
+  get socket(): LentSocket | null {
+    const fd = this.#server?.fd ?? -1
+    return fd < 0 ? null : { bind: formatAddress(this.#settings!.bind), fd }
+  }
+
+  /** Stops listening. `handed`: another process goes on with the socket. */
+  leave(handed: boolean): void {
+    if (handed) this.#server?.release(GOODBYE_MS)
+    else this.#server?.close(GOODBYE_MS)
+    this.#server = null
   }
 
   /** Where it listens, "" = off. */
@@ -40,7 +57,7 @@ export class AdminKeeper {
   }
 
   #start(settings: AdminSettings): Promise<AdminServer> {
-    return AdminServer.start(settings, this.#view, this.#log)
+    return AdminServer.start(settings, this.#view, this.#log, this.#inherited(settings.bind))
   }
 
   async #move(before: AdminServer, settings: AdminSettings): Promise<AdminServer> {

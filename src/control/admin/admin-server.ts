@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { createServer as createDoor, type Server as Door, type Socket } from "node:net"
 import { type Address, formatAddress, type Log } from "../../base/index.ts"
+import { canOpenSockets, inheritedSocket, type ListeningSocket, openSocket } from "../../net/index.ts"
 import type { AdminAnswer } from "./admin-feature.ts"
 import { type AdminView, answerAdmin } from "./admin-routes.ts"
 import { isLoopback } from "./authority.ts"
@@ -12,11 +14,16 @@ export interface AdminSettings {
 }
 
 const BODY_MAX = 64 * 1024
+const BACKLOG = 512
 
 /** The admin listener. It lives in the control thread, so that it answers while the data path is busy. */
 export class AdminServer {
   readonly #bind: Address
   readonly #server: Server
+  /** Accepts for the server, which cannot be given a descriptor. */
+  readonly #door: Door
+  readonly #connections = new Set<Socket>()
+  #socket: ListeningSocket | null = null
   #rules: GuardRules
   readonly #view: AdminView
   readonly #log: Log
@@ -35,20 +42,31 @@ export class AdminServer {
       const status = refusal === null ? 400 : refusal.status
       socket.end(`HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
     })
+    this.#door = createDoor(socket => {
+      this.#connections.add(socket)
+      socket.once("close", () => this.#connections.delete(socket))
+      this.#server.emit("connection", socket)
+    })
   }
 
-  /** Binds; rejects when the address is taken. */
-  static async start(settings: AdminSettings, view: AdminView, log: Log): Promise<AdminServer> {
+  /** Binds, or listens on the socket `inherited` that is bound already; rejects when the address is taken. */
+  static async start(settings: AdminSettings, view: AdminView, log: Log, inherited = -1): Promise<AdminServer> {
     const admin = new AdminServer(settings, view, log)
-    const { bind } = settings
-    await new Promise<void>((resolve, reject) => {
-      admin.#server.once("error", reject)
-      const done = () => resolve()
-      if ("path" in bind) admin.#server.listen(bind.path, done)
-      else if (bind.host === "") admin.#server.listen(bind.port, done)
-      else admin.#server.listen(bind.port, bind.host, done)
-    })
+    await admin.#open(inherited)
     return admin
+  }
+
+  async #open(inherited: number): Promise<void> {
+    const bind = this.#bind
+    if (canOpenSockets) this.#socket = inherited < 0 ? openSocket(bind, BACKLOG) : inheritedSocket(bind, inherited)
+    await new Promise<void>((resolve, reject) => {
+      this.#door.once("error", reject)
+      const done = () => resolve()
+      if (this.#socket !== null) this.#door.listen({ fd: this.#socket.fd }, done)
+      else if ("path" in bind) this.#door.listen(bind.path, done)
+      else if (bind.host === "") this.#door.listen(bind.port, done)
+      else this.#door.listen(bind.port, bind.host, done)
+    })
   }
 
   /** Takes token and host names from a new config; the bind is a listener's life long. */
@@ -56,21 +74,35 @@ export class AdminServer {
     this.#rules = rulesOf({ ...settings, bind: this.#bind })
   }
 
+  /** Descriptor of the listening socket; -1 where there is none to be had. */
+  get fd(): number {
+    return this.#socket?.fd ?? -1
+  }
+
   /** `127.0.0.1:9900`, with the port that the system picked when the config says 0. */
   get address(): string {
-    const bound = this.#server.address()
     const bind = this.#bind
-    return typeof bound === "object" && bound !== null && !("path" in bind)
-      ? formatAddress({ host: bind.host, port: bound.port })
-      : formatAddress(bind)
+    if ("path" in bind) return formatAddress(bind)
+    const bound = this.#door.address()
+    const port = this.#socket?.port ?? (typeof bound === "object" && bound !== null ? bound.port : bind.port)
+    return formatAddress({ host: bind.host, port })
   }
 
   /** Stops listening. Answers under way have `graceMs` to end. */
   close(graceMs = 0): void {
-    this.#server.close()
-    if (graceMs === 0) return this.#server.closeAllConnections()
+    this.release(graceMs)
+    this.#socket?.file?.remove()
+  }
+
+  /** The same when another process goes on with the socket. */
+  release(graceMs: number): void {
+    this.#door.close()
+    const cut = () => {
+      for (const socket of this.#connections) socket.destroy()
+    }
+    if (graceMs === 0) return cut()
     this.#server.closeIdleConnections()
-    setTimeout(() => this.#server.closeAllConnections(), graceMs).unref()
+    setTimeout(cut, graceMs).unref()
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

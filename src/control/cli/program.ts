@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util"
 import { Command, CommanderError } from "commander"
 import { addCache } from "./cache/cache.ts"
 import { addCheck } from "./check.ts"
@@ -13,13 +14,17 @@ import { addSchema } from "./schema.ts"
 import { addStatus } from "./status.ts"
 import { styleOf, type Terminal, wantsColor } from "./terminal.ts"
 import { UsageError } from "./usage-error.ts"
+import { addUpgrade } from "./upgrade.ts"
 import { addVersion } from "./version.ts"
+import { Inheritance } from "../upgrade/inheritance.ts"
 import { version } from "../version.ts"
 
 /** What a command needs: the world, and where to leave its exit code. */
 export interface CommandContext extends Terminal {
   /** Says how the process ends. The last word counts. */
   exit(code: number): void
+  /** From the process whose place this one takes; null = there is none. */
+  readonly inheritance?: Inheritance | null
 }
 
 const footer = `
@@ -31,6 +36,7 @@ Examples:
   bothways explain bothways.yaml GET https://shop.example/api/1
   bothways cache report                               what is not cached, and why
   bothways cache purge --url https://shop.example/
+  bothways upgrade                                    the version on disk takes over; no connection is dropped
 
 Exit codes:
   0 done   1 failed   2 wrong config or command line   3 address taken   4 no running instance   130 interrupted twice
@@ -39,6 +45,7 @@ Signals of a running instance:
   SIGTERM, Ctrl-C  finish open exchanges (drain.timeout), then leave; a second Ctrl-C leaves at once
   SIGHUP           load the config again (run); finish and leave (reverse, forward, demo)
   SIGUSR1          open the log files again
+  SIGUSR2          have the program that is on disk now take over, as \`bothways upgrade\` does
 
 Environment:
   BOTHWAYS_ADMIN_TOKEN  token of the admin API      NO_COLOR  no colours
@@ -46,8 +53,27 @@ Environment:
 
 /** The command line. Returns the exit code; never throws. */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+  const inheritance = Inheritance.take(terminal.env)
+  if (inheritance === null) return runCommand(args, terminal, null)
+  let said = ""
+  const err: Terminal["err"] = {
+    isTTY: terminal.err.isTTY === true,
+    write: text => {
+      said = (said + text).slice(-SAID_MAX)
+      return terminal.err.write(text)
+    },
+  }
+  const code = await runCommand(args, { ...terminal, err }, inheritance)
+  inheritance.fail(code, stripVTControlCharacters(said).trim())
+  return code
+}
+
+/** What a process says that does not come up goes to whoever asked for the upgrade. */
+const SAID_MAX = 8192
+
+async function runCommand(args: readonly string[], terminal: Terminal, inheritance: Inheritance | null): Promise<number> {
   let code: number = EXIT.ok
-  const program = buildProgram({ ...terminal, exit: value => void (code = value) })
+  const program = buildProgram({ ...terminal, inheritance, exit: value => void (code = value) })
   try {
     await program.parseAsync([...args], { from: "user" })
     return code
@@ -77,7 +103,20 @@ function buildProgram(context: CommandContext): Command {
       getErrHasColors: () => wantsColor(context.err, context.env),
     })
     .exitOverride()
-  for (const add of [addRun, addReverse, addForward, addDemo, addCheck, addExplain, addSchema, addReload, addStatus, addCache, addVersion])
+  for (const add of [
+    addRun,
+    addReverse,
+    addForward,
+    addDemo,
+    addCheck,
+    addExplain,
+    addSchema,
+    addReload,
+    addStatus,
+    addCache,
+    addUpgrade,
+    addVersion,
+  ])
     add(program, context)
   return program
 }

@@ -6,6 +6,7 @@ import { addServeOptions, type ServeOptions } from "./serve-options.ts"
 
 interface RunOptions extends ServeOptions {
   readonly watch: boolean
+  readonly pidFile?: string
 }
 
 export function addRun(program: Command, context: CommandContext): void {
@@ -17,7 +18,8 @@ export function addRun(program: Command, context: CommandContext): void {
       "YAML, JSON or TypeScript file, or a directory of them (default: bothways.yaml, bothways.yml, bothways.json or bothways.config.ts here)",
     )
     .option("--no-watch", "do not watch the file; SIGHUP and `bothways reload` still load it again")
+    .option("--pid-file <file>", "write the number of the process that serves into this file; an upgrade rewrites it")
   addServeOptions(command, true).action(async (file: string | undefined, options: RunOptions) => {
-    context.exit(await serve(fileSource(findConfig(file)), { ...options, watch: options.watch }, context))
+    context.exit(await serve(fileSource(findConfig(file)), options, context))
   })
 }

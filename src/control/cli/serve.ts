@@ -1,3 +1,4 @@
+import { resolve } from "node:path"
 import type { Config } from "../../config/index.ts"
 import { formatAddress, log, setLogLevel } from "../../base/index.ts"
 import type { ConfigSource } from "../config-source.ts"
@@ -6,6 +7,8 @@ import { describeProblem } from "../reload.ts"
 import { handleSignals } from "../signals.ts"
 import { version } from "../version.ts"
 import { printProblems } from "./config-problems.ts"
+import { PidFile } from "../upgrade/pid-file.ts"
+import { noticeService } from "../upgrade/service-notice.ts"
 import { EXIT } from "./exit-codes.ts"
 import type { CommandContext } from "./program.ts"
 import type { ServeOptions } from "./serve-options.ts"
@@ -13,6 +16,8 @@ import { styleOf, withProgress } from "./terminal.ts"
 
 export interface ServeSettings extends ServeOptions {
   readonly watch: boolean
+  /** Default: none. */
+  readonly pidFile?: string
   /** Called when the instance serves, in place of the banner's last word. */
   readonly started?: () => void
 }
@@ -27,6 +32,7 @@ export async function serve(source: ConfigSource, settings: ServeSettings, conte
     workers: settings.workers ?? null,
     admin: admin ?? null,
     token: context.env["BOTHWAYS_ADMIN_TOKEN"] ?? "",
+    inheritance: context.inheritance ?? null,
   })
   const booted = await withProgress(context, "starting", booting)
   if (!("instance" in booted)) return refuse(booted, source, context)
@@ -35,17 +41,38 @@ export async function serve(source: ConfigSource, settings: ServeSettings, conte
   if (settings.quiet !== true) banner(instance, source, context)
   settings.started?.()
   const untie = handleSignals({
-    drain: signal => void instance.drain(signal, null),
+    drain: signal => {
+      noticeService("STOPPING=1")
+      void instance.drain(signal, null)
+    },
     stop: () => instance.stop(EXIT.interrupted),
     // a command that built its config has nothing to load again: its terminal went away
     reload: () => void (source.path === null ? instance.drain("SIGHUP", null) : instance.reload("SIGHUP")),
     reopenLogs: () => instance.reopenLogs(),
+    upgrade: () => void instance.upgrade("SIGUSR2"),
   })
   const unguard = keepAlive()
+  const pidFile = await arrive(instance, settings, context)
   const code = await instance.ended
+  pidFile?.remove()
   unguard()
   untie()
   return code
+}
+
+/** Tells everybody who waits for it that the proxy serves. When that fails, it ends. */
+async function arrive(instance: Instance, { pidFile }: ServeSettings, context: CommandContext): Promise<PidFile | null> {
+  try {
+    await instance.untilServing()
+    const written = pidFile === undefined ? null : new PidFile(resolve(pidFile))
+    instance.takeOver()
+    noticeService("READY=1")
+    return written
+  } catch (error) {
+    context.err.write(`${styleOf(context.err, context.env).red("bothways:")} not started: ${(error as Error).message}\n`)
+    instance.stop(EXIT.failed)
+    return null
+  }
 }
 
 /** A defect of the control thread, as in an admin handler, must not take down workers that serve. */

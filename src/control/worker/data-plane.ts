@@ -18,6 +18,7 @@ import {
   type WorkerSetup,
 } from "../protocol.ts"
 import { FileWatchers } from "./file-watchers.ts"
+import { leavePeer } from "./leave-peer.ts"
 import { ListenerRuntime, type WorkerCounts } from "./listener-runtime.ts"
 import { ListenerSet, type PreparedListeners } from "./listener-set.ts"
 
@@ -32,6 +33,8 @@ interface Prepared {
 }
 
 const DRAIN_LOOK_MS = 50
+/** A client that keeps its connection is waited for, where another process serves already: most ask more often. At most half of the time to drain. */
+const IDLE_PATIENCE_MS = 10_000
 const TELL_FILES_MS = 1000
 
 /** The data path of one worker thread: listeners, the live snapshot, and what the control thread asks of it. */
@@ -105,8 +108,14 @@ export class DataPlane {
         return this.discard(message.version)
       case "peers":
         return this.setPeers(message.cluster, message.peers)
+      case "leave":
+        return leavePeer(this.live?.snapshot.clusters.get(message.cluster), message.slot, message.cut)
       case "drain":
-        return this.drain(message.timeoutMs)
+        return this.drain(message.timeoutMs, message.handed ?? [])
+      case "inherit":
+        return this.listeners.inherit(message.sockets)
+      case "lend":
+        return this.post({ type: "lent", sockets: this.listeners.lend() })
       case "reopen":
         this.accessLog?.of.reopen()
         return
@@ -274,12 +283,16 @@ export class DataPlane {
     of?.setPeers(peers.map(peer => new Peer(peer, peer.slot, this.states, peer.metrics)))
   }
 
-  private drain(timeoutMs: number): void {
+  private drain(timeoutMs: number, handed: readonly string[]): void {
     Atomics.store(this.beat, HEARTBEAT.draining, 1)
-    this.listeners.drain()
+    if (handed.length > 0) this.listeners.handOver(new Set(handed))
+    else this.listeners.drain()
     if (this.drainTimer !== null) clearInterval(this.drainTimer)
-    const until = Date.now() + timeoutMs
+    const now = Date.now()
+    const until = now + timeoutMs
+    const endIdleAt = handed.length > 0 ? now + Math.min(timeoutMs / 2, IDLE_PATIENCE_MS) : Infinity
     const look = (): void => {
+      if (Date.now() >= endIdleAt) this.listeners.endIdle()
       const { open } = this.listeners
       if (open > 0 && Date.now() < until) return
       if (this.drainTimer !== null) clearInterval(this.drainTimer)

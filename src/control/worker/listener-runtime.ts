@@ -1,5 +1,5 @@
 // HOT
-import { assert, type Fault, FAULT } from "../../base/index.ts"
+import { assert, type Fault, FAULT, formatAddress } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
 import { acquireExchange, begin, type Exchange, FAULT_VERDICT, type ListenerInfo, type Plan, type Step } from "../../flow/index.ts"
 import {
@@ -12,18 +12,19 @@ import {
   type ServerTimeouts,
   type Time,
 } from "../../http/index.ts"
-import type {
-  AcceptFailure,
-  Acceptor,
-  CertificateStore,
-  ConnectionInfo,
-  Listening,
-  QuicCertificates,
-  QuicConnection,
-  QuicConnectionHandler,
-  Refusal,
-  Wire,
-  WireHandler,
+import {
+  type AcceptFailure,
+  type Acceptor,
+  type CertificateStore,
+  type ConnectionInfo,
+  type Listening,
+  type QuicCertificates,
+  type QuicConnection,
+  type QuicConnectionHandler,
+  type Refusal,
+  type Wire,
+  type WireHandler,
+  WireInfo,
 } from "../../net/index.ts"
 import { LISTENER, type WorkerMetrics } from "../../observe/index.ts"
 import type { QuicPlace } from "./quic-place.ts"
@@ -200,12 +201,40 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.end()
   }
 
+  /**
+   * The same when another process accepts from these addresses' sockets: what waits in their queues is its business. There is no haste, so a client that
+   * keeps its connection is not cut off while it may be asking: its next answer says that it was the last, and only `endIdle` ends the silent ones.
+   */
+  handOver(addresses: ReadonlySet<string>): void {
+    for (const listening of this.listening) {
+      if (addresses.has(formatAddress(listening.bind))) listening.release()
+      else listening.drain()
+    }
+    for (const place of this.quic) place.drain()
+    this.stopFollowing()
+    // HTTP/2 and 3 have a word for it.
+    for (const connection of this.connections) if (!isPatient(connection)) connection.closeIdle()
+  }
+
+  /** Ends idle connections, but for those that have just sent something. */
+  endIdle(): void {
+    for (const connection of this.connections) {
+      const { info } = connection
+      if (info instanceof WireInfo && info.hasUnread) continue
+      connection.closeIdle()
+    }
+  }
+
   private end(): void {
+    this.stopFollowing()
+    for (const connection of this.connections) connection.closeIdle()
+  }
+
+  private stopFollowing(): void {
     this.closing = true
     this.listening = []
     this.quicCertificates?.close()
     this.certificates?.close()
-    for (const connection of this.connections) connection.closeIdle()
   }
 
   /** Cuts what is left; returns how many connections that were. */
@@ -218,6 +247,11 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     for (const place of this.quic) place.close()
     return count
   }
+}
+
+/** A connection that is told of the end with its next answer. */
+function isPatient({ info }: DownstreamConnection): boolean {
+  return info instanceof WireInfo && info.alpn !== "h2"
 }
 
 /** The first address's port stands for all of them. */

@@ -1,15 +1,18 @@
 import { type Address, CidrSet, formatAddress } from "../../base/index.ts"
 import type { ListenerConfig, Snapshot } from "../../config/index.ts"
 import {
+  canOpenSockets,
   type CertificateStanding,
   CertificateStore,
   ConnectionLimits,
+  duplicate,
   listen,
   type Listening,
   QuicCertificates,
   type TlsListenOptions,
 } from "../../net/index.ts"
 import type { LimitsByListener } from "../connection-memory.ts"
+import type { InheritedSockets, LentSocket } from "../protocol.ts"
 import type { ListenerRuntime } from "./listener-runtime.ts"
 import { QuicPlace } from "./quic-place.ts"
 
@@ -22,6 +25,8 @@ export interface PreparedListeners {
   readonly fresh: readonly ListenerRuntime[]
   readonly handovers: readonly Handover[]
   readonly places: readonly PlaceHandover[]
+  /** At addresses of the process whose place we take. */
+  readonly adoptions: readonly Adoption[]
   readonly limits: LimitsByListener
 }
 
@@ -29,7 +34,17 @@ export interface PreparedListeners {
 interface Handover {
   readonly from: Listening
   /** Accepts with the new settings from then on: from the same socket, so that nobody who waits in its queue is lost. */
-  readonly take: (fd: number | undefined) => Listening | null
+  readonly take: Take
+  readonly to: ListenerRuntime
+}
+
+/** Binds, or accepts from a socket that is there. null = not in this worker. */
+type Take = (fd: number | undefined) => Listening | null
+
+/** Sockets that another process accepts from still: with the commit, so that it serves on alone if there is none. */
+interface Adoption {
+  readonly bind: Address
+  readonly take: Take
   readonly to: ListenerRuntime
 }
 
@@ -46,6 +61,8 @@ export class ListenerSet {
   private liveKeys = new Map<string, string>()
   /** Listeners that a reload removed and whose connections live on. */
   private readonly retired = new Set<ListenerRuntime>()
+  /** By address: sockets of the process whose place we take, until the first commit. */
+  private inherited: ReadonlyMap<string, InheritedSockets> = new Map()
   private readonly make: MakeRuntime
   private readonly worker: number
   private readonly workers: number
@@ -63,6 +80,7 @@ export class ListenerSet {
     const fresh: ListenerRuntime[] = []
     const handovers: Handover[] = []
     const places: PlaceHandover[] = []
+    const adoptions: Adoption[] = []
     try {
       Object.entries(snapshot.config.listeners).forEach(([name, config], index) => {
         const old = this.live.get(name)
@@ -81,24 +99,48 @@ export class ListenerSet {
         if (config.http3 !== null && config.tls !== null) places.push(...this.openQuic(runtime, config, count))
         const counter = this.counterOf(count)
         for (const bind of config.bind) {
-          const take = (fd?: number): Listening | null => this.bind(bind, config, runtime, { counter, fd })
-          const from = this.socketAt(bind)
-          if (from !== undefined) handovers.push({ from, take, to: runtime })
-          else push(runtime, take())
+          const take: Take = fd => this.bind(bind, config, runtime, { counter, fd })
+          const there = this.socketsAt(bind)
+          for (const from of there) handovers.push({ from, take, to: runtime })
+          if (there.length > 0) continue
+          if (this.inherited.has(formatAddress(bind))) adoptions.push({ bind, take, to: runtime })
+          else push(runtime, take(undefined))
         }
       })
     } catch (error) {
       for (const runtime of fresh) runtime.retire()
       throw error
     }
-    return { runtimes, fresh, limits, handovers, places }
+    return { runtimes, fresh, limits, handovers, places, adoptions }
   }
 
-  /** The socket that has this address now. That of a Unix socket goes with its listener. */
-  private socketAt(bind: Address): Listening | undefined {
-    if ("path" in bind) return undefined
+  /** The sockets that have this address now: one, or several after an upgrade. Where the runtime binds it, a Unix socket goes with its listener. */
+  private socketsAt(bind: Address): Listening[] {
+    if ("path" in bind && !canOpenSockets) return []
     const text = formatAddress(bind)
-    return [...this.live.values()].flatMap(runtime => runtime.listening).find(listening => formatAddress(listening.bind) === text)
+    return [...this.live.values()].flatMap(runtime => runtime.listening).filter(listening => formatAddress(listening.bind) === text)
+  }
+
+  /** What the next commit takes instead of binding anew. */
+  inherit(sockets: readonly InheritedSockets[]): void {
+    this.inherited = new Map(sockets.map(each => [each.bind, each]))
+  }
+
+  private adopt({ bind, take, to }: Adoption): void {
+    const { own, spare } = this.inherited.get(formatAddress(bind))!
+    for (const fd of own) push(to, take(fd))
+    if (own.length > 0) return
+    try {
+      push(to, take(undefined))
+    } catch (error) {
+      if (spare < 0) throw error
+      push(to, take(spare))
+    }
+  }
+
+  /** Descriptors of all listening sockets, for another process; whoever gets them closes them. */
+  lend(): LentSocket[] {
+    return [...this.live.values()].flatMap(({ listening }) => listening.map(({ bind, fd }) => ({ bind: formatAddress(bind), fd: duplicate(fd) })))
   }
 
   private counterOf(count: LimitsByListener[string] | undefined): ConnectionLimits | null {
@@ -110,7 +152,7 @@ export class ListenerSet {
     const prefaceFrom = config.proxyProtocol === null ? null : CidrSet.parse(config.proxyProtocol.from)
     const { time, certificates } = runtime
     const settings = { bind, time, handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits: counter }
-    return listen({ ...settings, reusePort: !("path" in bind), ...(fd === undefined ? {} : { fd }) }, runtime)
+    return listen({ ...settings, reusePort: !("path" in bind), ...(fd === undefined ? {} : { fd, inherited: true }) }, runtime)
   }
 
   /** UDP sockets are bound with the snapshot, except those that are there: they are handed over with it, and returned here. */
@@ -147,7 +189,12 @@ export class ListenerSet {
   }
 
   commit(prepared: PreparedListeners, snapshot: Snapshot): void {
-    for (const handover of prepared.handovers) push(handover.to, accept(handover))
+    for (const handover of prepared.handovers) {
+      push(handover.to, accept(handover))
+      handover.from.release()
+    }
+    for (const adoption of prepared.adoptions) this.adopt(adoption)
+    this.inherited = new Map()
     this.handPlacesOver(prepared.places)
     this.forgetRetired()
     for (const old of this.retired) follow(old, prepared.runtimes, snapshot)
@@ -191,6 +238,16 @@ export class ListenerSet {
   /** Stops accepting everywhere. */
   drain(): void {
     for (const runtime of this.live.values()) runtime.drain()
+  }
+
+  /** Another process accepts from the sockets at these addresses now. Idle connections wait for `endIdle`. */
+  handOver(addresses: ReadonlySet<string>): void {
+    for (const runtime of this.live.values()) runtime.handOver(addresses)
+  }
+
+  /** Ends the connections that are idle. */
+  endIdle(): void {
+    for (const runtime of this.live.values()) runtime.endIdle()
   }
 
   /** Connections that are open, on live and retired listeners. */

@@ -1,5 +1,6 @@
 import type { Log } from "../../base/index.ts"
-import type { FollowedFile, FromWorker, ReloadProblem, ResolvedPeer, SharedMemory, ToWorker, WorkerInspection } from "../protocol.ts"
+import { closeDescriptor } from "../../net/index.ts"
+import type { FollowedFile, FromWorker, LentSocket, ReloadProblem, ResolvedPeer, SharedMemory, ToWorker, WorkerInspection } from "../protocol.ts"
 import { FollowedFiles } from "./followed-files.ts"
 import { HeartbeatMonitor } from "./heartbeat.ts"
 import { WorkerLog } from "./worker-log.ts"
@@ -34,6 +35,9 @@ export interface WorkerStatus {
 const LOOK_EVERY_MS = 250
 /** Beyond the drain limit, for the answer itself. */
 const DRAIN_PATIENCE_MS = 1000
+const LEND_MS = 5000
+const READY_MS = 10_000
+const READY_LOOK_MS = 20
 
 /** The worker threads. Keeps `count` of them alive and on the live version. */
 export class WorkerPool {
@@ -116,6 +120,15 @@ export class WorkerPool {
     return this.#slots.every(slot => slot.state === "live")
   }
 
+  /** Settles when every worker serves; rejects when one does not within a while. */
+  async untilReady(): Promise<void> {
+    const until = performance.now() + READY_MS
+    while (!this.ready()) {
+      if (performance.now() > until) throw new Error("a worker does not come up")
+      await Bun.sleep(READY_LOOK_MS)
+    }
+  }
+
   /** Ends a worker at once, with its connections. It is replaced. False when there is none. */
   terminate(index: number): boolean {
     const slot = this.#slots[index]
@@ -124,15 +137,28 @@ export class WorkerPool {
     return true
   }
 
-  /** Stops accepting and waits. Settles with the exchanges that were cut. Nobody is replaced any more. A second call only shortens the wait. */
-  drain(timeoutMs: number): Promise<number> {
-    if (this.#draining !== null) this.broadcast({ type: "drain", timeoutMs })
-    return (this.#draining ??= this.#drain(timeoutMs))
+  /** Descriptors of the listening sockets of every worker, for the caller to close. Rejects when a worker does not answer; nothing is lent then. */
+  async lend(): Promise<readonly LentSocket[]> {
+    const answers = await Promise.allSettled(this.#slots.map(slot => slot.lend(LEND_MS)))
+    const lent = answers.flatMap(answer => (answer.status === "fulfilled" ? answer.value : []))
+    const failed = answers.find(answer => answer.status === "rejected")
+    if (failed === undefined) return lent
+    for (const { fd } of lent) closeDescriptor(fd)
+    throw failed.reason
   }
 
-  async #drain(timeoutMs: number): Promise<number> {
+  /**
+   * Stops accepting and waits. Settles with the exchanges that were cut. Nobody is replaced any more. A second call only shortens the wait.
+   * `handed`: addresses whose sockets another process accepts from now.
+   */
+  drain(timeoutMs: number, handed: readonly string[] = []): Promise<number> {
+    if (this.#draining !== null) this.broadcast({ type: "drain", timeoutMs })
+    return (this.#draining ??= this.#drain(timeoutMs, handed))
+  }
+
+  async #drain(timeoutMs: number, handed: readonly string[]): Promise<number> {
     for (const slot of this.#slots) slot.retire()
-    const cut = await Promise.all(this.#slots.map(slot => slot.drain(timeoutMs, DRAIN_PATIENCE_MS)))
+    const cut = await Promise.all(this.#slots.map(slot => slot.drain(timeoutMs, DRAIN_PATIENCE_MS, handed)))
     return cut.reduce<number>((sum, n) => sum + (n ?? 0), 0)
   }
 

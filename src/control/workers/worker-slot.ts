@@ -1,5 +1,5 @@
 import type { MessagePort } from "node:worker_threads"
-import type { FromWorker, ReloadProblem, ToWorker, WorkerInspection, WorkerSetup } from "../protocol.ts"
+import type { FromWorker, LentSocket, ReloadProblem, ToWorker, WorkerInspection, WorkerSetup } from "../protocol.ts"
 import type { SpawnWorker, WorkerPort } from "./worker-thread.ts"
 
 export type Prepare = Extract<ToWorker, { type: "prepare" }>
@@ -35,7 +35,7 @@ const HEALTHY_MS = 10_000
 const BACKOFF_FIRST_MS = 100
 const BACKOFF_MAX_MS = 1000
 
-type Answer = "ready" | "prepared" | "committed" | "drained"
+type Answer = "ready" | "prepared" | "committed" | "drained" | "lent"
 
 /** One place among the workers: the thread in it, its replacement, and the calls that wait for its answers. */
 export class WorkerSlot {
@@ -161,11 +161,19 @@ export class WorkerSlot {
     for (const [cluster, peers] of Object.entries(live.peers)) if (sent.peers[cluster] !== peers) this.post({ type: "peers", cluster, peers })
   }
 
-  /** Settles with the number of exchanges that were cut, or null when the thread did not answer. */
-  async drain(timeoutMs: number, patienceMs: number): Promise<number | null> {
+  /** Descriptors of this worker's listening sockets, for the caller to close. Rejects when it does not serve. */
+  async lend(timeoutMs: number): Promise<readonly LentSocket[]> {
+    if (this.#port === null || this.state !== "live") throw new Error(`worker ${this.index} does not serve`)
+    const got = await this.#call("lent", timeoutMs, () => this.post({ type: "lend" }))
+    return got.type === "lent" ? got.sockets : []
+  }
+
+  /** Settles with the number of exchanges that were cut, or null when the thread did not answer. `handed`: see the protocol's `drain`. */
+  async drain(timeoutMs: number, patienceMs: number, handed: readonly string[] = []): Promise<number | null> {
     if (this.#port === null || this.state !== "live") return 0
     try {
-      const got = await this.#call("drained", timeoutMs + patienceMs, () => this.post({ type: "drain", timeoutMs }))
+      const message = { type: "drain" as const, timeoutMs, ...(handed.length === 0 ? {} : { handed }) }
+      const got = await this.#call("drained", timeoutMs + patienceMs, () => this.post(message))
       return got.type === "drained" ? got.cut : null
     } catch {
       return null
@@ -222,7 +230,7 @@ export class WorkerSlot {
     port?.terminate()
   }
 
-  /** Sends and waits for the one answer. A thread that owes an answer is ended, except in a drain, whose owner ends it anyway. */
+  /** Sends and waits for the one answer. A thread that owes an answer is ended, except in a drain, whose owner ends it anyway, and when it lends. */
   #call(answer: Answer, timeoutMs: number, send: () => void): Promise<FromWorker> {
     this.#waiting?.settle(new Error("another call took its place"))
     return new Promise((resolve, reject) => {
@@ -234,7 +242,7 @@ export class WorkerSlot {
       }
       const timer = setTimeout(() => {
         settle(new Error(`no "${answer}" within ${timeoutMs} ms`))
-        if (answer !== "drained") this.kill(`no "${answer}" within ${timeoutMs} ms`)
+        if (answer !== "drained" && answer !== "lent") this.kill(`no "${answer}" within ${timeoutMs} ms`)
       }, timeoutMs)
       this.#waiting = { answer, settle }
       try {
