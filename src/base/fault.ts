@@ -123,8 +123,21 @@ export const FAULT = {
   loop: fault("proxy.loop", 508, "never", false, "The request has passed this listener before (Via), or asks for one of our own ports."),
   connectionsMax: fault("proxy.connections-max", 503, "never", true, "The listener has reached connectionsMax or connectionsPerClientMax."),
   draining: fault("proxy.draining", 503, "never", true, "The proxy is stopping."),
+  peerDrained: fault(
+    "proxy.peer-drained",
+    503,
+    "if-idempotent",
+    false,
+    "The peer was to be drained, and the request was not over when the time for that was.",
+  ),
   noPeer: fault("proxy.no-peer", 503, "never", false, "No peer of the cluster is available."),
   requestTimeout: fault("proxy.request-timeout", 504, "never", false, "The whole exchange took longer than the request timeout."),
+  breakerOpen: fault("proxy.breaker-open", 503, "never", false, "The cluster's breaker is open: too many of its requests failed."),
+  requestsMax: fault("proxy.requests-max", 503, "never", false, "The cluster or its peers have as many requests as they may, and no queue."),
+  pendingMax: fault("proxy.pending-max", 503, "never", false, "Too many requests wait for a connection to the cluster or to the peer (pendingMax)."),
+  queueFull: fault("proxy.queue-full", 503, "never", false, "The queue in front of the cluster is full."),
+  queueTimeout: fault("proxy.queue-timeout", 503, "never", false, "The request waited as long as it may in the queue in front of the cluster."),
+  overloaded: fault("proxy.overloaded", 503, "never", false, "The proxy has more to do than it can; less important requests are refused first."),
   retryBudget: fault("proxy.retry-budget", 503, "never", false, "A retry was due but the budget is spent."),
   internal: fault("proxy.internal", 500, "never", true, "An invariant was broken; this is a defect of the proxy."),
   notCached: fault(
@@ -142,6 +155,7 @@ export const FAULT = {
   scopeMissing: fault("proxy.scope-missing", 403, "never", false, "The token is good and does not allow this (RFC 6750 section 3.1)."),
   authUnavailable: fault("proxy.auth-unavailable", 503, "never", false, "Who decides about access cannot be asked, so the request is refused."),
   injected: fault("proxy.injected", 503, "never", false, "A fault that was injected on purpose, for a drill."),
+  fileCut: fault("proxy.file-cut", 0, "never", true, "A file became shorter, or could not be read any more, while it was sent."),
   fileMissing: fault("proxy.file-missing", 404, "never", false, "There is no such file."),
 
   // upstream: the peer or the way to it

@@ -8,12 +8,17 @@ import matchListener from "../route/match/listener/listener.ts"
 import matchMethod from "../route/match/method/method.ts"
 import matchPath from "../route/match/path/path.ts"
 import matchQuery from "../route/match/query/query.ts"
+import filterAcceptOnly from "../filter/accept-only/accept-only.ts"
+import filterApiKey from "../filter/api-key/api-key.ts"
 import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
+import filterCompress from "../filter/compress/compress.ts"
+import filterCors from "../filter/cors/cors.ts"
 import filterGrpc from "../filter/grpc/grpc.ts"
 import filterGrpcWeb from "../filter/grpc-web/grpc-web.ts"
 import filterHeaders from "../filter/headers/headers.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
+import filterSecurityHeaders from "../filter/security-headers/security-headers.ts"
 import answerFiles from "../answer/files/files.ts"
 import answerRedirect from "../answer/redirect/redirect.ts"
 import answerRespond from "../answer/respond/respond.ts"
@@ -43,12 +48,17 @@ export const matchers: readonly MatcherDefinition<unknown>[] = [
 
 /** Keys under `filters:`. */
 export const filters: readonly FilterDefinition<unknown>[] = [
+  filterAcceptOnly,
+  filterApiKey,
   filterBasicAuth,
+  filterCompress,
+  filterCors,
   filterGrpc,
   filterGrpcWeb,
   filterHeaders,
   filterProxyAuth,
   filterRequireCertificate,
+  filterSecurityHeaders,
 ]
 
 /** Keys under `to:`, beside cluster and origin. */

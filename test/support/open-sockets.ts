@@ -12,3 +12,10 @@ function targetOf(link: string): string {
     return "" // closed meanwhile
   }
 }
+
+/** The files, by path, that a process holds. */
+export function openFiles(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`)
+    .map(fd => targetOf(`/proc/${pid}/fd/${fd}`))
+    .filter(path => path.startsWith("/"))
+}
