@@ -52,7 +52,7 @@ const options = z.strictObject({
   host: hostSchema.optional().describe("What Host says towards the peer. Default: what the client asked for."),
 })
 
-function problemOfName(name: string): string {
+export function problemOfName(name: string): string {
   const lower = name.toLowerCase()
   if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(lower)) return `expected the name of a field (letters, digits, -), got ${JSON.stringify(name)}`
   if (lower === "host") return "Host is set by the option host of this filter, not among the fields"
