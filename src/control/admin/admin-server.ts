@@ -22,7 +22,9 @@ export class AdminServer {
   readonly #server: Server
   /** Accepts for the server, which cannot be given a descriptor. */
   readonly #door: Door
-  readonly #connections = new Set<Socket>()
+  /** Open connections, and the requests under way on each. */
+  readonly #connections = new Map<Socket, number>()
+  #leaving = false
   #socket: ListeningSocket | null = null
   #rules: GuardRules
   readonly #view: AdminView
@@ -33,9 +35,8 @@ export class AdminServer {
     this.#view = view
     this.#log = log
     this.#rules = rulesOf(settings)
-    this.#server = createServer(
-      { keepAliveTimeout: 5000, requestTimeout: 15_000, headersTimeout: 10_000 },
-      (request, response) => void this.#serve(request, response),
+    this.#server = createServer({ keepAliveTimeout: 5000, requestTimeout: 15_000, headersTimeout: 10_000 }, (request, response) =>
+      this.#take(request, response),
     )
     this.#server.on("upgrade", (request, socket) => {
       const refusal = refusalOf(guarded(request), this.#rules)
@@ -43,7 +44,7 @@ export class AdminServer {
       socket.end(`HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
     })
     this.#door = createDoor(socket => {
-      this.#connections.add(socket)
+      this.#connections.set(socket, 0)
       socket.once("close", () => this.#connections.delete(socket))
       this.#server.emit("connection", socket)
     })
@@ -97,12 +98,22 @@ export class AdminServer {
   /** The same when another process goes on with the socket. */
   release(graceMs: number): void {
     this.#door.close()
-    const cut = () => {
-      for (const socket of this.#connections) socket.destroy()
-    }
-    if (graceMs === 0) return cut()
-    this.#server.closeIdleConnections()
-    setTimeout(cut, graceMs).unref()
+    this.#leaving = true
+    for (const [socket, requests] of this.#connections) if (graceMs === 0 || requests === 0) socket.destroy()
+    setTimeout(() => {
+      for (const socket of this.#connections.keys()) socket.destroy()
+    }, graceMs).unref()
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request
+    this.#connections.set(socket, (this.#connections.get(socket) ?? 0) + 1)
+    response.once("close", () => {
+      const requests = (this.#connections.get(socket) ?? 1) - 1
+      if (this.#connections.has(socket)) this.#connections.set(socket, requests)
+      if (this.#leaving && requests === 0) socket.end()
+    })
+    void this.#serve(request, response)
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

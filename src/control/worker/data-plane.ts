@@ -33,8 +33,8 @@ interface Prepared {
 }
 
 const DRAIN_LOOK_MS = 50
-/** A client that keeps its connection is waited for, where another process serves already: most ask more often. At most half of the time to drain. */
-const IDLE_PATIENCE_MS = 10_000
+/** Where another process serves already, an idle client is waited for, to be told with its next answer: this share of the time to drain. */
+const IDLE_PATIENCE = 0.5
 const TELL_FILES_MS = 1000
 
 /** The data path of one worker thread: listeners, the live snapshot, and what the control thread asks of it. */
@@ -290,7 +290,7 @@ export class DataPlane {
     if (this.drainTimer !== null) clearInterval(this.drainTimer)
     const now = Date.now()
     const until = now + timeoutMs
-    const endIdleAt = handed.length > 0 ? now + Math.min(timeoutMs / 2, IDLE_PATIENCE_MS) : Infinity
+    const endIdleAt = handed.length > 0 ? now + timeoutMs * IDLE_PATIENCE : Infinity
     const look = (): void => {
       if (Date.now() >= endIdleAt) this.listeners.endIdle()
       const { open } = this.listeners
