@@ -75,7 +75,7 @@ describe("the model", () => {
     expect(config.routes.map(route => route.to.kind)).toEqual(["origin", "origin", "cluster", "answer", "cluster"])
     expect(config.routes.map(route => route.encodedSlashes)).toEqual(["refuse", "allow", "refuse", "refuse", "allow"])
     expect(config.observe.accessLog.to).toEqual({ kind: "none" })
-    expect(config.admin).toEqual({ bind: { host: "127.0.0.1", port: 19900 }, token: null, hosts: [] })
+    expect(config.admin).toEqual({ bind: { host: "127.0.0.1", port: 19900 }, token: null, hosts: [], peersFile: null })
   })
 
   test("has the documented defaults", () => {

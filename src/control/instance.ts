@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os"
 import { type Log, logOf } from "../base/index.ts"
 import type { Config, Problem } from "../config/index.ts"
 import { clearGauges, createMetricsMemory, MetricsRegistry, renderPrometheus } from "../observe/index.ts"
-import { PeerStates } from "../upstream/index.ts"
+import { PeerStates, systemTimers } from "../upstream/index.ts"
 import type { AdminView } from "./admin/admin-routes.ts"
 import { cacheView } from "./caches/admin-view.ts"
 import { Caches } from "./caches/caches.ts"
@@ -16,6 +16,9 @@ import { type ControlCounts, controlSamples } from "./control-metrics.ts"
 import { clusterEntries, statusOf } from "./instance-status.ts"
 import { adminSettings, checkOverrides, override, type Overrides } from "./overrides.ts"
 import { PeerDirectory } from "./peers/peer-directory.ts"
+import { Drains } from "./peers/drains.ts"
+import { RunTimePeers } from "./peers/run-time-peers.ts"
+import { peerFeature } from "./admin/peer-routes.ts"
 import { makeResolver } from "./peers/make-resolver.ts"
 import { listenerBinds, settlePorts } from "./ports.ts"
 import type { ReloadProblem, SharedMemory } from "./protocol.ts"
@@ -74,6 +77,7 @@ export class Instance {
   readonly #memory: SharedMemory
   readonly #pool: WorkerPool
   readonly #peers: PeerDirectory
+  readonly #drains: Drains
   readonly #caches: Caches
   readonly #zones = new Zones()
   readonly #stager: Stager
@@ -104,6 +108,13 @@ export class Instance {
       log: this.#log,
       makeResolver,
       changed: (cluster, peers) => this.#pool.peersChanged(cluster, peers),
+    })
+    this.#drains = new Drains({
+      states: this.#states,
+      log: this.#log,
+      timers: systemTimers,
+      now: Date.now,
+      leave: (cluster, slot, cut) => this.#pool.broadcast({ type: "leave", cluster, slot, cut }, "live"),
     })
     this.#caches = new Caches(workerCount, this.#log)
     this.#admin = new AdminKeeper(this.#view(), this.#log, bind => options.inheritance?.takeAdmin(bind) ?? -1)
@@ -178,6 +189,7 @@ export class Instance {
     this.#reloader.close("the proxy has stopped")
     this.#unwatch()
     this.#peers.stop()
+    this.#drains.stop()
     void this.#caches.close()
     this.#admin.close()
     this.#pool.stop()
@@ -307,7 +319,7 @@ export class Instance {
       reload: () => this.reload("admin API"),
       drain: timeoutMs => void this.drain("admin API", timeoutMs),
       terminateWorker: index => this.#pool.terminate(index),
-      features: [upgradeRoutes(timeoutMs => this.upgrade("admin API", timeoutMs))],
+      features: [upgradeRoutes(timeoutMs => this.upgrade("admin API", timeoutMs)), peerFeature(this.#runTimePeers())],
       caches: cacheView({
         caches: this.#caches,
         config: () => this.config,
@@ -316,6 +328,10 @@ export class Instance {
         inspect: passesMax => this.#pool.inspect(500, passesMax),
       }),
     }
+  }
+
+  #runTimePeers(): RunTimePeers {
+    return new RunTimePeers({ directory: this.#peers, drains: this.#drains, states: this.#states, log: this.#log })
   }
 
   #metrics(): string {

@@ -23,7 +23,7 @@ export function checkOverrides({ admin }: Overrides): void {
 
 export function override(config: Config, { admin, token }: Overrides): Config {
   if (admin === "off") return { ...config, admin: null }
-  const from = config.admin ?? { bind: { host: "127.0.0.1", port: 9900 }, token: null, hosts: [] }
+  const from = config.admin ?? { bind: { host: "127.0.0.1", port: 9900 }, token: null, hosts: [], peersFile: null }
   const changed = admin === null ? config.admin : { ...from, bind: parseAddress(admin, { use: "listen" }) }
   return changed === null ? config : { ...config, admin: token === "" ? changed : { ...changed, token } }
 }

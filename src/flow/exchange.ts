@@ -298,9 +298,36 @@ export class Exchange implements Message {
 const KEEP_MAX = 1024
 const FIELDS_KEEP_MAX = 64
 const free: Exchange[] = []
+/** All that were made and not collected. Made once and used by many requests, so that a weak reference costs nothing of note. */
+let made: WeakRef<Exchange>[] = []
+let madeMax = KEEP_MAX * 2
 
 /** An exchange with every field at its start. */
 export function acquireExchange(): Exchange {
   const x = free.pop()
-  return x === undefined ? new Exchange() : x
+  return x === undefined ? makeExchange() : x
+}
+
+function makeExchange(): Exchange {
+  const x = new Exchange()
+  if (made.length >= madeMax) {
+    made = made.filter(isThere) // allow(map): once for every thousand objects at the most
+    madeMax = Math.max(KEEP_MAX * 2, made.length * 2)
+  }
+  made.push(new WeakRef(x))
+  return x
+}
+
+function isThere(reference: WeakRef<Exchange>): boolean {
+  return reference.deref() !== undefined
+}
+
+/** The exchanges that are under way in this thread, tunnels included. Looks at all that there ever were at the same time: for rare occasions. */
+export function runningExchanges(): Exchange[] {
+  const running: Exchange[] = []
+  for (const reference of made) {
+    const x = reference.deref()
+    if (x !== undefined && x.plan !== null) running.push(x)
+  }
+  return running
 }

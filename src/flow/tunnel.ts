@@ -5,16 +5,27 @@ import { resume } from "./engine.ts"
 import type { Exchange } from "./exchange.ts"
 import { NEXT, type Verdict, WAIT } from "./verdict.ts"
 
-let open = 0
+const open = new Set<Tunnel>()
 
 /** Tunnels that are open in this thread. */
 export function tunnelCount(): number {
-  return open
+  return open.size
+}
+
+/** Cuts the tunnels whose exchange `isMeant`: both ends close at once. Returns their exchanges. */
+export function cutTunnels(isMeant: (x: Exchange) => boolean): Exchange[] {
+  const cut: Exchange[] = []
+  for (const tunnel of open) {
+    if (!isMeant(tunnel.x)) continue
+    cut.push(tunnel.x)
+    tunnel.cut()
+  }
+  return cut
 }
 
 /** Two ends joined: bytes, back-pressure and half-closes go across (RFC 9110 section 9.3.6). The exchange goes on when both have closed. */
 class Tunnel implements TunnelReceiver {
-  private readonly x: Exchange
+  readonly x: Exchange
   private readonly generation: number
   private readonly client: TunnelEnd
   private readonly peer: TunnelEnd
@@ -51,6 +62,11 @@ class Tunnel implements TunnelReceiver {
     }
   }
 
+  /** The other end follows when one has closed. */
+  cut(): void {
+    this.peer.abort()
+  }
+
   onTunnelClose(from: TunnelEnd): void {
     this.closed++
     if (this.closed === 1) {
@@ -58,7 +74,7 @@ class Tunnel implements TunnelReceiver {
       if (!(this.clientEnded && this.peerEnded)) (from === this.client ? this.peer : this.client).abort()
       return
     }
-    open--
+    open.delete(this)
     assert(this.x.generation === this.generation, "a tunnel holds its exchange")
     resume(this.x, NEXT)
   }
@@ -72,8 +88,8 @@ export function startTunnel(x: Exchange): Verdict {
   x.pump.upReady = false
   // The limit is one of requests; a tunnel has its own.
   if (x.pump.requestDeadline !== null) x.pump.requestDeadline.cancel()
-  open++
   const tunnel = new Tunnel(x, client, peer)
+  open.add(tunnel)
   const idleMs = x.plan!.tunnelIdleMs
   client.start(tunnel, idleMs)
   peer.start(tunnel, idleMs)

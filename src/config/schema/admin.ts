@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { bindSchema } from "./address.ts"
-import { field, maybe, off } from "../../base/index.ts"
+import { field, maybe, off, pathSchema } from "../../base/index.ts"
 
 const adminLongSchema = z.strictObject({
   bind: field(bindSchema, "127.0.0.1:9900", "Address of the admin API and the metrics. Off loopback a token is required."),
@@ -15,6 +15,10 @@ const adminLongSchema = z.strictObject({
     z.array(z.string().min(1)),
     [],
     "Names under which the admin API may be asked for, beside loopback ones (defence against DNS rebinding).",
+  ),
+  peersFile: maybe(
+    pathSchema,
+    "File where changes of peers at run time are kept over restarts; written at each change, never by hand. Default: they last until the process ends.",
   ),
 })
 

@@ -7,6 +7,7 @@ import { addExplain } from "./explain.ts"
 import { EXIT } from "./exit-codes.ts"
 import { addForward } from "./forward.ts"
 import { NoInstanceError } from "./admin-client.ts"
+import { addPeers } from "./peers/peers.ts"
 import { addReload } from "./reload.ts"
 import { addReverse } from "./reverse.ts"
 import { addRun } from "./run.ts"
@@ -34,6 +35,7 @@ Examples:
   bothways forward --listen 127.0.0.1:3128            a forward proxy in one line
   bothways check bothways.yaml && bothways run bothways.yaml
   bothways explain bothways.yaml GET https://shop.example/api/1
+  bothways peers drain shop 10.0.0.3:80 --wait        no new requests; come back when it has none left
   bothways cache report                               what is not cached, and why
   bothways cache purge --url https://shop.example/
   bothways upgrade                                    the version on disk takes over; no connection is dropped
@@ -113,6 +115,7 @@ function buildProgram(context: CommandContext): Command {
     addSchema,
     addReload,
     addStatus,
+    addPeers,
     addCache,
     addUpgrade,
     addVersion,

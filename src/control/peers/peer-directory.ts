@@ -14,8 +14,10 @@ import {
   systemTimers,
 } from "../../upstream/index.ts"
 import type { PeersByCluster, ReloadProblem, ResolvedPeer } from "../protocol.ts"
+import { ChangeStore } from "./change-store.ts"
 import { FollowedCluster } from "./followed-cluster.ts"
 import { healthPeersOf, healthPlanOf } from "./health-plan.ts"
+import { changedEndpoints, isDrained, NO_CHANGES, type PeerChanges, specsWith } from "./peer-changes.ts"
 
 export interface PeerDirectoryParts {
   readonly states: PeerStates
@@ -37,15 +39,25 @@ export interface StagedPeers {
   undo(): void
 }
 
+interface Commit {
+  readonly config: Config
+  readonly next: Map<string, FollowedCluster>
+  /** The words at run time that `peers` have in them. */
+  readonly changes: ReadonlyMap<string, PeerChanges>
+  readonly peers: PeersByCluster
+  readonly resolver: NameResolver
+}
+
 /** How long a reload waits for names. One that takes longer counts as not found; it is followed all the same. */
 const RESOLVE_MS = 10_000
 
-/** Which peers each cluster has: follows names, gives every peer its slot in the shared states, and has them probed. */
+/** Which peers each cluster has, by the config and by words at run time: follows names, gives every peer its slot in the shared states, and has them probed. */
 export class PeerDirectory {
   readonly #parts: PeerDirectoryParts
   readonly #slots: SlotTable
   readonly #monitor: HealthMonitor
   readonly #random = new Random(randomInt(2 ** 32 - 1))
+  readonly #store: ChangeStore
   #live = new Map<string, FollowedCluster>()
   #config: Config | null = null
   #resolver: NameResolver | null = null
@@ -57,6 +69,7 @@ export class PeerDirectory {
   constructor(parts: PeerDirectoryParts) {
     this.#parts = parts
     this.#slots = new SlotTable(parts.states)
+    this.#store = new ChangeStore(parts.log)
     this.#monitor = new HealthMonitor({
       states: parts.states,
       clock: systemClock,
@@ -76,20 +89,65 @@ export class PeerDirectory {
     return [...(this.#live.get(cluster)?.troubles.values() ?? [])]
   }
 
+  /** What is different from the config by words at run time. */
+  changesOf(cluster: string): PeerChanges {
+    return this.#config === null ? NO_CHANGES : this.#store.of(this.#config, cluster)
+  }
+
+  /** Why changes are not kept over a restart, "" = they are. */
+  get notKept(): string {
+    return this.#store.notKept
+  }
+
+  /** The live config, null before the first. */
+  get config(): Config | null {
+    return this.#config
+  }
+
+  /** Changes the peers of a live cluster. "" = done: the workers have been told; else why not, and nothing has changed. */
+  async change(cluster: string, changes: PeerChanges): Promise<string> {
+    const config = this.#config!
+    const live = this.#live.get(cluster)!
+    const wanted = this.#followed(config, cluster, changes, this.#resolver!)
+    if (wanted !== live) await withLimit(wanted.settled, RESOLVE_MS)
+    const trouble = this.#cannotChange(wanted, changes)
+    if (trouble !== "" || this.#config !== config || this.#live.get(cluster) !== live) {
+      if (wanted !== live) wanted.stop()
+      this.#keepSlots(cluster)
+      // A reload came first: once more, under the config that is live now.
+      return trouble !== "" || !this.#live.has(cluster) ? trouble || `there is no cluster ${cluster} any more` : this.change(cluster, changes)
+    }
+    if (wanted !== live) live.stop()
+    this.#live.set(cluster, wanted)
+    this.#store.set(config, cluster, changes)
+    this.#update(wanted)
+    return ""
+  }
+
+  #cannotChange(wanted: FollowedCluster, changes: PeerChanges): string {
+    const peers = this.#resolved(wanted, changes)
+    if (peers.some(peer => peer.slot < 0)) return `more than ${this.#parts.states.slotsMax} peers and clusters altogether`
+    const missing = changes.added.find(
+      added => added.path === "" && !wanted.endpoints.some(({ host, port }) => host === added.host && port === added.port),
+    )
+    return missing === undefined ? "" : `${wanted.troubles.get(missing.host) ?? `"${missing.host}" does not resolve`}`
+  }
+
   /** Resolves a config's peers beside the live ones. Clusters that name the same peers are taken over as they are. */
   async stage(config: Config): Promise<StagedPeers> {
     const resolver = this.#resolverFor(config.resolver)
+    if (this.#config === null) this.#store.open(config)
     const next = new Map<string, FollowedCluster>()
+    const changes = new Map<string, PeerChanges>()
     const fresh: FollowedCluster[] = []
-    for (const [name, cluster] of Object.entries(config.clusters)) {
-      const key = JSON.stringify([cluster.peers, config.resolver])
-      const known = this.#live.get(name)
-      const followed = known?.key === key ? known : this.#follow(name, key, cluster, resolver)
-      if (followed !== known) fresh.push(followed)
+    for (const name of Object.keys(config.clusters)) {
+      changes.set(name, this.#store.of(config, name))
+      const followed = this.#followed(config, name, changes.get(name)!, resolver)
+      if (followed !== this.#live.get(name)) fresh.push(followed)
       next.set(name, followed)
     }
     await withLimit(Promise.all(fresh.map(cluster => cluster.settled)), RESOLVE_MS)
-    const peers = Object.fromEntries([...next.values()].map(cluster => [cluster.name, this.#resolved(cluster)]))
+    const peers = Object.fromEntries([...next.values()].map(cluster => [cluster.name, this.#resolved(cluster, changes.get(cluster.name)!)]))
     const clusterSlots = this.#clusterSlots(next.keys())
     const unresolved = fresh.flatMap(unresolvedOf)
     return {
@@ -97,7 +155,7 @@ export class PeerDirectory {
       clusterSlots,
       problems: [...this.#slotProblems(peers, clusterSlots), ...(this.#config === null ? [] : unresolved)],
       warnings: this.#config === null ? unresolved.map(problem => problem.message) : [],
-      commit: () => this.#commit(config, next, peers, resolver),
+      commit: () => this.#commit({ config, next, changes, peers, resolver }),
       undo: () => this.#undo(fresh),
     }
   }
@@ -115,6 +173,15 @@ export class PeerDirectory {
     for (const cluster of this.#live.values()) cluster.stop()
   }
 
+  /** The live cluster when it looks for the same peers in the same way, else another one. */
+  #followed(config: Config, name: string, changes: PeerChanges, resolver: NameResolver): FollowedCluster {
+    const cluster = config.clusters[name]!
+    const peers = specsWith(cluster.peers, changes)
+    const key = JSON.stringify([peers, config.resolver])
+    const known = this.#live.get(name)
+    return known?.key === key ? known : this.#follow(name, key, { ...cluster, peers: [...peers] }, resolver)
+  }
+
   #follow(name: string, key: string, cluster: Config["clusters"][string], resolver: NameResolver): FollowedCluster {
     const deps = { resolver, clock: systemClock, timers: systemTimers, random: this.#random }
     return new FollowedCluster(name, key, cluster, deps, {
@@ -128,8 +195,8 @@ export class PeerDirectory {
     })
   }
 
-  #resolved(cluster: FollowedCluster): ResolvedPeer[] {
-    return cluster.endpoints.map(endpoint => {
+  #resolved(cluster: FollowedCluster, changes: PeerChanges): ResolvedPeer[] {
+    return changedEndpoints(cluster.endpoints, changes).map(endpoint => {
       const name = endpointName(endpoint)
       return { ...endpoint, slot: this.#slots.slot(slotKey(cluster.name, name)), metrics: this.#parts.registry.peer(cluster.name, name) }
     })
@@ -147,22 +214,27 @@ export class PeerDirectory {
       : [{ where: `clusters.${lost[0]}.peers`, message: `more than ${this.#parts.states.slotsMax} peers and clusters altogether`, expected: "" }]
   }
 
-  #commit(config: Config, next: Map<string, FollowedCluster>, sent: PeersByCluster, resolver: NameResolver): void {
+  #commit({ config, next, changes, peers, resolver }: Commit): void {
     for (const [name, cluster] of this.#live) {
       if (next.get(name) !== cluster) cluster.stop()
       if (!next.has(name)) this.#monitor.watch(name, [], null)
     }
+    const before = this.#current
     this.#live = next
     this.#config = config
     this.#resolver = resolver
     this.#resolverKey = JSON.stringify(config.resolver)
-    this.#current = { ...sent }
+    this.#current = { ...peers }
+    this.#store.follow(config)
     this.#slots.keepClusters(new Set(next.keys()))
     for (const cluster of next.values()) {
-      this.#keepSlots(cluster.name)
-      this.#watchHealth(cluster.name)
-      // its addresses changed between staging and now
-      if (!sameEndpoints(cluster, sent[cluster.name]!)) this.#update(cluster)
+      const { name } = cluster
+      this.#keepSlots(name)
+      this.#gate(name, before[name] ?? [])
+      this.#watchHealth(name)
+      // its addresses changed between staging and now, or a word at run time came in between
+      if (this.#store.of(config, name) !== changes.get(name)) void this.change(name, this.#store.of(config, name))
+      else if (!sameEndpoints(this.#resolved(cluster, changes.get(name)!), peers[name]!)) this.#update(cluster)
     }
   }
 
@@ -176,13 +248,26 @@ export class PeerDirectory {
 
   #update(cluster: FollowedCluster): void {
     const before = this.#current[cluster.name] ?? []
-    const peers = this.#resolved(cluster).filter(peer => peer.slot >= 0)
+    const changes = this.changesOf(cluster.name)
+    const peers = this.#resolved(cluster, changes).filter(peer => peer.slot >= 0)
     this.#current[cluster.name] = peers
     this.#keepSlots(cluster.name)
     for (const peer of before) if (!peers.some(now => now.metrics === peer.metrics)) this.#parts.registry.hide(peer.metrics)
+    this.#gate(cluster.name, before)
     this.#watchHealth(cluster.name)
-    this.#parts.log.info("addresses changed", { cluster: cluster.name, peers: peers.map(endpointName) })
+    if (!sameEndpoints(before, peers)) this.#parts.log.info("peers changed", { cluster: cluster.name, peers: peers.map(endpointName) })
     this.#parts.changed(cluster.name, peers)
+  }
+
+  /** Who drains by a word at run time, and who joins others: that one may start slowly. */
+  #gate(name: string, before: readonly ResolvedPeer[]): void {
+    const { states } = this.#parts
+    const changes = this.changesOf(name)
+    for (const peer of this.#current[name] ?? []) {
+      if (before.length > 0 && !before.some(({ slot }) => slot === peer.slot)) states.cameBack(peer.slot)
+      const drains = isDrained(peer, changes)
+      if (drains !== states.isDraining(peer.slot)) states.setDraining(peer.slot, drains)
+    }
   }
 
   /** The slots of the live peers of a cluster and its own stay; what else it had goes out of use. */
@@ -235,8 +320,8 @@ function unresolvedOf(cluster: FollowedCluster): ReloadProblem[] {
   return [{ where: `clusters.${cluster.name}.peers`, message: `no name of this cluster resolves (${why})`, expected: "" }]
 }
 
-function sameEndpoints(cluster: FollowedCluster, peers: readonly ResolvedPeer[]): boolean {
-  return cluster.endpoints.length === peers.length && cluster.endpoints.every((endpoint, i) => endpointName(endpoint) === endpointName(peers[i]!))
+function sameEndpoints(a: readonly ResolvedPeer[], b: readonly ResolvedPeer[]): boolean {
+  return a.length === b.length && a.every((peer, i) => endpointName(peer) === endpointName(b[i]!))
 }
 
 function withLimit(work: Promise<unknown>, ms: number): Promise<unknown> {

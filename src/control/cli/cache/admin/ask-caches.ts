@@ -26,7 +26,7 @@ export async function askCaches<T>(question: Question, options: AdminOptions, co
   const value = read(body)
   if (status === 200 && value !== null) return { body, value: value as T }
   const error = typeof value?.["error"] === "string" ? value["error"] : ""
-  const isOurs = error !== "" && (status === 400 || status === 404)
+  const isOurs = error !== "" && [400, 404, 409, 422].includes(status)
   const hint = "it wants the admin token: set BOTHWAYS_ADMIN_TOKEN or name the --config"
   const told = isOurs ? error : `${target.address} answered ${status}; ${status === 401 ? hint : error || "is this the admin address of bothways?"}`
   context.err.write(`${styleOf(context.err, context.env).red("bothways:")} ${told}\n`)
