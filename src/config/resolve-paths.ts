@@ -65,6 +65,7 @@ function resolveDestination(to: DestinationConfig, path: Resolve): DestinationCo
     const { paths } = answers.find(answer => answer.name === to.name)!
     return paths === undefined ? to : { ...to, options: paths(to.options, path) }
   }
+  if (to.kind === "split") return { kind: "split", split: { ...to.split, persist: to.split.persist && path(to.split.persist) } }
   if (to.kind !== "origin" || to.upgrade === null || to.upgrade.ca === null) return to
   return { ...to, upgrade: { ...to.upgrade, ca: path(to.upgrade.ca) } }
 }

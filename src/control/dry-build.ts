@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { FakeClock, readDataFile, TimerWheel } from "../base/index.ts"
-import { answers, type Config, filters, placeOf, unknownCluster } from "../config/index.ts"
+import { answers, type Config, filters, placeOf, SplitZone, unknownCluster } from "../config/index.ts"
 import type { FilterDeps } from "../plugin/index.ts"
 import { stickyMemory } from "../upstream/index.ts"
 import type { ReloadProblem } from "./protocol.ts"
@@ -40,6 +40,10 @@ export function dryBuild(config: Config, baseDir: string, needs: DryBuildNeeds =
   for (const [i, route] of config.routes.entries()) {
     for (const [j, use] of route.filters.entries())
       if (use.inline === null) build(`routes[${i}].filters[${j}].${use.name}`, use.name, placeOf(`routes/${route.name}`, use.name, j), use.options)
+    if (route.to.kind === "split") {
+      const { key, bytes } = SplitZone.memoryOf(route.name, route.to.split)
+      needs.shared(key, bytes)
+    }
     if (route.to.kind === "answer") dryAnswer(route.to, `routes[${i}].to.${route.to.name}`)
   }
   for (const [name, { sticky }] of Object.entries(config.clusters)) {

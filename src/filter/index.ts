@@ -3,5 +3,6 @@ export { type ForwardFieldsOptions, forwardRequestStep, forwardResponseStep } fr
 export { limitForwards, refuseMethod } from "./forwarding/max-forwards.ts"
 export { type ReverseFieldsOptions, reverseRequestStep, reverseResponseStep } from "./forwarding/reverse-fields.ts"
 export { trustedHopsStep } from "./forwarding/trusted-hops.ts"
+export { compileValue, type ValueReader } from "./variables.ts"
 export { parseBasic } from "./basic-credentials.ts"
 export { HtpasswdError, parseHtpasswd } from "./htpasswd.ts"

@@ -7,6 +7,7 @@ import { checkForward } from "./forward.ts"
 import { checkListeners } from "./listeners.ts"
 import { checkReach } from "./reach.ts"
 import { checkReferences } from "./references.ts"
+import { checkSplits } from "./splits.ts"
 import type { Check, Subject } from "./subject.ts"
 import { checkValues } from "./values.ts"
 import { checkVersions } from "./versions.ts"
@@ -22,6 +23,7 @@ const checks: readonly Check[] = [
   checkVersions,
   checkCertificates,
   checkFiles,
+  checkSplits,
 ]
 
 /** Everything that the schema cannot see because it lies between two places of the config, or outside of it. */

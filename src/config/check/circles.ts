@@ -3,13 +3,13 @@ import { type Address, normaliseIp } from "../../base/index.ts"
 import type { Finding } from "../problem.ts"
 import type { EndpointConfig } from "../schema/address.ts"
 import type { RouteConfig } from "../schema.ts"
-import { clusterOf, listenersOf, type Subject, warning } from "./subject.ts"
+import { clustersOf, listenersOf, type Subject, warning } from "./subject.ts"
 
 /** Peers that are the very listener whose requests they would get. Where privacy takes Via away, nothing else notices the circle. */
 export function checkCircles(subject: Subject): Finding[] {
   const { config } = subject
   return Object.entries(config.clusters).flatMap(([cluster, { peers }]) => {
-    const routes = config.routes.filter(route => clusterOf(route) === cluster)
+    const routes = config.routes.filter(route => clustersOf(route).some(({ name }) => name === cluster))
     return peers.flatMap((peer, i) => {
       const route = routes.find(candidate => listenerAt(subject, candidate, peer) !== null)
       if (route === undefined) return []

@@ -1,8 +1,7 @@
 import { nearest } from "../../base/index.ts"
-import { filters } from "../features.gen.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
 import type { RouteConfig } from "../schema.ts"
-import { clusterOf, error, type Subject } from "./subject.ts"
+import { clustersOf, error, filterClustersOf, type Subject } from "./subject.ts"
 
 /** Names that lead nowhere, and names that are taken twice. */
 export function checkReferences(subject: Subject): Finding[] {
@@ -19,17 +18,8 @@ function checkRoute(route: RouteConfig, index: number, { declared, raw }: Subjec
     const store = use.name === "cache" ? valueAt(use.options, ["store"]) : undefined
     return typeof store === "string" ? unknown("cache", store, declared.caches, [...at, "filters", i, "cache", "store"]) : []
   })
-  const used = route.filters.flatMap((use, i) => {
-    const named = use.inline === null ? (filters.find(filter => filter.name === use.name)?.clusters?.(use.options) ?? []) : []
-    return named.flatMap(one => unknown("cluster", one.name, declared.clusters, [...at, "filters", i, use.name, ...one.at]))
-  })
-  return [...listeners, ...stores, ...used, ...destination(route, at, declared.clusters)]
-}
-
-function destination(route: RouteConfig, at: ConfigPath, clusters: ReadonlySet<string>): Finding[] {
-  const cluster = clusterOf(route)
-  if (cluster === null) return []
-  return unknown("cluster", cluster, clusters, [...at, "to", ...(route.to.kind === "origin" ? ["origin", "via"] : ["cluster"])])
+  const used = [...filterClustersOf(route), ...clustersOf(route)].flatMap(one => unknown("cluster", one.name, declared.clusters, [...at, ...one.at]))
+  return [...listeners, ...stores, ...used]
 }
 
 function unknown(noun: string, name: string, known: ReadonlySet<string>, path: ConfigPath): Finding[] {

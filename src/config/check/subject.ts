@@ -1,4 +1,5 @@
 import { sentence } from "../issue-sentence.ts"
+import { filters } from "../features.gen.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
 import { resolvePaths } from "../resolve-paths.ts"
 import { type Config, configSchema } from "../schema.ts"
@@ -80,10 +81,19 @@ export function routeWord(subject: Subject, position: number): string {
   return `routes[${subject.routeIndex[position]}] (${subject.config.routes[position]!.name})`
 }
 
-/** The cluster that a route's requests go to or through. */
-export function clusterOf({ to }: Config["routes"][number]): string | null {
-  if (to.kind === "cluster") return to.cluster
-  return to.kind === "origin" ? to.via : null
+/** The clusters that a route's requests go to or through, each with the keys that lead there from the route. */
+export function clustersOf({ to }: Config["routes"][number]): readonly { readonly name: string; readonly at: ConfigPath }[] {
+  if (to.kind === "cluster") return [{ name: to.cluster, at: ["to", "cluster"] }]
+  if (to.kind === "split") return to.split.arms.map(({ cluster }, i) => ({ name: cluster, at: ["to", "split", "arms", i, "cluster"] }))
+  return to.kind === "origin" && to.via !== null ? [{ name: to.via, at: ["to", "origin", "via"] }] : []
+}
+
+/** The clusters that filters of a route send requests of their own to. */
+export function filterClustersOf({ filters: uses }: Config["routes"][number]): readonly { readonly name: string; readonly at: ConfigPath }[] {
+  return uses.flatMap((use, i) => {
+    const named = use.inline === null ? (filters.find(filter => filter.name === use.name)?.clusters?.(use.options) ?? []) : []
+    return named.map(({ name, at }) => ({ name, at: ["filters", i, use.name, ...at] }))
+  })
 }
 
 /** Names of the listeners that a route is for. */

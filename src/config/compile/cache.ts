@@ -1,10 +1,10 @@
 import { type CacheOptions, type CachePolicy, type CacheSteps, cacheSteps, compilePolicy, Question } from "../../cache/index.ts"
 import type { Exchange, Plan } from "../../flow/index.ts"
 import { CACHE, CACHE_RESULTS } from "../../observe/index.ts"
-import { matchers } from "../features.gen.ts"
 import type { RouteConfig } from "../schema.ts"
 import type { MatchConfig } from "../schema/route.ts"
 import type { CompileDeps } from "./compile-deps.ts"
+import { anyOf } from "./split.ts"
 
 /** What a route's cache is compiled with besides the route. */
 export interface CacheParts {
@@ -52,7 +52,7 @@ export function compileCache(route: RouteConfig, { destination, told }: Apart, {
   const store = use === null ? null : (deps.caches?.get(use.store) ?? null)
   if (use === null || store === null) return null
   const plan: { respondAt: number; fetch: Plan | null; plain: boolean } = { respondAt: 0, fetch: null, plain: false }
-  const policy = compilePolicy(use, compileBypass(use.bypass), told)
+  const policy = compilePolicy(use, anyOf(use.bypass), told)
   const steps = cacheSteps({ policy, store, time: deps.time, destination, plan, count: x => countResult(x, deps, cacheMetrics) })
   return {
     steps,
@@ -67,16 +67,5 @@ export function compileCache(route: RouteConfig, { destination, told }: Apart, {
 /** What the cache of a route makes of a request before it looks, for explain. null = it has none. */
 export function cacheQuestion(route: RouteConfig, { destination, told }: Apart): Question | null {
   const use = cacheUseOf(route)
-  return use === null ? null : new Question(compilePolicy(use, compileBypass(use.bypass), told), destination)
-}
-
-/** Any of the matches; null = none is given. */
-function compileBypass(matches: readonly MatchConfig[] | null): ((x: Exchange) => boolean) | null {
-  if (matches === null || matches.length === 0) return null
-  const all = matches.map(match => {
-    const rules = match.rules.map(rule => matchers.find(matcher => matcher.name === rule.name)!.compile(rule.options))
-    if (match.when !== null) rules.push(match.when)
-    return (x: Exchange): boolean => rules.every(holds => holds(x))
-  })
-  return x => all.some(holds => holds(x))
+  return use === null ? null : new Question(compilePolicy(use, anyOf(use.bypass), told), destination)
 }

@@ -26,6 +26,7 @@ import { logStep } from "./compile-entry.ts"
 import type { ClusterHandles } from "./cluster-handles.ts"
 import { type Apart, compileCache, type RouteCachePlan } from "./cache.ts"
 import { answerDeps, answerOf, buildFilters, type NamedFilter } from "./filters.ts"
+import { type Arm, armRoutes, compileSplit } from "./split.ts"
 import { StepList } from "./step-list.ts"
 import { compileTold } from "./told.ts"
 
@@ -53,30 +54,47 @@ const ORIGIN_RETRY = { attempts: 2, status: [] as readonly number[], budget: 0.2
  * an operator's filter may change what we say of the client. Each attempt starts at `peer`: what follows knows where it goes.
  */
 export function compileRoute(route: RouteConfig, index: number, parts: RouteParts): Plan {
-  const { deps, config } = parts
-  const sticky = stickyOf(route, parts)
-  const slots = { value: sticky === null ? 1 : STICKY_SLOT + 1 }
+  const { deps } = parts
+  const slots = { value: armRoutes(route).every(arm => stickyOf(arm, parts) === null) ? 1 : STICKY_SLOT + 1 }
   const owner = `routes/${route.name}`
   const filters = buildFilters(route.filters, deps, { owner, nextSlot: slots, cluster: parts.handles.get })
   const list = new StepList(index, deps)
   list.addPhase("identify", filters)
   list.addPhase("access", filters)
-  if (isNoTunnelsEnd(route, config)) list.add("access", "no tunnel", refuseConnect)
+  if (isNoTunnelsEnd(route, parts.config)) list.add("access", "no tunnel", refuseConnect)
+  const own = { filters, index, slot: slots.value }
+  if (route.to.kind !== "split") return compileArm({ route, list, counted: steps => steps, tell: null }, own, parts)
+  return compileSplit(route, route.to.split, { deps, list, slot: own.slot + 1 }, arm => compileArm(arm, own, parts))
+}
+
+/** What all arms of a route have. `slot` is a state slot that no filter has. */
+interface Own {
+  readonly filters: readonly NamedFilter[]
+  readonly index: number
+  readonly slot: number
+}
+
+/** What comes behind access: all of the plan that depends on where a request goes. */
+function compileArm({ route, list, counted, tell }: Arm, { filters, index, slot }: Own, parts: RouteParts): Plan {
+  const { deps, config } = parts
+  const sticky = stickyOf(route, parts)
   const times = timesOf(route, config)
   if (times.request > 0) list.add("request", "request timeout", requestTimer(deps, times.request))
-  const upstream = upstreamOf(route, parts)
+  const steps = upstreamOf(route, parts)
+  const upstream = steps === null ? null : counted(steps)
   const cache = upstream === null ? null : compileCache(route, apartOf(route, config), parts)
   if (upstream === null) {
     list.addPhase("request", filters)
     list.add("answer", route.to.kind === "answer" ? route.to.name : route.to.kind, localStep(route, parts))
   }
-  const way = upstream === null ? null : { upstream, filters, fields: fieldsSteps(route, parts), slot: slots.value }
+  const way = upstream === null ? null : { upstream, filters, fields: fieldsSteps(route, parts), slot }
   // Before the cache: with a cookie of ours a request would be one that nothing is stored for.
   if (sticky !== null) list.add("fields", "session", sticky.read)
   const peerAt = way === null ? -1 : addUpstream(list, way, cache)
   const respondAt = list.length
   if (cache !== null) list.add("response", "cache status", cache.steps.tell)
   if (sticky !== null) list.add("response", "session", sticky.tell)
+  if (tell !== null) list.add("response", "split", tell)
   list.addPhase("response", filters)
   list.add("deliver", "deliver", deliver)
   const logAt = list.length
@@ -155,7 +173,7 @@ function destinationOf(route: RouteConfig, config: Config): string {
 /** CONNECT reaches this route, and what stands there speaks HTTP: a 2xx would open a tunnel to it that no rule sees into (RFC 9110 section 9.3.6). */
 function isNoTunnelsEnd({ match, to }: RouteConfig, config: Config): boolean {
   const names = match.listeners.length > 0 ? match.listeners : Object.keys(config.listeners)
-  const says2xx = to.kind === "cluster" || (to.kind === "answer" && answerOf(to.name).says2xx?.(to.options) === true)
+  const says2xx = to.kind === "cluster" || to.kind === "split" || (to.kind === "answer" && answerOf(to.name).says2xx?.(to.options) === true)
   return says2xx && names.some(name => config.listeners[name]!.forward !== null)
 }
 

@@ -26,6 +26,7 @@ export const phases = [
   },
   { name: "access", room: "filter", reverse: "decides; fails closed", forward: "the same; 407 where the listener asks who it is" },
   { name: "route", room: "route", reverse: "first match wins: listener, host, path …", forward: "the same table" },
+  { name: "split", room: "config", reverse: "which arm: as the request says, where the client has been, or by weight", forward: "the same" },
   {
     name: "fields",
     room: "filter",

@@ -11,6 +11,8 @@ export interface Stage {
   readonly route: number
   /** Name of the listener whose step it is; "" for a route's. */
   readonly listener: string
+  /** Cluster of the arm of a split that it is a step of; "" for what all arms share and for routes without arms. */
+  readonly arm: string
   readonly phase: StagePhase
   /** The filter's name, or what the step does. */
   readonly name: string
@@ -21,13 +23,20 @@ export interface Stage {
 /** The steps of a plan while it is put together. Nothing of it but the steps outlives the compilation. */
 export class StepList {
   readonly steps: Step[] = []
-  private readonly owner: Pick<Stage, "route" | "listener">
+  private readonly owner: Pick<Stage, "route" | "listener" | "arm">
   private readonly deps: CompileDeps
 
   /** Of a route by its index, or of a listener by its name. */
-  constructor(of: number | string, deps: CompileDeps) {
-    this.owner = typeof of === "number" ? { route: of, listener: "" } : { route: -1, listener: of }
+  constructor(of: number | string, deps: CompileDeps, arm = "") {
+    this.owner = typeof of === "number" ? { route: of, listener: "", arm } : { route: -1, listener: of, arm }
     this.deps = deps
+  }
+
+  /** Goes on with the same steps, for one arm of a split. */
+  fork(arm: string): StepList {
+    const fork = new StepList(this.owner.route, this.deps, arm)
+    fork.steps.push(...this.steps)
+    return fork
   }
 
   get length(): number {

@@ -75,6 +75,8 @@ export interface RouteFacts {
   readonly name: string
   readonly index: number
   readonly cache: string
+  /** null = the route has one destination. */
+  readonly split: SplitFacts | null
   readonly destination: Destination
   readonly timeouts: TimeoutFacts
   readonly retry: RetryFacts | null
@@ -82,6 +84,14 @@ export interface RouteFacts {
   readonly upgrade: UpgradeFacts | null
   /** What becomes of the request's fields on their way up; null when nothing is sent. */
   readonly fields: FieldChanges | null
+}
+
+/** Which of a split's arms a request goes to. The shares are the config's: a running canary may have others. */
+export interface SplitFacts {
+  /** null = it does not come as far. */
+  readonly arm: string | null
+  readonly because: string
+  readonly arms: readonly { readonly name: string; readonly share: number }[]
 }
 
 export type Destination =

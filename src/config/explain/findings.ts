@@ -15,6 +15,7 @@ import type { DryRun, End } from "./dry-run.ts"
 import type { ClusterFacts, Destination, Explanation, IdentityFacts, ParsedFacts, RouteFacts, RuleFacts } from "./explanation.ts"
 import { fieldChanges } from "./field-changes.ts"
 import { originFacts } from "./origin-facts.ts"
+import { armRoute, splitFacts } from "./split-facts.ts"
 import { bodyFacts, cacheFacts, localText, retryFacts, timeoutFacts, upgradeFacts } from "./route-facts.ts"
 import { plain, shown } from "./shown.ts"
 
@@ -44,7 +45,7 @@ export class Findings {
     if (phase === "route") this.takeRules(x, run)
     else if (phase === "peer") {
       this.upgrade = x.upgrade
-      const cluster = clusterFor(this.config.routes[route]!, run)
+      const cluster = clusterFor(armRoute(this.config.routes[route]!, x), run)
       if (cluster !== null) this.asked = askCluster(cluster, x)
     }
   }
@@ -80,14 +81,15 @@ export class Findings {
   atEnd(end: End, x: Exchange, run: DryRun): void {
     const index = x.plan?.route.index ?? -1
     assert(this.traced === undefined || index === Math.max(this.traced, -1), "the table finds what its definition says")
-    const route = this.config.routes[index]
+    const written = this.config.routes[index]
+    const route = written && armRoute(written, x)
     const destination = route === undefined ? null : this.destination(route, x, run)
     const { turn } = run.journey
     this.facts = {
       parsed: this.parsed,
       identity: this.parsed === null ? null : this.identity(x),
       rules: this.rules,
-      filters: run.journey.filters(this.listener.name, index, end.kind === "waits"),
+      filters: run.journey.filters({ listener: this.listener.name, route: index, arm: armOf(written, route) }, end.kind === "waits"),
       route: route === undefined ? null : this.routeFacts(route, index, x, destination!, end.kind === "dials" || end.kind === "resolves"),
       answer: answerOf(end, x, turn, destination),
     }
@@ -107,6 +109,7 @@ export class Findings {
       name: route.name,
       index,
       cache: cacheFacts(route, config, x),
+      split: splitFacts(config.routes[index]!, x),
       destination,
       timeouts: timeoutFacts(route, config, listener.config, tunnel ? plan.tunnelIdleMs : null),
       retry: retryFacts(route, config, x.method),
@@ -119,7 +122,8 @@ export class Findings {
   private destination(route: RouteConfig, x: Exchange, run: DryRun): Destination {
     const { to } = route
     const { forward } = this.listener.config
-    if (to.kind === "cluster") return { kind: "cluster", cluster: this.cluster(route, x, run)! }
+    // A split has been made an arm of itself.
+    if (to.kind === "cluster" || to.kind === "split") return { kind: "cluster", cluster: this.cluster(route, x, run)! }
     if (to.kind !== "origin") return { kind: to.kind, name: to.name, says: localText(to) }
     const checks = run.snapshot.origins.get(this.listener.name)?.parts.checks ?? null
     return { kind: "origin", origin: originFacts(x, { forward, checks, isVia: to.via !== null }), via: this.cluster(route, x, run) }
@@ -133,6 +137,11 @@ export class Findings {
     const picked = this.asked === null ? "" : x.peerName
     return clusterFacts({ cluster, config: this.config.clusters[name]!, peers: this.peers.byCluster[name]!, asked, picked })
   }
+}
+
+/** Cluster of the arm whose steps count, "" = the route is no split. */
+function armOf(written: RouteConfig | undefined, route: RouteConfig | undefined): string {
+  return written === route || route?.to.kind !== "cluster" ? "" : route.to.cluster
 }
 
 function clusterFor(route: RouteConfig, run: DryRun): Cluster | null {

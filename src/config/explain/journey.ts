@@ -41,9 +41,11 @@ export class Journey {
   }
 
   /** The filters that the request met or would have met: the listener's, then the route's; in the order of the plan. */
-  filters(listener: string, route: number, isWaiting: boolean): FilterFacts[] {
+  filters({ listener, route, arm }: { listener: string; route: number; arm: string }, isWaiting: boolean): FilterFacts[] {
     const { turn } = this
-    const own = this.compiled.filter(({ stage }) => stage.filter !== null && (stage.route < 0 ? stage.listener === listener : stage.route === route))
+    const isOwn = ({ stage }: Stop): boolean =>
+      stage.filter !== null && (stage.route < 0 ? stage.listener === listener : stage.route === route && (stage.arm === "" || stage.arm === arm))
+    const own = this.compiled.filter(isOwn)
     return own.sort((a, b) => a.stage.route - b.stage.route).map(stop => factsOf(stop, stop === turn && isWaiting, stop === turn))
   }
 }

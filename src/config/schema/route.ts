@@ -7,6 +7,7 @@ import { answers, filters, matchers } from "../features.gen.ts"
 import { choice, choices, scriptOnly } from "./choice.ts"
 import { retrySchema, upstreamTimeoutsSchema } from "./cluster.ts"
 import { featureShape } from "./feature.ts"
+import { type SplitConfig, splitOptionsSchema } from "./split.ts"
 import { field, listOf, maybe, nameSchema, overridesOf, pathSchema } from "../../base/index.ts"
 
 /** A matcher with its parsed options. */
@@ -40,6 +41,8 @@ export interface OriginUpgradeConfig {
 
 export type DestinationConfig =
   | { readonly kind: "cluster"; readonly cluster: string }
+  /** To one of several clusters. */
+  | { readonly kind: "split"; readonly split: SplitConfig }
   | { readonly kind: "origin"; readonly via: string | null; readonly upgrade: OriginUpgradeConfig | null }
   /** Answers by itself: one of the folders of `answer/` with its parsed options. */
   | { readonly kind: "answer"; readonly name: string; readonly options: unknown }
@@ -113,12 +116,16 @@ const originSchema = z.strictObject({
 
 const destinationShape = {
   cluster: nameSchema.describe("To a peer of this cluster."),
+  split: splitOptionsSchema(matchSchema).describe(
+    "To one of several clusters: by weight, by client, or as the request says. For canaries and blue-green.",
+  ),
   origin: originSchema.describe("To whatever the forward request names."),
 }
 
 const destinationSchema = choice("destination", { ...destinationShape, ...featureShape(answers) } as typeof destinationShape &
   Record<string, z.ZodType>).transform((use): DestinationConfig => {
   if (use.name === "cluster") return { kind: "cluster", cluster: use.options as string }
+  if (use.name === "split") return { kind: "split", split: use.options as SplitConfig }
   if (use.name === "origin") return { kind: "origin", ...(use.options as z.output<typeof originSchema>) }
   return { kind: "answer", name: use.name, options: use.options }
 })
@@ -131,7 +138,7 @@ export const routeSchema = z
     name: maybe(nameSchema, "Name in logs and metrics. Default: route-N, counted from 1."),
     match: field(matchSchema, {}, "Conditions, all of which must hold; {} matches everything."),
     filters: field(z.array(filterSchema), [], "Filters in the order in which they run within each phase."),
-    to: destinationSchema.describe(`Where matching requests go: one of cluster, origin, ${answers.map(({ name }) => name).join(", ")}.`),
+    to: destinationSchema.describe(`Where matching requests go: one of cluster, split, origin, ${answers.map(({ name }) => name).join(", ")}.`),
     upgrade: field(
       z.array(
         z

@@ -66,6 +66,7 @@ function routeText(route: RouteFacts, style: Style): string {
   const rows = [
     row("route", style.bold(route.name)),
     row("cache", route.cache),
+    ...(route.split === null ? [] : [row("split", splitText(route.split, style))]),
     ...destinationRows(route, style),
     row("timeouts", timeoutText(route)),
   ]
@@ -74,6 +75,11 @@ function routeText(route: RouteFacts, style: Style): string {
   if (route.upgrade !== null) rows.push(row("upgrade", route.upgrade.says))
   if (route.fields !== null) rows.push(row("fields", ...fieldLines(route.fields)))
   return rows.join("")
+}
+
+function splitText({ arm, because, arms }: NonNullable<RouteFacts["split"]>, style: Style): string {
+  const shares = arms.map(({ name, share }) => `${name} ${Number((share * 100).toFixed(2))} %`).join(", ")
+  return `${arm === null ? "" : `arm ${style.bold(arm)}, `}${because} (shares of the config: ${shares})`
 }
 
 function destinationRows({ destination }: RouteFacts, style: Style): string[] {
