@@ -3,6 +3,7 @@ import { type Fault, FAULT, log } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import type { AttemptTimes } from "../http/index.ts"
 import type { DialFailure } from "../net/index.ts"
+import type { Priority } from "./queue/priority.ts"
 
 /** What a route says about its attempts. */
 export interface AttemptRules {
@@ -18,6 +19,8 @@ export interface AttemptRules {
   readonly absolute: boolean
   /** Protocols that may be upgraded to, lower case. */
   readonly upgrades: ReadonlySet<string>
+  /** How important the requests are, for clusters that shed or queue. Default: normal. */
+  readonly priority?: Priority | null
 }
 
 export function dialFault(kind: DialFailure): Fault {
@@ -58,4 +61,11 @@ export function allowedUpgrades(offered: string, allowed: ReadonlySet<string>): 
     if (protocol !== "" && allowed.has(protocol)) out = out === "" ? protocol : `${out}, ${protocol}`
   }
   return out
+}
+
+/** HTTP/1.0 needs no Host, but we speak 1.1 from here on. A Unix socket has no name that it could say. */
+export function nameHost(x: Exchange, peer: { readonly path: string; readonly name: string }): void {
+  // A filter, or an earlier attempt, has said it.
+  if (/(?:^|\n)host:/i.test(x.request.extra)) return
+  x.request.append("Host", peer.path === "" ? peer.name : "localhost")
 }

@@ -3,8 +3,10 @@ import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import type { UpstreamConnection } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
-import { type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
+import { type AttemptRules, dialFault, isIdempotent, nameHost, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
 import type { Cluster } from "./cluster.ts"
+import { Passage } from "./guard/passage.ts"
+import { type Outcome, OUTCOME, outcomeOf } from "./outcome.ts"
 import type { Peer } from "./peer.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
 import { Tried } from "./tried.ts"
@@ -16,24 +18,24 @@ const REFRESH_MS = 2000
  * The attempts of one exchange at one cluster: whom it has tried, whom it uses, what it waits for. Lives with its pooled exchange.
  */
 export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
-  private readonly x: Exchange
-  private cluster: Cluster | null = null
-  private rules: AttemptRules | null = null
+  readonly x: Exchange
+  cluster: Cluster | null = null
+  rules: AttemptRules | null = null
   readonly tried = new Tried()
   /** The list that the indexes in `tried` are those of. */
   private triedOf: readonly Peer[] | null = null
   hash = 0
-  private peer: Peer | null = null
-  private pool: Pool | null = null
+  peer: Peer | null = null
+  pool: Pool | null = null
   private dialing: DialHandle | null = null
   private queued = false
   private timer: Timer | null = null
   /** The next attempt must not use a kept-alive connection. */
   fresh = false
   /** The outcome of this attempt has been reported. */
-  private reported = false
+  reported = false
   /** The meter knows that this attempt failed. */
-  private metered = false
+  metered = false
   /** This attempt repeats an earlier one. */
   private again = false
   /** `judge` has been granted another attempt: `retry` must not ask for a second one. */
@@ -41,6 +43,10 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   /** A peer has given the request back over a connection that served others: that has been made good once. */
   private givenBack = false
   private dialedAt = 0
+  /** The way past the guard of the cluster; null where it has none. */
+  private passage: Passage | null = null
+  /** The same object, kept for the next exchange. */
+  private ownPassage: Passage | null = null
 
   constructor(x: Exchange) {
     this.x = x
@@ -59,24 +65,40 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     this.givenBack = false
     this.x.pump.keepBytesMax = rules.attemptsMax > 1 ? rules.keepBytesMax : 0
     cluster.budget.onRequest()
+    if (cluster.guard !== null) this.passage = (this.ownPassage ??= new Passage(this)).begin(cluster.guard, rules.priority ?? null)
   }
 
   /** Picks a peer for the next attempt. */
   pick(): Verdict {
-    const x = this.x
     this.drop()
-    const peer = this.cluster!.pick(this.hash, this.tried)
-    if (peer === null) {
-      if (!this.cluster!.refreshing(this)) {
-        x.fault = FAULT.noPeer
-        return FAULT_VERDICT
-      }
-      x.waiter = this
-      this.arm(REFRESH_MS)
-      return WAIT
+    return this.passage === null ? this.choose() : this.passage.enter()
+  }
+
+  choose(): Verdict {
+    const x = this.x
+    const peer = this.next()
+    if (peer !== null) {
+      this.use(peer)
+      return NEXT
     }
-    this.use(peer)
-    return NEXT
+    const full = this.passage === null ? null : this.passage.noPeer()
+    if (full !== null) return full
+    if (!this.cluster!.refreshing(this)) {
+      x.fault = FAULT.noPeer
+      return FAULT_VERDICT
+    }
+    x.waiter = this
+    this.arm(REFRESH_MS)
+    return WAIT
+  }
+
+  private next(): Peer | null {
+    const peer = this.pickAgain()
+    return this.passage === null ? peer : this.passage.claim(peer)
+  }
+
+  pickAgain(): Peer | null {
+    return this.cluster!.pick(this.hash, this.tried)
   }
 
   private use(peer: Peer): void {
@@ -87,7 +109,8 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     x.peer = peer
     x.peerName = peer.name
     x.attempts++
-    peer.begin()
+    // Where there is a guard it has counted the request.
+    if (this.passage === null) peer.begin()
     const { meter } = this.cluster!
     if (meter !== null) meter.began(peer, this.again)
     if (x.authority === "" && x.version < 11) nameHost(x, peer)
@@ -97,7 +120,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   onPeersChanged(): void {
     this.disarm()
     this.tried.reset()
-    const peer = this.cluster!.pick(this.hash, this.tried)
+    const peer = this.next()
     if (peer === null) {
       this.x.fault = FAULT.noPeer
       resume(this.x, FAULT_VERDICT)
@@ -110,6 +133,8 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   /** Sends the request over a kept-alive connection or a new one. Waits for the response head. */
   forward(): Verdict {
     const x = this.x
+    const { passage } = this
+    if (passage?.adopting && passage.awaitAdopted()) return WAIT
     const pool = this.cluster!.poolOf(this.peer!)
     this.pool = pool
     const connection = this.fresh ? null : pool.reuse()
@@ -117,6 +142,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
       this.send(connection)
       return WAIT
     }
+    if (passage !== null && !passage.mayConnect(this.peer!)) return FAULT_VERDICT
     if (pool.settings.protocol === "http3") this.cluster!.joinHttp3(this.peer!, pool, this.rules!.connectMs)
     else if (pool.mayDial()) return this.dial()
     x.waiter = this
@@ -219,6 +245,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     x.reused = connection.served > 0
     x.sentAt = this.pool!.time.clock.now()
     const { generation } = x
+    if (this.passage !== null) this.passage.sent()
     connection.send(x, requestTarget(x, rules.absolute), rules.times)
     // What the connection cannot carry at all has failed already.
     if (x.generation !== generation) return
@@ -241,8 +268,13 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   judge(): Verdict {
     const x = this.x
     const retryStatus = this.rules!.retryStatus
-    this.report(x.status < 500)
-    if (retryStatus === null || !retryStatus.has(x.status) || !this.mayRepeat() || !this.another(FAULT.retryStatus)) return NEXT
+    const { passage } = this
+    if (passage !== null) passage.headCame()
+    this.report(outcomeOf(x.status), x.headAt - x.sentAt)
+    if (retryStatus === null || !retryStatus.has(x.status) || !this.mayRepeat() || !this.another(FAULT.retryStatus)) {
+      if (passage !== null) passage.answered()
+      return NEXT
+    }
     this.granted = true
     x.fault = FAULT.retryStatus
     return FAULT_VERDICT
@@ -254,10 +286,12 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     return pump.replayable && !pump.continued && isIdempotent(method)
   }
 
-  private report(ok: boolean): void {
+  /** `ms`: how long the head took, or was waited for; -1 = that says nothing. */
+  private report(outcome: Outcome, ms: number): void {
     if (this.reported || this.peer === null) return
     this.reported = true
-    this.cluster!.report(this.peer, ok)
+    this.cluster!.report(this.peer, outcome)
+    if (this.passage !== null) this.passage.report(this.peer, outcome, ms)
   }
 
   /** This attempt ended in a fault of the upstream side. */
@@ -279,6 +313,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
       this.granted = false
       return true
     }
+    if (this.passage?.takesOver(fault)) return true
     if (!x.pump.replayable || x.pump.continued) return false
     if (fault.retry === "never" || (fault.retry !== "always" && !isIdempotent(x.method))) return false
     if (fault.retry === "if-reused" && !this.fresh) {
@@ -312,7 +347,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   }
 
   /** What has been tried is by index, and those are others in another list. */
-  private knowTried(): void {
+  knowTried(): void {
     const { peers } = this.cluster!
     if (this.triedOf === peers) return
     this.triedOf = peers
@@ -322,7 +357,8 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   /** The attempt failed. A limit of ours, a connection that had aged and a status that is asked for again say nothing of the peer. */
   private blame(fault: Fault): void {
     this.failed()
-    if (!this.justMoved(fault) && fault !== FAULT.reusedClosed && fault !== FAULT.poolExhausted && fault !== FAULT.retryStatus) this.report(false)
+    if (this.justMoved(fault) || fault === FAULT.reusedClosed || fault === FAULT.poolExhausted || fault === FAULT.retryStatus) return
+    this.report(OUTCOME.fault, fault === FAULT.headTimeoutUpstream ? this.pool!.time.clock.now() - this.x.sentAt : -1)
   }
 
   private another(fault: Fault): boolean {
@@ -335,7 +371,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
       if ((fault.retry === "if-idempotent" || fault === FAULT.streamRefused) && cluster.size === 1) this.tried.reset()
       else if (!cluster.refreshUnderWay) return false
     }
-    if (!cluster.budget.tryRetry()) return false
+    if (!cluster.budget.tryRetry() || (this.passage !== null && !this.passage.mayRetry())) return false
     this.fresh = fault.retry === "if-idempotent"
     return true
   }
@@ -345,23 +381,19 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     if (peer === null) return
     this.peer = null
     peer.finish()
+    if (this.passage !== null) this.passage.dropped()
   }
 
   /** The exchange is over. */
   end(): void {
-    const x = this.x
-    if (x.fault !== null && x.fault.source === "upstream" && this.peer !== null) this.blame(x.fault)
+    const { fault } = this.x
+    if (fault !== null && fault.source === "upstream" && this.peer !== null) this.blame(fault)
     this.drop()
+    this.passage?.end()
+    this.passage = null
     this.triedOf = null
     this.cluster = null
     this.rules = null
     this.pool = null
   }
-}
-
-/** HTTP/1.0 needs no Host, but we speak 1.1 from here on. A Unix socket has no name that it could say. */
-function nameHost(x: Exchange, peer: Peer): void {
-  // A filter, or an earlier attempt, has said it.
-  if (/(?:^|\n)host:/i.test(x.request.extra)) return
-  x.request.append("Host", peer.path === "" ? peer.name : "localhost")
 }

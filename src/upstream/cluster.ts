@@ -6,6 +6,8 @@ import type { DialHandle, DialHandler, QuicDialHandler } from "../net/index.ts"
 import type { Balancer, BalancerKey } from "../plugin/index.ts"
 import type { AttemptMeter } from "./attempt-meter.ts"
 import type { Attempt } from "./attempt.ts"
+import type { Guard } from "./guard/guard.ts"
+import type { Outcome } from "./outcome.ts"
 import type { Peer } from "./peer.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
 import { QuicJoin } from "./quic-join.ts"
@@ -40,7 +42,9 @@ export interface ClusterParts {
   /** Counts attempts for the metrics. Default: nobody does. */
   readonly meter?: AttemptMeter | null
   /** Reports an attempt's outcome to passive health checking. */
-  readonly judge: (cluster: Cluster, peer: Peer, ok: boolean) => void
+  readonly judge: (cluster: Cluster, peer: Peer, outcome: Outcome) => void
+  /** Breakers, limits, queue and what else protects the cluster. Default: nothing. */
+  readonly guard?: Guard | null
   /** Asks the control thread to resolve the names again; null when the config has addresses only. */
   readonly refresh: ((cluster: string) => void) | null
   /** Default: every request is chosen for anew. */
@@ -55,6 +59,7 @@ export class Cluster {
   readonly time: Time
   readonly budget: Budget
   readonly meter: AttemptMeter | null
+  readonly guard: Guard | null
   /** Some peers are given by name. */
   private readonly named: boolean
   peers: Peer[] = []
@@ -77,6 +82,7 @@ export class Cluster {
     this.time = parts.time
     this.budget = parts.budget
     this.meter = parts.meter ?? null
+    this.guard = parts.guard ?? null
     this.named = parts.refresh !== null
     this.sticky = parts.sticky ?? null
     this.slowStart = parts.slowStart ?? null
@@ -109,6 +115,7 @@ export class Cluster {
     this.slowStart?.peersChanged(list)
     this.sticky?.peersChanged(primaries, backups)
     this.weightsChanged()
+    this.guard?.peersChanged(list)
     this.refreshWanted = false
     // Not those that join while these are told: they wait for the next list.
     for (let left = this.waiting.length; left > 0; left--) this.waiting.shift()?.onPeersChanged()
@@ -220,7 +227,7 @@ export class Cluster {
       const index = (this.lastResort + k) % count
       const peer = index < this.primaries.length ? this.primaries[index]! : this.backups[index - this.primaries.length]!
       // That a peer is down is what we think; that it drains is what the operator wants.
-      if (tried.has(index) || peer.weight === 0 || peer.saturated || peer.isDraining()) continue
+      if (tried.has(index) || peer.weight === 0 || peer.saturated || peer.isDraining() || peer.gate?.refuses(peer)) continue
       this.lastResort = index + 1
       return peer
     }
@@ -244,8 +251,8 @@ export class Cluster {
     return false
   }
 
-  report(peer: Peer, ok: boolean): void {
-    this.parts.judge(this, peer, ok)
+  report(peer: Peer, outcome: Outcome): void {
+    this.parts.judge(this, peer, outcome)
   }
 
   /** What `pick` goes by: an unsigned 32-bit hash of what the balancer keys by, 0 when it needs none; and above that where the client's session is. */

@@ -1,5 +1,6 @@
 // HOT
 import type { Peer } from "./peer.ts"
+import { WORD } from "./slot-words.ts"
 
 export interface EjectionOptions {
   /** Failures in a row, over all workers, that eject a peer. Default 5. */
@@ -11,6 +12,13 @@ export interface EjectionOptions {
   /** Share of the cluster's peers that may be ejected at the same time, rounded down. Default 0.5. */
   readonly ejectedShareMax: number
 }
+
+/** Why a peer was ejected. */
+export const REASON = { failures: 1, successRate: 2, failureShare: 3, latency: 4 } as const
+export type EjectionReason = 1 | 2 | 3 | 4
+
+/** The same in words, by number. */
+export const reasonWords: readonly string[] = ["", "failures in a row", "success rate", "share of failures", "latency"]
 
 /** What a report changed. The caller logs the two that are news; each is told once over all workers. */
 export const UNCHANGED = 0
@@ -62,7 +70,9 @@ export class Ejection {
     const { states, slot } = peer
     states.clearFailures(slot)
     if (states.ejectedUntil(slot) === 0 || states.isEjected(slot)) return UNCHANGED
-    return states.restore(slot) ? RETURNED : UNCHANGED
+    // Who was out by comparison answers one request as well as another: its record is clean after a whole interval.
+    const compared = Atomics.load(states.words, states.wordOf(slot) + WORD.reason) > REASON.failures
+    return states.restore(slot, compared) ? RETURNED : UNCHANGED
   }
 
   private reportFailure(peer: Peer): EjectionChange {
@@ -70,15 +80,24 @@ export class Ejection {
     const failures = states.addFailure(slot)
     const seen = states.ejectedUntil(slot)
     if (seen === 0 ? failures < this.failuresMax : states.isEjected(slot)) return UNCHANGED
-    if (!this.mayEject(peer)) {
-      states.endTrial(slot)
-      return UNCHANGED
-    }
-    if (!states.eject(slot, seen, this.tenthsAfter(states.ejections(slot)))) return UNCHANGED
-    if (this.isWithinBounds()) return EJECTED
+    if (this.mayEject(peer)) return this.out(peer, seen, REASON.failures) ? EJECTED : UNCHANGED
+    states.endTrial(slot)
+    return UNCHANGED
+  }
+
+  /** Ejects a peer that is in and stands out among the others; false where that leaves too few. */
+  eject(peer: Peer, reason: EjectionReason): boolean {
+    return peer.states.ejectedUntil(peer.slot) === 0 && this.mayEject(peer) && this.out(peer, 0, reason)
+  }
+
+  private out(peer: Peer, seen: number, reason: EjectionReason): boolean {
+    const { states, slot } = peer
+    if (!states.eject(slot, seen, this.tenthsAfter(states.ejections(slot)))) return false
+    Atomics.store(states.words, states.wordOf(slot) + WORD.reason, reason)
+    if (this.isWithinBounds()) return true
     // Another worker ejected another peer in the same moment. At least one of the two sees both, and steps back.
     states.undoEject(slot, seen)
-    return UNCHANGED
+    return false
   }
 
   private tenthsAfter(ejections: number): number {

@@ -1,5 +1,6 @@
 // HOT
 import type { BalancerPeer } from "../plugin/index.ts"
+import type { PeerGate } from "./guard/peer-gate.ts"
 import type { PeerStates } from "./peer-states.ts"
 
 /** What a peer is made from. Addresses are literals: names have been resolved by then. */
@@ -39,6 +40,8 @@ export class Peer implements BalancerPeer {
   readonly metrics: number
   /** Set by this worker's pool while the peer is at connectionsMax and its queue is full. */
   saturated = false
+  /** What the guard of its cluster keeps of it; null where the cluster has none. */
+  gate: PeerGate | null = null
 
   constructor(endpoint: PeerEndpoint, slot: number, states: PeerStates, metrics = 0) {
     this.name = endpointName(endpoint)
@@ -55,12 +58,14 @@ export class Peer implements BalancerPeer {
   }
 
   isAvailable(): boolean {
+    const { gate } = this
+    if (gate !== null) return gate.isAvailable(this)
     return !this.saturated && this.states.isAvailable(this.slot)
   }
 
   /** May take a request of somebody who has a session there. */
   takesSessions(): boolean {
-    return !this.saturated && this.states.takesSessions(this.slot)
+    return !this.saturated && (this.gate === null || !this.gate.refuses(this)) && this.states.takesSessions(this.slot)
   }
 
   /** Taken out by the operator: nothing new, whatever else is down. */

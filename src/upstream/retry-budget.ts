@@ -4,7 +4,7 @@ import type { PeerStates } from "./peer-states.ts"
 /** The window is 5 buckets of 2 s: what is asked about is the last 8 to 10 seconds. */
 const BUCKETS = 5
 const BUCKET_TENTHS = 20
-/** Words of a bucket: number of its 2 s since the epoch, requests, retries. 15 of the slot's 16 words; the first stays 0: nothing is in flight here. */
+/** Words of a bucket: number of its 2 s since the epoch, requests, retries. 15 words of the slot; those of retries are the first line's, behind the count of requests in flight. */
 const BUCKET_WORDS = 3
 /** Retries that are always allowed: 3 a second. */
 const FLOOR = 30
@@ -19,13 +19,15 @@ export class RetryBudget {
   private readonly states: PeerStates
   private readonly base: number
   private readonly share: number
+  private readonly floor: number
   private untold = 0
 
-  /** `share` of 0.2 allows one retry for five requests. */
-  constructor(states: PeerStates, slot: number, share: number) {
+  /** `share` of 0.2 allows one retry for five requests. `word`: where in the slot it counts; `floor`: what is allowed in any case in the window. */
+  constructor(states: PeerStates, slot: number, share: number, { word = 1, floor = FLOOR }: { word?: number; floor?: number } = {}) {
     this.states = states
-    this.base = states.wordOf(slot) + 1
+    this.base = states.wordOf(slot) + word
     this.share = share
+    this.floor = floor
   }
 
   /** A request has come in; its retries are not requests. */
@@ -47,7 +49,7 @@ export class RetryBudget {
       retries += Atomics.load(words, at + 2)
     }
     const allowed = requests * this.share
-    if (retries >= (allowed > FLOOR ? allowed : FLOOR)) return false
+    if (retries >= (allowed > this.floor ? allowed : this.floor)) return false
     Atomics.add(words, bucket + 2, 1)
     return true
   }

@@ -6,7 +6,7 @@
  *   16 to 31   tallies, why a peer was ejected, where waiters are woken
  *   32 to 46   a breaker's window: five buckets of time, attempts, failures
  *   48 to 63   a breaker's state, the samples of an interval, the adaptive limit
- *   64 to 78   the budget of hedges
+ *   64 to 79   the budget of hedges, when the adaptive limit probes
  */
 
 /** Kinds of tallies: what workers hold now. In the order of `TALLY_WORDS`. */
@@ -35,6 +35,8 @@ export const WORD = {
   panic: 25,
   /** Tenths of a second at which the last interval of the outlier detection ended. */
   sweptAt: 26,
+  /** The adaptive limit that was halved for a probe, in 64ths; 0 = it was not. */
+  beforeProbe: 27,
 
   /** Five buckets of three words. */
   window: 32,
@@ -63,5 +65,8 @@ export const WORD = {
   baseline: 62,
   peak: 63,
 
+  /** Five buckets of three words. */
   hedges: 64,
+  /** When the adaptive limit is halved again. */
+  probeAt: 79,
 } as const

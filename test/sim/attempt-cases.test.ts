@@ -144,6 +144,6 @@ function peerOf(world: World, endpoint: { address: string; path?: string }): Pee
 /** What the cluster is told of its peers from now on. */
 function judged(world: World): boolean[] {
   const outcomes: boolean[] = []
-  world.cluster.report = (_peer, ok) => void outcomes.push(ok)
+  world.cluster.report = (_peer, outcome) => void outcomes.push(outcome === 0)
   return outcomes
 }

@@ -10,6 +10,7 @@ import {
   type Dialer,
   EJECTED,
   Ejection,
+  failureFrom,
   Peer,
   RETURNED,
   RetryBudget,
@@ -64,6 +65,7 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
   const { options } = settings.balance
   const { pool, health } = settings
   const ejection = health.passive === null ? null : new Ejection(health.passive)
+  const failsFrom = failureFrom("5xx")
   let seen: readonly Peer[] = []
   return new Cluster({
     name,
@@ -92,13 +94,13 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
     quicDialer: settings.protocol === "http3" ? compileQuicDialer(settings, deps) : null,
     budget: new RetryBudget(deps.states, deps.clusterSlots[name] ?? 0, settings.retry.budget),
     meter,
-    judge(cluster, peer, ok) {
+    judge(cluster, peer, outcome) {
       if (ejection === null) return
       if (seen !== cluster.peers) {
         seen = cluster.peers
         ejection.peersChanged(seen)
       }
-      const change = ejection.report(peer, ok)
+      const change = ejection.report(peer, outcome < failsFrom)
       if (change === EJECTED) log.warn("upstream", "a peer is ejected", { cluster: name, peer: peer.name })
       else if (change === RETURNED) log.info("upstream", "a peer is back", { cluster: name, peer: peer.name })
     },
