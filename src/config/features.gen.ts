@@ -12,12 +12,16 @@ import filterAcceptOnly from "../filter/accept-only/accept-only.ts"
 import filterApiKey from "../filter/api-key/api-key.ts"
 import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
 import filterCompress from "../filter/compress/compress.ts"
+import filterCookies from "../filter/cookies/cookies.ts"
 import filterCors from "../filter/cors/cors.ts"
+import filterErrorPages from "../filter/error-pages/error-pages.ts"
 import filterGrpc from "../filter/grpc/grpc.ts"
 import filterGrpcWeb from "../filter/grpc-web/grpc-web.ts"
 import filterHeaders from "../filter/headers/headers.ts"
+import filterIpList from "../filter/ip-list/ip-list.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
+import filterRewrite from "../filter/rewrite/rewrite.ts"
 import filterSecurityHeaders from "../filter/security-headers/security-headers.ts"
 import answerFiles from "../answer/files/files.ts"
 import answerRedirect from "../answer/redirect/redirect.ts"
@@ -52,12 +56,16 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterApiKey,
   filterBasicAuth,
   filterCompress,
+  filterCookies,
   filterCors,
+  filterErrorPages,
   filterGrpc,
   filterGrpcWeb,
   filterHeaders,
+  filterIpList,
   filterProxyAuth,
   filterRequireCertificate,
+  filterRewrite,
   filterSecurityHeaders,
 ]
 
