@@ -75,10 +75,14 @@ function listenerEntries(config: Config, inspections: readonly (WorkerInspection
 }
 
 /** What the shared states say of each cluster's peers. */
-export function clusterEntries(peers: PeersByCluster, states: PeerStates, unresolved: (cluster: string) => readonly string[]): ClusterEntry[] {
+export function clusterEntries(
+  peers: PeersByCluster,
+  states: PeerStates,
+  said: (cluster: string) => Pick<ClusterEntry, "unresolved" | "changed">,
+): ClusterEntry[] {
   return Object.entries(peers).map(([name, list]) => {
     const entries = list.map(peer => peerEntry(peer, states))
-    return { name, available: entries.filter(entry => entry.available).length, unresolved: unresolved(name), peers: entries }
+    return { name, available: entries.filter(entry => entry.available).length, ...said(name), peers: entries }
   })
 }
 
@@ -92,6 +96,7 @@ function peerEntry(peer: ResolvedPeer, states: PeerStates): PeerEntry {
     backup: peer.backup,
     health: health === HEALTH_UP ? "up" : health === HEALTH_DOWN ? "down" : "unknown",
     available: states.isAvailable(slot),
+    draining: states.isDraining(slot),
     ejectedForMs: states.isEjected(slot) ? Math.max(0, states.ejectedUntil(slot) - states.now()) * 100 : 0,
     inFlight: states.inFlight(slot),
     requests: states.requestsTotal(slot),

@@ -17,6 +17,7 @@ import { clusterEntries, statusOf } from "./instance-status.ts"
 import { adminSettings, checkOverrides, override, type Overrides } from "./overrides.ts"
 import { PeerDirectory } from "./peers/peer-directory.ts"
 import { Drains } from "./peers/drains.ts"
+import { describeChanges } from "./peers/peer-changes.ts"
 import { RunTimePeers } from "./peers/run-time-peers.ts"
 import { peerFeature } from "./admin/peer-routes.ts"
 import { makeResolver } from "./peers/make-resolver.ts"
@@ -297,6 +298,7 @@ export class Instance {
   #forget(index: number): void {
     this.#states.forgetWorker(index + 1)
     this.#stager.forgetWorker(index)
+    this.#zones.forgetWorker(index)
     if (this.#caches.forgetWorker(index)) {
       this.#log.error("a worker ended while it changed a cache: the cache begins anew", { worker: index })
       this.#restage()
@@ -359,7 +361,10 @@ export class Instance {
 
   #facts() {
     const { version, committedAt, last } = this.#reloader
-    const clusters = clusterEntries(this.#peers.current, this.#states, cluster => this.#peers.unresolved(cluster))
+    const clusters = clusterEntries(this.#peers.current, this.#states, cluster => ({
+      unresolved: this.#peers.unresolved(cluster),
+      changed: describeChanges(this.#peers.changesOf(cluster)),
+    }))
     return { configVersion: version, committedAt, last, clusters }
   }
 }

@@ -1,6 +1,6 @@
 import { formatDuration, hashString } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
-import { type Cluster, endpointName, type Peer, Tried } from "../../upstream/index.ts"
+import { type Cluster, endpointName, type Peer, plainHash, Tried } from "../../upstream/index.ts"
 import { balancers } from "../features.gen.ts"
 import type { ClusterConfig } from "../schema.ts"
 import type { DryPeer } from "./dry-peers.ts"
@@ -14,20 +14,29 @@ export interface AskedCluster {
   /** Those that may be the first. */
   readonly candidates: readonly Peer[]
   readonly keyNote: string
+  /** What the request says of a session, "" = the cluster keeps nobody. */
+  readonly session: string
+  /** The first of them is the client's own peer. */
+  readonly isHeld: boolean
 }
 
 /** Asks until everybody was named: the first answer tells whether it is the turn of primaries, of backups, or of whoever is left. */
 export function askCluster(cluster: Cluster, x: Exchange): AskedCluster {
-  const hash = cluster.keyOf(x)
+  const key = cluster.keyOf(x)
+  const hash = plainHash(key)
   const tried = new Tried()
   const order: Peer[] = []
-  for (let peer = cluster.pick(hash, tried); peer !== null; peer = cluster.pick(hash, tried)) {
+  for (let peer = cluster.pick(key, tried); peer !== null; peer = cluster.pick(key, tried)) {
     order.push(peer)
     tried.add(cluster.indexOf(peer))
   }
   const first = order[0]
   const alike = (peer: Peer): boolean => peer.isAvailable() === first!.isAvailable() && (!first!.isAvailable() || peer.backup === first!.backup)
-  return { order, candidates: order.filter(alike), keyNote: hash === hashString(x.clientAddress) ? shown(x.clientAddress) : "" }
+  const session = cluster.sticky?.says(x) ?? ""
+  // Above the hash stands where the client belongs; nobody may have an answer to it now.
+  const isHeld = key !== hash && first !== undefined && cluster.sticky!.select(key, new Tried()) === cluster.indexOf(first)
+  const candidates = isHeld ? [first] : order.filter(alike)
+  return { order, candidates, keyNote: hash === hashString(x.clientAddress) ? shown(x.clientAddress) : "", session, isHeld }
 }
 
 export interface ClusterQuestion {
@@ -50,6 +59,7 @@ export function clusterFacts({ cluster, config, peers, asked, picked }: ClusterQ
     balancer: balance.name,
     key: key === null ? null : { from: "name" in key ? `${key.from} ${key.name}` : key.from, note: keyNote(key.from, asked) },
     tls: config.tls !== null,
+    session: plain(asked.session),
     allDown: config.allDown,
     peers: peers.map(peer => peerFacts(peer, candidates)),
     ...pickOf(asked, peers, { isHashing: key !== null, picked, summary: definition.summary }),
@@ -74,6 +84,7 @@ function pickOf(asked: AskedCluster, peers: readonly DryPeer[], { isHashing, pic
   const first = candidates[0]
   if (first === undefined) return { pick: null, because: "no peer is available" }
   const open = peers.filter(peer => !peer.resolved).length
+  if (asked.isHeld) return { pick: first.name, because: `its session is there${failover(asked)}` }
   const lastResort = first.isAvailable() ? "" : "none is available and allDown is try; "
   if (isHashing && open > 0) return { pick: null, because: `the hash is over addresses, and a peer that is a name is not resolved here` }
   if (isHashing) return { pick: picked === "" ? first.name : picked, because: `${lastResort}by its hash${failover(asked)}` }

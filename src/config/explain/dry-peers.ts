@@ -16,10 +16,14 @@ export interface LivePeer {
   /** Milliseconds, 0 = not ejected. */
   readonly ejectedForMs: number
   readonly inFlight: number
+  readonly weight?: number
+  readonly backup?: boolean
 }
 
 export interface LiveCluster {
   readonly name: string
+  /** What is not as in the config there, by words at run time. */
+  readonly changed?: readonly string[]
   readonly peers: readonly LivePeer[]
 }
 
@@ -42,9 +46,12 @@ export class DryPeers {
   constructor(config: Config, live: readonly LiveCluster[], clock: Clock) {
     let slots = 0
     const peersOf = ([name, cluster]: [string, Config["clusters"][string]]): [string, DryPeer[]] => {
-      const known = live.find(entry => entry.name === name)?.peers ?? []
+      const running = live.find(entry => entry.name === name)
+      const known = running?.peers ?? []
       const seen = new Set<string>()
-      const peers = cluster.peers.flatMap(peer => resolved(peer, known)).filter(peer => !seen.has(endpointName(peer)) && seen.add(endpointName(peer)))
+      const isChanged = (running?.changed ?? []).length > 0
+      const all = isChanged ? known.map(asRunning) : cluster.peers.flatMap(peer => resolved(peer, known))
+      const peers = all.filter(peer => !seen.has(endpointName(peer)) && seen.add(endpointName(peer)))
       return [name, peers.map(peer => ({ ...peer, slot: slots++ }))]
     }
     const entries = Object.entries(config.clusters)
@@ -63,6 +70,14 @@ export class DryPeers {
     if (live.ejectedForMs > 0) states.eject(slot, 0, Math.ceil(live.ejectedForMs / 100))
     else if (!live.available && live.health !== "down") states.setDraining(slot, true)
   }
+}
+
+/** A peer of a list that is not the config's any more. */
+function asRunning(live: LivePeer): Omit<DryPeer, "slot"> {
+  const { name, host, weight = 1, backup = false } = live
+  const path = name.startsWith("unix:") ? name.slice(5) : ""
+  const port = path === "" ? Number(name.slice(name.lastIndexOf(":") + 1)) : 0
+  return { address: path === "" ? addressOf(name) : "", port, path, host, weight, backup, live, resolved: true }
 }
 
 function resolved(peer: PeerConfig, known: readonly LivePeer[]): Omit<DryPeer, "slot">[] {

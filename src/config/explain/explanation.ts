@@ -105,6 +105,8 @@ export interface ClusterFacts {
   /** What a hashing balancer hashes, null for the others. */
   readonly key: { readonly from: string; readonly note: string } | null
   readonly tls: boolean
+  /** What the request says of a session with one of the peers, "" = the cluster keeps no clients. */
+  readonly session: string
   /** What happens when no peer is available. */
   readonly allDown: "try" | "fail"
   readonly peers: readonly PeerFacts[]

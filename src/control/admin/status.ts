@@ -59,6 +59,8 @@ export interface ClusterEntry {
   readonly available: number
   /** Why names of its peers do not resolve; such a name is no peer. */
   readonly unresolved: readonly string[]
+  /** What was changed at run time and is not as in the config. */
+  readonly changed: readonly string[]
   readonly peers: readonly PeerEntry[]
 }
 
@@ -69,6 +71,8 @@ export interface PeerEntry {
   readonly backup: boolean
   readonly health: "unknown" | "up" | "down"
   readonly available: boolean
+  /** Takes no new requests, by the operator's word. */
+  readonly draining: boolean
   /** Milliseconds until the ejection ends, 0 = not ejected. */
   readonly ejectedForMs: number
   readonly inFlight: number

@@ -97,7 +97,8 @@ function clusterRows(label: string, cluster: ClusterFacts, style: Style): string
   const head = `cluster ${style.bold(cluster.name)}${cluster.tls ? " over TLS" : ""}, ${cluster.balancer}${key}`
   const pick = cluster.pick === null ? cluster.because : `${style.bold(cluster.pick)}: ${cluster.because}`
   const rows = table([["", "PEER", "FROM", "WEIGHT", "HEALTH", ""], ...cluster.peers.map(peerCells)])
-  return row(label, head, `→ ${pick}`, ...rows.trimEnd().split("\n"))
+  const session = cluster.session === "" ? [] : [`session: ${cluster.session}`]
+  return row(label, head, ...session, `→ ${pick}`, ...rows.trimEnd().split("\n"))
 }
 
 function peerCells(peer: PeerFacts): string[] {

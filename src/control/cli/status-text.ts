@@ -59,15 +59,16 @@ function clusterText(cluster: ClusterEntry, style: Style): string {
     p.host === "" || p.name.startsWith(`${p.host}:`) ? "" : p.host,
     String(p.weight),
     p.health,
-    p.available ? "yes" : p.ejectedForMs > 0 ? `ejected, ${age(p.ejectedForMs)} left` : "no",
+    p.available ? "yes" : p.ejectedForMs > 0 ? `ejected, ${age(p.ejectedForMs)} left` : p.draining ? "no, drained by the operator" : "no",
     String(p.inFlight),
     String(p.requests),
     String(p.failures),
   ])
   const summary = `cluster ${style.bold(cluster.name)}: ${cluster.available} of ${cluster.peers.length} peers available\n`
   const unresolved = cluster.unresolved.map(reason => `${style.yellow(reason)}\n`).join("")
+  const changed = cluster.changed.length === 0 ? "" : `${style.yellow("not as in the config:")} ${cluster.changed.join("; ")}\n`
   const heading = ["PEER", "FROM", "WEIGHT", "HEALTH", "AVAILABLE", "IN FLIGHT", "REQUESTS", "FAILURES"]
-  return summary + unresolved + (rows.length === 0 ? "" : table([heading, ...rows]))
+  return summary + unresolved + changed + (rows.length === 0 ? "" : table([heading, ...rows]))
 }
 
 function size(octets: number): string {

@@ -71,7 +71,7 @@ export class Drains {
     this.#running.set(peer.slot, { drain, done, cutAt: 0 })
     log.info("a peer drains", { cluster: peer.cluster, peer: peer.peer, inFlight: states.inFlight(peer.slot), limitMs: timeoutMs, sessions })
     leave(peer.cluster, peer.slot, false)
-    this.#look()
+    this.#lookSoon()
   }
 
   /** It takes requests again, or is gone. */
@@ -86,11 +86,13 @@ export class Drains {
     this.#stopLooking = null
   }
 
-  #look(): void {
-    this.#stopLooking?.()
-    this.#stopLooking = null
-    for (const running of [...this.#running.values()]) this.#lookAt(running)
-    if (this.#running.size > 0) this.#stopLooking = this.#parts.timers.after(LOOK_MS, () => this.#look())
+  /** Not at once: a worker may be about to send what it chose a moment ago. */
+  #lookSoon(): void {
+    this.#stopLooking ??= this.#parts.timers.after(LOOK_MS, () => {
+      this.#stopLooking = null
+      for (const running of [...this.#running.values()]) this.#lookAt(running)
+      if (this.#running.size > 0) this.#lookSoon()
+    })
   }
 
   #lookAt(running: Running): void {

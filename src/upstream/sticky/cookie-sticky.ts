@@ -144,7 +144,13 @@ export class CookieSticky implements Sticky {
     if (typeof value !== "string") return `no cookie ${name}: the balancer chooses, and the answer sets it`
     const slot = this.slots.get(value)
     const peer = slot === undefined ? undefined : this.places.at(slot)
-    if (peer === undefined) return `the cookie ${name} is none that this proxy would take now: the balancer chooses, and the answer sets a new one`
+    if (peer === undefined) {
+      const why =
+        typeof this.parts.secret === "string"
+          ? "is none that this proxy would take now"
+          : "can be read by the instance alone that made it, for it has a secret of its own"
+      return `the cookie ${name} ${why}: where it is no good the balancer chooses, and the answer sets a new one`
+    }
     return `the cookie ${name} names ${peer.name}${peer.takesSessions() ? "" : ", which takes no request now: the balancer chooses, and the answer sets a new one"}`
   }
 }

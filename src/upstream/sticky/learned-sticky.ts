@@ -65,6 +65,6 @@ export class LearnedSticky implements Sticky {
     const { header } = this.parts
     const by = header === "" ? "the client's address" : `the value of ${header}`
     if (typeof x.slots[STICKY_SLOT] !== "number") return `the request has no ${header}: the balancer chooses`
-    return `${by} decides; a running instance sends who has been there before to the same peer again`
+    return `${by} decides, unless a running instance remembers that this client was with another peer`
   }
 }

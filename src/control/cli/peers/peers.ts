@@ -85,7 +85,10 @@ async function change({ path, query }: Change, options: ChangeOptions, context: 
   const reply = await askPeers({ method: "POST", path, query }, options, context)
   if (reply === null) return
   const { cluster, address } = query
-  const last = options.wait === true ? await untilDrained({ cluster: cluster!, address: address! }, reply, options, context) : reply
+  const last =
+    options.wait === true
+      ? await untilDrained({ cluster: cluster!, address: address!, removes: path === "/peers/remove" }, reply, options, context)
+      : reply
   if (last === null) return
   context.out.write(options.json === true ? last.body : text(last.value, reply.value, context))
   context.exit(EXIT.ok)

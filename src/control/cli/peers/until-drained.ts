@@ -7,16 +7,16 @@ import { askPeers, type PeerOptions, type PeersReply } from "./ask-peers.ts"
 
 const LOOK_MS = 200
 
-/** Waits until the peer is drained or gone, and says on the error output how many requests it still has. null = the instance does not answer any more. */
+/** Waits until the peer is drained, or gone when it is being removed, and says on the error output how many requests it still has. null = the instance does not answer any more. */
 export async function untilDrained(
-  { cluster, address }: { cluster: string; address: string },
+  { cluster, address, removes }: { cluster: string; address: string; removes: boolean },
   first: CachesReply<PeersReply>,
   options: PeerOptions,
   context: CommandContext,
 ): Promise<CachesReply<PeersReply> | null> {
   let told = -1
   for (let reply: CachesReply<PeersReply> | null = first; reply !== null; ) {
-    const running = (reply.value.clusters[cluster]?.peers ?? []).filter(peer => isMeant(peer, address) && peer.state === "draining")
+    const running = (reply.value.clusters[cluster]?.peers ?? []).filter(peer => isMeant(peer, address) && (removes || peer.state === "draining"))
     if (running.length === 0) return reply
     const inFlight = running.reduce((sum, peer) => sum + peer.inFlight, 0)
     if (inFlight !== told)
