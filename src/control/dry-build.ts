@@ -10,6 +10,8 @@ export interface DryBuildNeeds {
   counter(name: string, help: string): void
   /** Memory that workers share. */
   shared(key: string, bytes: number): void
+  /** How many workers there are. */
+  readonly workers?: number
 }
 
 /**
@@ -67,6 +69,9 @@ function quietDeps(config: Config, baseDir: string, needs: DryBuildNeeds): Filte
       needs.shared(key, bytes)
       return new SharedArrayBuffer(bytes)
     },
+    worker: { index: 0, count: needs.workers ?? 1 },
+    // The check of the config has seen whether there is one.
+    reading: name => ({ name, text: "", read: () => 0 }),
     cluster: name => {
       if (!Object.hasOwn(config.clusters, name)) throw new Error(unknownCluster(name, Object.keys(config.clusters)))
       return { name, send: () => ({ cancel() {} }) }

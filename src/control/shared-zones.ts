@@ -1,3 +1,5 @@
+import { KeyedTable, KIND_TALLY } from "../base/index.ts"
+
 /** Memory that all workers share, by the key under which filters ask for it. */
 export type SharedZones = Readonly<Record<string, SharedArrayBuffer>>
 
@@ -19,6 +21,11 @@ export class Zones {
         this.#live = zones
       },
     }
+  }
+
+  /** Takes back what a dead worker held, where the memory itself says that it counts by worker. */
+  forgetWorker(index: number): void {
+    for (const memory of Object.values(this.#live)) if (KeyedTable.kindOf(memory) === KIND_TALLY) KeyedTable.open(memory).forgetWorker(index)
   }
 
   /** Memory of the live config, for what the control thread reads or sets in it. */

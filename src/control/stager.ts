@@ -55,6 +55,7 @@ export class Stager {
     const problems = dryBuild(config, baseDir, {
       counter: (name, help) => void registry.counter(name, help),
       shared: (key, bytes) => void wanted.set(key, bytes),
+      workers: this.#parts.workers,
     })
     if (problems.length > 0) return refusal(problems)
     const limits = limitsOf(config, this.#parts.workers, this.#limits)

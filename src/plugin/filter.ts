@@ -1,6 +1,7 @@
 import type { Exchange, OwnAnswer, OwnRequest, Verdict } from "../flow/index.ts"
 import type { Fault } from "../base/index.ts"
 import type { Time } from "../http/index.ts"
+import type { ReadingDefinition, Readings } from "./reading.ts"
 
 /** A cluster that a filter sends requests of its own to: an authorisation service, a mirror. Balanced, retried and health-checked as all of its requests are. */
 export interface ClusterHandle {
@@ -27,6 +28,10 @@ export interface FilterDeps {
    * and size stay. Ask for it in `build` only; throws where another filter asks for the key with another size.
    */
   shared(key: string, bytes: number): SharedArrayBuffer
+  /** This thread among the workers that share memory. Default: the only one. */
+  readonly worker?: { readonly index: number; readonly count: number }
+  /** What other filters of the config count, by name. */
+  readonly reading?: Readings
   /** A cluster of the config. Throws when there is none of this name. */
   cluster(name: string): ClusterHandle
   /** Milliseconds of the monotonic clock, and timers on the worker's wheel. */
@@ -73,6 +78,10 @@ export interface FilterDefinition<Options> {
   readonly summary: string
   readonly options: import("zod").ZodType<Options>
   build(options: Options, deps: FilterDeps): Filter
+  /** A number that rules elsewhere may read. Filters with the same name and options share it. */
+  readonly reading?: ReadingDefinition<Options>
+  /** Names of readings among the options, with the keys that lead there. */
+  readings?(options: Options): readonly { readonly at: readonly (string | number)[]; readonly name: string }[]
   /** Names of clusters among the options, with the keys that lead there: an unknown one is told with its place in the file. */
   clusters?(options: Options): readonly { readonly at: readonly (string | number)[]; readonly name: string }[]
   /** What is wrong with the options that only the world shows, such as a file that cannot be read. `resolve`: paths count from the config's directory. */

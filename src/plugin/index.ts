@@ -12,4 +12,5 @@ export {
 } from "./filter.ts"
 export { defineHealthCheck, type HealthCheckDefinition, type HealthTarget } from "./health-check.ts"
 export { defineLogFormat, type LogFormatDefinition, type LogFormatter, type LogSink } from "./log-format.ts"
-export { defineMatcher, type Match, type MatcherDefinition } from "./matcher.ts"
+export { defineMatcher, type Match, type MatcherDefinition, type MatcherDeps } from "./matcher.ts"
+export type { Reading, ReadingDefinition, Readings } from "./reading.ts"

@@ -1,16 +1,25 @@
 import type { Exchange } from "../flow/index.ts"
+import type { Readings } from "./reading.ts"
 
 /** A predicate over the facts of a request. Pure: the same exchange gives the same answer; it never allocates on the hot path. */
 export type Match = (x: Exchange) => boolean
+
+/** What a matcher may ask for at compile time. */
+export interface MatcherDeps {
+  readonly reading: Readings
+}
 
 export interface MatcherDefinition<Options> {
   /** Key under `match:` in the config. */
   readonly name: string
   readonly summary: string
   readonly options: import("zod").ZodType<Options>
-  compile(options: Options): Match
+  /** `deps` is absent where a match is no route's. */
+  compile(options: Options, deps?: MatcherDeps): Match
   /** Why it did not match, for explain: what was wanted and what was there. */
-  describe(options: Options, x: Exchange): string
+  describe(options: Options, x: Exchange, deps?: MatcherDeps): string
+  /** Names of readings among the options, with the keys that lead there: an unknown one is told with its place in the file. */
+  readings?(options: Options): readonly { readonly at: readonly (string | number)[]; readonly name: string }[]
 }
 
 export function defineMatcher<Options>(definition: MatcherDefinition<Options>): MatcherDefinition<Options> {

@@ -1,4 +1,4 @@
-import type { Match, MatcherDefinition } from "../plugin/index.ts"
+import type { Match, MatcherDefinition, MatcherDeps } from "../plugin/index.ts"
 import { HASH_SEED, hashStep, KeyTable, keyHash } from "./key-table.ts"
 import { HOST_ANY, HOST_BELOW, type HostPattern, parseHost } from "./match/host/host-pattern.ts"
 import { PATH_PREFIX, parsePath } from "./match/path/path-pattern.ts"
@@ -28,20 +28,20 @@ interface PathKey {
 }
 
 /** Compiles all routes of a config. `matchers` are the definitions that the routes may name. */
-export function compileRoutes(routes: readonly RouteInput[], matchers: readonly MatcherDefinition<unknown>[]): RouteTable {
+export function compileRoutes(routes: readonly RouteInput[], matchers: readonly MatcherDefinition<unknown>[], deps?: MatcherDeps): RouteTable {
   const byName = new Map(matchers.map(matcher => [matcher.name, matcher]))
   const builder = new TableBuilder()
-  for (const route of routes) builder.add(route, conditionsOf(route, byName))
+  for (const route of routes) builder.add(route, conditionsOf(route, byName, deps))
   return new RouteTable(builder.parts())
 }
 
-function conditionsOf(route: RouteInput, matchers: ReadonlyMap<string, MatcherDefinition<unknown>>): Condition[] {
+function conditionsOf(route: RouteInput, matchers: ReadonlyMap<string, MatcherDefinition<unknown>>, deps?: MatcherDeps): Condition[] {
   const conditions = Object.entries(route.match)
     .filter(([, options]) => options !== undefined)
     .map(([name, options]): Condition => {
       const matcher = matchers.get(name)
       if (matcher === undefined) throw new Error(`there is no matcher "${name}"; expected one of ${[...matchers.keys()].join(", ")}`)
-      return { name, holds: matcher.compile(options), describe: x => matcher.describe(options, x) }
+      return { name, holds: matcher.compile(options, deps), describe: x => matcher.describe(options, x, deps) }
     })
   if (route.when) conditions.push({ name: "when", holds: route.when, describe: () => "the predicate `when` says no" })
   return conditions

@@ -6,6 +6,7 @@ import { checkFiles } from "./files.ts"
 import { checkForward } from "./forward.ts"
 import { checkListeners } from "./listeners.ts"
 import { checkReach } from "./reach.ts"
+import { checkReadings } from "./readings.ts"
 import { checkReferences } from "./references.ts"
 import { checkSplits } from "./splits.ts"
 import type { Check, Subject } from "./subject.ts"
@@ -15,6 +16,7 @@ import { checkVersions } from "./versions.ts"
 const checks: readonly Check[] = [
   checkListeners,
   checkReferences,
+  checkReadings,
   checkForward,
   checkReach,
   checkCircles,

@@ -3,6 +3,7 @@ import type { Exchange, Step } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
 import type { dial, dialUdp } from "../../net/index.ts"
 import type { AccessLog, MetricsLayout, WorkerMetrics } from "../../observe/index.ts"
+import type { Readings } from "../../plugin/index.ts"
 import type { OriginResolver, PeerEndpoint, PeerStates } from "../../upstream/index.ts"
 import type { Stage } from "./step-list.ts"
 
@@ -40,6 +41,10 @@ export interface CompileDeps {
   readonly caches?: ReadonlyMap<string, CacheStore>
   /** Memory that all workers share, by key, of just this size. Default: memory of this thread's own. */
   readonly shared?: (key: string, bytes: number) => SharedArrayBuffer
+  /** This thread among the workers. Default: the only one. */
+  readonly worker?: { readonly index: number; readonly count: number }
+  /** What filters of the config count, by name; `compileSnapshot` fills it in. */
+  readonly reading?: Readings
   /** Opens connections. Default: net's `dial`; explain gives one that opens none. */
   readonly dial?: typeof dial
   /** Opens UDP sockets. Default: net's `dialUdp`; explain gives one that opens none. */

@@ -5,6 +5,7 @@ import { OriginTls } from "./origin-tls.ts"
 import { MetricsRegistry } from "../../observe/index.ts"
 import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type OriginRules, type RouteInput, type TargetKind } from "../../route/index.ts"
 import { type PoolSettings, type OriginChecks, Origins } from "../../upstream/index.ts"
+import { httpChallengeFolder } from "../automatic-names.ts"
 import { matchers } from "../features.gen.ts"
 import type { Config, ForwardConfig } from "../schema.ts"
 import { compileClusters, KEEP_ALIVE_MS } from "./compile-clusters.ts"
@@ -12,6 +13,7 @@ import { ClusterHandles } from "./cluster-handles.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { compileEntry } from "./compile-entry.ts"
 import { compileRoute, type RouteParts } from "./compile-route.ts"
+import { readingsOf } from "./readings.ts"
 import type { Snapshot } from "./snapshot.ts"
 
 /** Connections to origins of a forward listener. */
@@ -30,13 +32,15 @@ const ORIGIN_POOL: PoolSettings = {
 }
 
 /** Turns a valid config into what the data path runs. Throws when a file that it needs cannot be used; then nothing has changed. */
-export function compileSnapshot(version: number, config: Config, deps: CompileDeps, former: Snapshot | null): Snapshot {
+export function compileSnapshot(version: number, config: Config, given: CompileDeps, former: Snapshot | null): Snapshot {
+  const reading = readingsOf(config, given)
+  const deps = { ...given, reading }
   const registry = deps.layout === null ? null : MetricsRegistry.restore(deps.layout)
   const compiledClusters = compileClusters(config, deps, registry)
   const { clusters } = compiledClusters
   const handles = new ClusterHandles(config, clusters, deps)
   const origins = compileOrigins(config, deps, former)
-  const table = compileRoutes(config.routes.map(routeInput), matchers)
+  const table = compileRoutes(config.routes.map(routeInput), matchers, { reading })
   const plans: Plan[] = config.routes.map((route, index) => {
     const parts: RouteParts = {
       config,
@@ -49,7 +53,7 @@ export function compileSnapshot(version: number, config: Config, deps: CompileDe
     }
     return compileRoute(route, index, parts)
   })
-  const parts = { table, plans, routes: config.routes, deps, handles, unrouted: registry?.unrouted ?? 0 }
+  const parts = { table, plans, routes: config.routes, deps, handles, unrouted: registry?.unrouted ?? 0, challenges: httpChallengeFolder(config) }
   const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(name, listener, parts)]))
   return { version, config, table, plans, entries, clusters, compiledClusters, origins }
 }

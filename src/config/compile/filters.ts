@@ -61,10 +61,17 @@ function filterDeps(deps: CompileDeps, { nextSlot, cluster }: FilterPlace, place
   return {
     ...answerDeps(deps, place),
     slot: () => nextSlot.value++,
-    shared: (key, bytes) => deps.shared?.(key, bytes) ?? new SharedArrayBuffer(bytes),
+    shared: sharedOf(deps),
     cluster,
+    ...(deps.worker === undefined ? {} : { worker: deps.worker }),
+    ...(deps.reading === undefined ? {} : { reading: deps.reading }),
     limit: (x, ms) => armRequest(x, deps.time, ms),
   }
+}
+
+/** Memory of all workers, or of this thread alone where there are no others. */
+export function sharedOf(deps: CompileDeps): FilterDeps["shared"] {
+  return (key, bytes) => deps.shared?.(key, bytes) ?? new SharedArrayBuffer(bytes)
 }
 
 /** What destinations that answer by themselves are built with. */

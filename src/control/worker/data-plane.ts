@@ -216,6 +216,7 @@ export class DataPlane {
       caches: this.cachesFor(message),
       watchFile: (path, changed) => watchers.watch(path, changed),
       shared: (key, bytes) => sharedOf(message, key, bytes),
+      worker: { index: this.setup.index, count: this.setup.count },
       ownAddresses: Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(entry => entry.address)),
     }
   }

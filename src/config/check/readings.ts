@@ -1,0 +1,52 @@
+import { nearest } from "../../base/index.ts"
+import { readingNames, unknownReading } from "../compile/readings.ts"
+import { filters, matchers } from "../features.gen.ts"
+import type { ConfigPath, Finding } from "../problem.ts"
+import { error, type Subject } from "./subject.ts"
+
+/** Counters that are read and that nobody counts, and names that stand for two different ones. */
+export function checkReadings(subject: Subject): Finding[] {
+  // A route that is left out may be the one that counts.
+  if (!subject.whole) return []
+  const known = readingNames(subject.config)
+  const unknown = readersOf(subject).flatMap(({ name, at }) => {
+    if (known.has(name)) return []
+    const suggestion = nearest(name, [...known.keys()])
+    return [error(at, unknownReading(name, [...known.keys()]), suggestion === null ? {} : { suggestion })]
+  })
+  return [...unknown, ...checkTwice(subject, known)]
+}
+
+interface Reader {
+  readonly name: string
+  readonly at: ConfigPath
+}
+
+function readersOf({ config, routeIndex }: Subject): Reader[] {
+  return config.routes.flatMap((route, i) => {
+    const at: ConfigPath = ["routes", routeIndex[i]!]
+    const rules = route.match.rules.flatMap(({ name, options }) =>
+      (matchers.find(matcher => matcher.name === name)?.readings?.(options) ?? []).map(one => ({
+        name: one.name,
+        at: [...at, "match", name, ...one.at],
+      })),
+    )
+    const uses = route.filters.flatMap((use, j) => {
+      const named = use.inline === null ? (filters.find(filter => filter.name === use.name)?.readings?.(use.options) ?? []) : []
+      return named.map(one => ({ name: one.name, at: [...at, "filters", j, use.name, ...one.at] }))
+    })
+    return [...rules, ...uses]
+  })
+}
+
+function checkTwice({ config, routeIndex }: Subject, known: ReturnType<typeof readingNames>): Finding[] {
+  return config.routes.flatMap((route, i) =>
+    route.filters.flatMap((use, j) => {
+      const name = use.inline === null ? (filters.find(filter => filter.name === use.name)?.reading?.name(use.options) ?? "") : ""
+      const first = known.get(name)
+      if (first === undefined || JSON.stringify(first.options) === JSON.stringify(use.options)) return []
+      const path: ConfigPath = ["routes", routeIndex[i]!, "filters", j, use.name, "name"]
+      return [error(path, `the counter ${JSON.stringify(name)} has other settings where it stands first; one name is one counter`)]
+    }),
+  )
+}
