@@ -38,6 +38,12 @@ routes:
     to: { origin: {} }
   - match: { path: "/static/*" }
     to: { files: { root: "${folder}/www", strip: "/static" } }
+  - match: { path: "/gzip1/*" }
+    filters: [{ compress: { codings: [gzip], levels: { gzip: 1 } } }]
+    to: { cluster: origin }
+  - match: { path: "/gzip6/*" }
+    filters: [{ compress: { codings: [gzip], levels: { gzip: 6 } } }]
+    to: { cluster: origin }
   - match: {}
     to: { cluster: origin }
 observe: { accessLog: { to: none } }
@@ -61,6 +67,9 @@ http {
     ssl_certificate ${certFile}; ssl_certificate_key ${keyFile}; ssl_session_cache off;
     proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     location / { proxy_pass http://origin; }
+    gzip_types application/json;
+    location /gzip1/ { gzip on; gzip_comp_level 1; proxy_pass http://origin; }
+    location /gzip6/ { gzip on; gzip_comp_level 6; proxy_pass http://origin; }
     location /static/ { alias ${folder}/www/; open_file_cache max=1000; }
   }
 }

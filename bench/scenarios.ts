@@ -55,6 +55,15 @@ export const scenarios: readonly Scenario[] = [
     unit: "µs a request",
     load: (at, seconds) => wrk(local(at.plain, "/files/100k"), { seconds, connections: 16 }),
   },
+  ...[1, 6].map(
+    (level): Scenario => ({
+      name: `gzip${level}`,
+      what: `reverse, 20 KB of JSON, gzip level ${level} on the way`,
+      against: ["nginx"],
+      unit: "µs a request",
+      load: (at, seconds) => wrk(local(at.plain, `/gzip${level}/20k.json`), { seconds, headers: ["Accept-Encoding: gzip"] }),
+    }),
+  ),
   {
     name: "static",
     what: "a file of 1 KB",

@@ -23,12 +23,26 @@ export const loadCores = cores > 2 ? `1-${cores - 1}` : String(cores - 1)
 /** The body of the small answers: 100 octets. */
 export const smallBody = "0123456789".repeat(10)
 
+/** 20 KB of JSON as an API gives it: records with numbers, names and times. */
+export function jsonBody(): string {
+  const records = Array.from({ length: 165 }, (_, i) => ({
+    id: 100_000 + ((i * 7919) % 90_000),
+    name: `${["Ada", "Ben", "Cleo", "Dan", "Eve"][i % 5]} ${["Ito", "Moor", "Nagy", "Okoye"][(i * 3) % 4]}`,
+    mail: `user${(i * 31) % 977}@shop${i % 13}.example`,
+    at: new Date(1.7e12 + i * 7_654_321).toISOString(),
+    price: ((i * 2654435761) % 1_000_000) / 100,
+    open: i % 3 === 0,
+  }))
+  return JSON.stringify(records)
+}
+
 export async function openSetting(): Promise<Setting> {
   const folder = temporaryFolder("bench")
   chmodSync(folder, 0o777)
   mkdirSync(join(folder, "www"))
   writeFileSync(join(folder, "www/1k"), Buffer.alloc(1024, "x"))
   writeFileSync(join(folder, "www/100k"), Buffer.alloc(102_400, "x"))
+  writeFileSync(join(folder, "www/20k.json"), jsonBody())
   const { certFile, keyFile } = new Authority().issue(["localhost", "127.0.0.1"])
   const pemFile = join(folder, "both.pem")
   writeFileSync(pemFile, readFileSync(certFile, "utf8") + readFileSync(keyFile, "utf8"))
@@ -48,6 +62,7 @@ http {
     listen 127.0.0.1:${port} backlog=4096;
     location / { return 200 "${smallBody}"; }
     location /files/ { alias ${folder}/www/; }
+    location ~ ^/gzip[16]/(.*)$ { alias ${folder}/www/$1; types { application/json json; } }
   }
 }
 `
