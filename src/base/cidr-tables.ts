@@ -30,9 +30,9 @@ const RANGES_MAX = 1 << 20
 
 /** Collects addresses, prefixes (`10.0.0.0/8`) and ranges (`10.0.0.5-10.0.0.9`), then lays them out. */
 export class CidrTableBuilder {
-  private pairs4 = new Uint32Array(128)
+  private pairs4: Uint32Array = new Uint32Array(128)
   private count4 = 0
-  private words6 = new Uint32Array(128)
+  private words6: Uint32Array = new Uint32Array(128)
   private count6 = 0
 
   /** Reads what stands in `text` from `from` up to `to`. Throws AddressError. */

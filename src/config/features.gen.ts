@@ -11,14 +11,17 @@ import matchQuery from "../route/match/query/query.ts"
 import filterAcceptOnly from "../filter/accept-only/accept-only.ts"
 import filterApiKey from "../filter/api-key/api-key.ts"
 import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
+import filterClientCertFields from "../filter/client-cert-fields/client-cert-fields.ts"
 import filterCompress from "../filter/compress/compress.ts"
 import filterCookies from "../filter/cookies/cookies.ts"
 import filterCors from "../filter/cors/cors.ts"
+import filterDecompress from "../filter/decompress/decompress.ts"
 import filterErrorPages from "../filter/error-pages/error-pages.ts"
 import filterGrpc from "../filter/grpc/grpc.ts"
 import filterGrpcWeb from "../filter/grpc-web/grpc-web.ts"
 import filterHeaders from "../filter/headers/headers.ts"
 import filterIpList from "../filter/ip-list/ip-list.ts"
+import filterMaintenance from "../filter/maintenance/maintenance.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
 import filterRewrite from "../filter/rewrite/rewrite.ts"
@@ -55,14 +58,17 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterAcceptOnly,
   filterApiKey,
   filterBasicAuth,
+  filterClientCertFields,
   filterCompress,
   filterCookies,
   filterCors,
+  filterDecompress,
   filterErrorPages,
   filterGrpc,
   filterGrpcWeb,
   filterHeaders,
   filterIpList,
+  filterMaintenance,
   filterProxyAuth,
   filterRequireCertificate,
   filterRewrite,

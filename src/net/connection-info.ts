@@ -23,6 +23,8 @@ export interface ClientCertificate {
   serialNumber: string
   /** SHA-256, hexadecimal with colons. */
   fingerprint256: string
+  /** The certificate itself (DER); a copy each time. What the client showed beside it, the runtime does not tell. */
+  readonly der?: Uint8Array
 }
 
 /** What is known of an accepted connection, whatever carries it. */
@@ -144,7 +146,19 @@ function certificateOf(wire: NativeWire): ClientCertificate | null {
   const verified = wire.authorized
   const error = verified ? null : wire.getAuthorizationError()
   const problem = verified ? "" : (error?.code ?? error?.message ?? "not verified")
-  return { verified, problem, name: distinguishedName(subject), subject, issuer, serialNumber, fingerprint256 }
+  const name = distinguishedName(subject)
+  return {
+    verified,
+    problem,
+    name,
+    subject,
+    issuer,
+    serialNumber,
+    fingerprint256,
+    get der() {
+      return shown.raw
+    },
+  }
 }
 
 /** The lines come escaped already, a line break in a value as `\0A`. */

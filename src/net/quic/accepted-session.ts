@@ -114,5 +114,17 @@ export class AcceptedSession {
 function certificateOf(shown: X509Certificate | undefined): ClientCertificate | null {
   if (shown === undefined) return null
   const { subject, issuer, serialNumber, fingerprint256 } = shown
-  return { verified: true, problem: "", name: subject.split("\n").reverse().join(","), subject, issuer, serialNumber, fingerprint256 }
+  const name = subject.split("\n").reverse().join(",")
+  return {
+    verified: true,
+    problem: "",
+    name,
+    subject,
+    issuer,
+    serialNumber,
+    fingerprint256,
+    get der() {
+      return shown.raw
+    },
+  }
 }
