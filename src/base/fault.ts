@@ -51,6 +51,13 @@ export const FAULT = {
   targetTooLong: fault("client.target-too-long", 414, "never", true, "The request target is over targetBytesMax."),
   fieldsTooLarge: fault("client.fields-too-large", 431, "never", true, "The header section is over headBytesMax or fieldsMax."),
   bodyTooLarge: fault("client.body-too-large", 413, "never", true, "The request body is over bodyBytesMax."),
+  codingUnsupported: fault(
+    "client.coding-unsupported",
+    415,
+    "never",
+    false,
+    "The request body is in a content coding that cannot be taken off here.",
+  ),
   expectationFailed: fault("client.expectation-failed", 417, "never", true, "Expect names something other than 100-continue."),
   headTimeout: fault("client.head-timeout", 408, "never", true, "The head did not arrive whole within the head timeout."),
   bodyTimeout: fault(
@@ -175,6 +182,13 @@ export const FAULT = {
     "never",
     false,
     "The answer breaks the HTTP/1.1 grammar or could be read in two ways.",
+  ),
+  responseBomb: fault(
+    "upstream.body-bomb",
+    502,
+    "never",
+    true,
+    "The compressed answer inflates to more than inflatedBytesMax, or to more than ratioMax times its size.",
   ),
   responseTooLarge: fault("upstream.fields-too-large", 502, "never", false, "The header section of the answer is over headBytesMax."),
   streamRefused: fault(
