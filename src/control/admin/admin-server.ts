@@ -122,17 +122,24 @@ export class AdminServer {
       if (refusal !== null) {
         this.#log.warn("admin request refused", { from: request.socket.remoteAddress ?? "", status: refusal.status, reason: refusal.message })
         request.resume()
-        return send(request, response, { status: refusal.status, type: "application/json", body: { error: refusal.message } })
+        return this.#send(request, response, { status: refusal.status, type: "application/json", body: { error: refusal.message } })
       }
       if (!(await drainBody(request)))
-        return send(request, response, { status: 413, type: "application/json", body: { error: `the body is over ${BODY_MAX} octets` } })
+        return this.#send(request, response, { status: 413, type: "application/json", body: { error: `the body is over ${BODY_MAX} octets` } })
       const target = request.url ?? "/"
       const query = new URLSearchParams(target.includes("?") ? target.slice(target.indexOf("?") + 1) : "")
-      send(request, response, await answerAdmin(this.#view, request.method ?? "GET", pathOf(target)!, query))
+      this.#send(request, response, await answerAdmin(this.#view, request.method ?? "GET", pathOf(target)!, query))
     } catch (error) {
       this.#log.error("admin request failed", { error: String((error as Error).stack ?? error) })
-      if (!response.headersSent) send(request, response, { status: 500, type: "application/json", body: { error: "internal error; see the log" } })
+      if (!response.headersSent)
+        this.#send(request, response, { status: 500, type: "application/json", body: { error: "internal error; see the log" } })
     }
+  }
+
+  #send(request: IncomingMessage, response: ServerResponse, answer: AdminAnswer): void {
+    // Whoever comes back is to meet the process that answers here by then.
+    if (this.#leaving) response.setHeader("Connection", "close")
+    send(request, response, answer)
   }
 }
 
