@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { anyOf, listed, type OneOrMore, oneOrMore } from "./one-or-more.ts"
-import { patternTrouble, TextPattern } from "./text-pattern.ts"
+import { patternTrouble, TextPattern } from "../base/index.ts"
 
 /** `"x"` = that value, `"~re2"` = a match of the pattern, true = there with any value, false = not there. */
 export type ValueOption = string | boolean

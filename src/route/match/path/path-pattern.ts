@@ -1,5 +1,5 @@
 import { forwardPath, rulePath, rulePathResult } from "../../../http/index.ts"
-import { patternTrouble, TextPattern } from "../../text-pattern.ts"
+import { patternTrouble, TextPattern } from "../../../base/index.ts"
 
 export const PATH_EXACT = 0
 /** The path itself and everything below it. */

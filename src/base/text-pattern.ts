@@ -19,6 +19,21 @@ export class TextPattern {
     if (this.literal.atStart ? !text.startsWith(this.literal.text) : !text.includes(this.literal.text)) return false
     return this.regex.test(text)
   }
+
+  /** The whole match and its groups, "" for one that took no part; null = no match. */
+  match(text: string): readonly string[] | null {
+    if (this.literal.atStart ? !text.startsWith(this.literal.text) : !text.includes(this.literal.text)) return null
+    const matcher = this.regex.matcher(text)
+    if (!matcher.find()) return null
+    const groups: string[] = []
+    for (let group = 0; group <= matcher.groupCount(); group++) groups.push(matcher.group(group) ?? "")
+    return groups
+  }
+
+  /** Groups that the pattern has. */
+  get groupCount(): number {
+    return this.regex.groupCount()
+  }
 }
 
 /** What is wrong with the pattern behind a tilde, "" when nothing is. */
