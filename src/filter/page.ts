@@ -35,7 +35,7 @@ export function compilePage(text: string, type: string | null): Page {
   }
 }
 
-const pattern = new RegExp(`\\$\\{(${Object.keys(words).join("|")})\\}`)
+const pattern = /\$\{(status|reason|fault|detail|host|path|method|client|date)\}/
 
 function guess(text: string): string {
   const start = text.trimStart().slice(0, 1)
