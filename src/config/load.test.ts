@@ -91,7 +91,18 @@ describe("the model", () => {
     const { peers, balance, health, allDown, tls: upstreamTls, retry } = config.clusters.shop!
     expect(peers).toEqual([{ address: "127.0.0.1:9001", host: "127.0.0.1", port: 9001, path: "", weight: 1, backup: false }])
     expect({ name: balance.name, allDown, upstreamTls }).toEqual({ name: "round-robin", allDown: "try", upstreamTls: null })
-    expect(health).toEqual({ active: null, passive: { failures: 5, eject: 10_000, ejectMax: 300_000, ejectedShareMax: 0.5 } })
+    expect(health.active).toBeNull()
+    expect(health.passive).toEqual({
+      failures: 5,
+      eject: 10_000,
+      ejectMax: 300_000,
+      ejectedShareMax: 0.5,
+      counts: "5xx",
+      interval: 10_000,
+      successRate: null,
+      failureShare: null,
+      latency: null,
+    })
     expect(retry).toEqual({ attempts: 2, status: [], budget: 0.2, replayBytesMax: 65_536 })
     expect(config.routes[0]).toMatchObject({ name: "route-1", upgrade: ["websocket"], timeouts: {}, retry: {}, bodyBytesMax: null })
   })

@@ -1,9 +1,9 @@
 // HOT
 import { CLUSTER, PEER, type WorkerMetrics } from "../../observe/index.ts"
-import type { AttemptMeter, Peer } from "../../upstream/index.ts"
+import type { AttemptMeter, GuardMeter, Peer } from "../../upstream/index.ts"
 
 /** Writes the numbers of a cluster and of its peers into the metrics of this thread. */
-export class ClusterMeter implements AttemptMeter {
+export class ClusterMeter implements AttemptMeter, GuardMeter {
   private readonly metrics: WorkerMetrics
   private readonly at: number
 
@@ -27,5 +27,27 @@ export class ClusterMeter implements AttemptMeter {
   connected(peer: Peer, ms: number): void {
     this.metrics.observe(this.at + CLUSTER.connect, ms)
     this.metrics.observe(peer.metrics + PEER.connect, ms)
+  }
+
+  hedged(peer: Peer): void {
+    this.metrics.add(this.at + CLUSTER.attempts, 1)
+    this.metrics.add(peer.metrics + PEER.attempts, 1)
+    this.metrics.add(this.at + CLUSTER.hedges, 1)
+  }
+
+  hedgeWon(): void {
+    this.metrics.add(this.at + CLUSTER.hedgesWon, 1)
+  }
+
+  waited(ms: number): void {
+    this.metrics.observe(this.at + CLUSTER.queueWait, ms)
+  }
+
+  refused(): void {
+    this.metrics.add(this.at + CLUSTER.refused, 1)
+  }
+
+  panicked(): void {
+    this.metrics.add(this.at + CLUSTER.panicked, 1)
   }
 }

@@ -21,6 +21,7 @@ import { balancers } from "../features.gen.ts"
 import type { ClusterConfig, Config } from "../schema.ts"
 import { ClusterMeter } from "./cluster-meter.ts"
 import type { CompileDeps } from "./compile-deps.ts"
+import { compileGuard } from "./compile-guard.ts"
 
 /** Builds the clusters, each with its peers and no connections yet. `registry` knows where each one's numbers go; null = nobody counts. */
 export function compileClusters(config: Config, deps: CompileDeps, registry: MetricsRegistry | null): CompiledClusters {
@@ -65,7 +66,7 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
   const { options } = settings.balance
   const { pool, health } = settings
   const ejection = health.passive === null ? null : new Ejection(health.passive)
-  const failsFrom = failureFrom("5xx")
+  const failsFrom = failureFrom(health.passive?.counts ?? "5xx")
   let seen: readonly Peer[] = []
   return new Cluster({
     name,
@@ -94,6 +95,7 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
     quicDialer: settings.protocol === "http3" ? compileQuicDialer(settings, deps) : null,
     budget: new RetryBudget(deps.states, deps.clusterSlots[name] ?? 0, settings.retry.budget),
     meter,
+    guard: compileGuard(name, settings, deps, { ejection, meter }),
     judge(cluster, peer, outcome) {
       if (ejection === null) return
       if (seen !== cluster.peers) {

@@ -27,6 +27,7 @@ import type { ClusterHandles } from "./cluster-handles.ts"
 import { type Apart, compileCache, type RouteCachePlan } from "./cache.ts"
 import { answerDeps, answerOf, buildFilters, type NamedFilter } from "./filters.ts"
 import { type Arm, armRoutes, compileSplit } from "./split.ts"
+import { priorityOf } from "./compile-guard.ts"
 import { StepList } from "./step-list.ts"
 import { compileTold } from "./told.ts"
 
@@ -249,13 +250,17 @@ function defined<T extends object>(overrides: T): { [K in keyof T]?: Exclude<T[K
 }
 
 function rulesOf(route: RouteConfig, config: Config, absolute: boolean): AttemptRules {
-  return attemptRules(timesOf(route, config), retryOf(route, config), { absolute, upgrades: new Set(route.upgrade) })
+  return attemptRules(timesOf(route, config), retryOf(route, config), {
+    absolute,
+    upgrades: new Set(route.upgrade),
+    priority: priorityOf(route.priority),
+  })
 }
 
 function attemptRules(
   times: ReturnType<typeof timesOf>,
   retry: ReturnType<typeof retryOf>,
-  rest: Pick<AttemptRules, "absolute" | "upgrades">,
+  rest: Pick<AttemptRules, "absolute" | "upgrades" | "priority">,
 ): AttemptRules {
   return {
     times: { head: times.head, idle: times.idle },

@@ -6,6 +6,8 @@ import { type EndpointConfig, endpointSchema } from "./address.ts"
 import { choice, type ChoiceInput } from "./choice.ts"
 import { featureShape } from "./feature.ts"
 import { healthSchema } from "./health.ts"
+import { withPreset } from "./careful.ts"
+import { resilienceSchema } from "./resilience.ts"
 import { tlsVersionSchema } from "./listener.ts"
 import { count, field, maybe, pathSchema } from "../../base/index.ts"
 import { isHost } from "./address.ts"
@@ -88,7 +90,7 @@ export const retrySchema = z.strictObject({
   replayBytesMax: field(size({ max: 64 * 1024 ** 2 }), "64KB", "Request body kept for another attempt; a longer one is sent once."),
 })
 
-export const clusterSchema = z.strictObject({
+const writtenSchema = z.strictObject({
   peers: z.array(peerSchema).min(1).describe('Endpoints: "host:port", "unix:/path", or a map with weight and backup.'),
   balance: field(choice("balancer", featureShape(balancers), true), "round-robin", "How requests are spread over the peers."),
   sticky: maybe(
@@ -111,5 +113,16 @@ export const clusterSchema = z.strictObject({
   limits: field(limitsSchema, {}, "Limits of the peers' answers."),
   timeouts: field(upstreamTimeoutsSchema, {}, "Timeouts towards the peers."),
   retry: field(retrySchema, {}, "When a failed attempt is made again."),
+  resilience: field(
+    resilienceSchema,
+    {},
+    "Breaker, limits, queue, second attempts: what protects the cluster and its clients. careful = sane values for all of them.",
+  ),
   proxyProtocol: maybe(z.enum(["v1", "v2"]), "Sends the PROXY protocol to the peers."),
 })
+
+/** A cluster. What the word `careful` means is filled in before it is read. */
+export const clusterSchema = z.preprocess(withPreset, writtenSchema) as unknown as z.ZodType<
+  z.output<typeof writtenSchema>,
+  z.input<typeof writtenSchema>
+>

@@ -21,11 +21,39 @@ export type ActiveHealthConfig = z.output<typeof scheduleSchema> & {
   readonly options: unknown
 }
 
+const comparisonShape = {
+  requestsMin: field(count(1, 1_000_000), 50, "Requests in the interval that a peer must have had to be compared."),
+  hostsMin: field(count(2, 1000), 3, "Peers with as many that there must be."),
+}
+
+const successRateSchema = z.strictObject({
+  stdevs: field(z.number().min(0.1).max(100), 1.9, "Standard deviations below the mean of the peers' success rates that eject."),
+  ...comparisonShape,
+  hostsMin: field(count(3, 1000), 5, "Peers with as many that there must be: of few peers one cannot be far from the mean."),
+})
+
+const failureShareSchema = z.strictObject({
+  share: field(ratio(), 0.5, "Share of failed requests that ejects."),
+  ...comparisonShape,
+  hostsMin: field(count(1, 1000), 2, "Peers with as many that there must be."),
+})
+
+const latencySchema = z.strictObject({
+  times: field(z.number().min(1.1).max(1000), 5, "How many times as long as the median peer's its answers take."),
+  floor: field(duration(), "100ms", "Who answers faster than this is never slow."),
+  ...comparisonShape,
+})
+
 const passiveSchema = z.strictObject({
   failures: field(count(1, 1_000_000), 5, "Failed requests in a row that eject a peer."),
   eject: field(duration({ min: 1 }), "10s", "First ejection; doubles each time it happens again."),
   ejectMax: field(duration({ min: 1 }), "5m", "Longest ejection."),
   ejectedShareMax: field(ratio(), 0.5, "Share of the peers that may be ejected at the same time."),
+  counts: field(z.enum(["5xx", "gateway"]), "5xx", "What counts as a failure beside no answer: every 5xx, or 502, 503 and 504 only."),
+  interval: field(duration({ min: 500, max: 3_600_000 }), "10s", "How often peers are compared with each other."),
+  successRate: field(z.union([off, successRateSchema]), "off", "Ejects a peer whose success rate is far below the mean."),
+  failureShare: field(z.union([off, failureShareSchema]), "off", "Ejects a peer too many of whose requests fail."),
+  latency: field(z.union([off, latencySchema]), "off", "Ejects a peer that is far slower than the median one."),
 })
 
 export type PassiveHealthConfig = z.output<typeof passiveSchema>

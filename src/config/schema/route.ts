@@ -3,6 +3,7 @@ import { size } from "../../base/index.ts"
 import { cacheOptionsSchema } from "../../cache/index.ts"
 import type { Exchange } from "../../flow/index.ts"
 import type { Filter } from "../../plugin/index.ts"
+import { priorityWords } from "../../upstream/index.ts"
 import { answers, filters, matchers } from "../features.gen.ts"
 import { choice, choices, scriptOnly } from "./choice.ts"
 import { retrySchema, upstreamTimeoutsSchema } from "./cluster.ts"
@@ -130,8 +131,22 @@ const destinationSchema = choice("destination", { ...destinationShape, ...featur
   return { kind: "answer", name: use.name, options: use.options }
 })
 
+const priorityLongSchema = z.strictObject({
+  header: z
+    .string()
+    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "not a header field name")
+    .toLowerCase()
+    .describe("Field in which a request says high, normal or low. Whoever may set it decides: take it off clients that may not."),
+  default: field(z.enum(priorityWords), "normal", "Priority of requests without it."),
+})
+
 const timeoutOverridesSchema = overridesOf(upstreamTimeoutsSchema)
 const retryOverridesSchema = overridesOf(retrySchema)
+
+const prioritySchema = z.union([
+  z.enum(priorityWords).transform((word): z.output<typeof priorityLongSchema> => ({ header: "", default: word })),
+  priorityLongSchema,
+])
 
 export const routeSchema = z
   .strictObject({
@@ -155,6 +170,11 @@ export const routeSchema = z
       .describe("Paths with %2F or backslashes. Default: refuse when the route has a path rule, else allow."),
     timeouts: field(timeoutOverridesSchema, {}, "Differs from the cluster's timeouts."),
     retry: field(retryOverridesSchema, {}, "Differs from the cluster's retry rules."),
+    priority: field(
+      prioritySchema,
+      "normal",
+      "What is refused or waits first when a cluster has limits (docs/resilience.md): critical is never shed. A map takes it from a header field.",
+    ),
     bodyBytesMax: maybe(size(), "Differs from the listener's bodyBytesMax; 0 = no limit."),
   })
   .transform(route => ({

@@ -40,7 +40,17 @@ export type ShapeName = "faults" | "process" | "route" | "cluster" | "peer" | "l
 
 /** Cells of a route's block, by their distance from its offset. A status class is its own distance: `offset + (status / 100 | 0)`. */
 export const ROUTE = { noStatus: 0, duration: 6, requestBytes: 6 + HISTOGRAM_CELLS, responseBytes: 7 + HISTOGRAM_CELLS } as const
-export const CLUSTER = { attempts: 0, failures: 1, retries: 2, connect: 3 } as const
+export const CLUSTER = {
+  attempts: 0,
+  failures: 1,
+  retries: 2,
+  connect: 3,
+  hedges: 3 + HISTOGRAM_CELLS,
+  hedgesWon: 4 + HISTOGRAM_CELLS,
+  queueWait: 5 + HISTOGRAM_CELLS,
+  refused: 5 + 2 * HISTOGRAM_CELLS,
+  panicked: 6 + 2 * HISTOGRAM_CELLS,
+} as const
 export const PEER = { attempts: 0, failures: 1, connect: 2 } as const
 export const LISTENER = { accepted: 0, open: 1, refused: 2 } as const
 /** Cells of a route's cache: one a result, in this order, and octets that no upstream had to send. */
@@ -77,6 +87,11 @@ export const shapes: Readonly<Record<Exclude<ShapeName, "counter" | "gauge">, re
     counter("bothways_cluster_failures_total", "Attempts that ended in a fault of the upstream side."),
     counter("bothways_cluster_retries_total", "Attempts that repeat an earlier one of the same request."),
     histogram("bothways_cluster_connect_seconds", "Time to open a connection to a peer of the cluster, TLS included."),
+    counter("bothways_cluster_hedges_total", "Second attempts beside one that was not answered."),
+    counter("bothways_cluster_hedges_won_total", "Second attempts whose answer came first."),
+    histogram("bothways_cluster_queue_wait_seconds", "Time that requests waited in front of the cluster, whatever came of it."),
+    counter("bothways_cluster_refused_total", "Requests that the cluster's breaker, limits, queue or shedding refused."),
+    counter("bothways_cluster_panic_attempts_total", "Attempts while too few peers were available and all of them got requests."),
   ],
   peer: [
     counter("bothways_peer_attempts_total", "Attempts to send a request to the peer."),
