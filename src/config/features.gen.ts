@@ -21,8 +21,10 @@ import filterGrpc from "../filter/grpc/grpc.ts"
 import filterGrpcWeb from "../filter/grpc-web/grpc-web.ts"
 import filterHeaders from "../filter/headers/headers.ts"
 import filterIpList from "../filter/ip-list/ip-list.ts"
+import filterJwt from "../filter/jwt/jwt.ts"
 import filterMaintenance from "../filter/maintenance/maintenance.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
+import filterRateLimit from "../filter/rate-limit/rate-limit.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
 import filterRewrite from "../filter/rewrite/rewrite.ts"
 import filterSecurityHeaders from "../filter/security-headers/security-headers.ts"
@@ -68,8 +70,10 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterGrpcWeb,
   filterHeaders,
   filterIpList,
+  filterJwt,
   filterMaintenance,
   filterProxyAuth,
+  filterRateLimit,
   filterRequireCertificate,
   filterRewrite,
   filterSecurityHeaders,

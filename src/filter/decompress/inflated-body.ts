@@ -1,0 +1,85 @@
+import type { Fault } from "../../base/index.ts"
+import type { BodyChange } from "../../flow/index.ts"
+import { type Decodable, type Decoder, decoderOf } from "./decoders.ts"
+
+/** What an inflated body may be. */
+export interface InflateLimits {
+  /** Octets of the inflated body. */
+  readonly inflatedBytesMax: number
+  /** How many times larger than what came it may be. */
+  readonly ratioMax: number
+}
+
+/** Up to here a body may be as small as it likes: a megabyte hurts nobody, and short texts of one letter are no attack. */
+const RATIO_FROM_BYTES = 1024 * 1024
+
+export interface InflateFaults {
+  readonly malformed: Fault
+  readonly bomb: Fault
+}
+
+/** A body on its way through the decoders of its codings, the last that was applied first. */
+export class InflatedBody implements BodyChange {
+  trailers = ""
+  fault: Fault
+  private readonly decoders: readonly Decoder[]
+  private readonly limits: InflateLimits
+  private readonly faults: InflateFaults
+  private came = 0
+  /** Octets that each decoder has given. */
+  private readonly given: number[]
+
+  /** `codings` in the order they were applied, as Content-Encoding lists them. */
+  constructor(codings: readonly Decodable[], limits: InflateLimits, faults: InflateFaults) {
+    this.decoders = codings.map(decoderOf).reverse()
+    this.given = this.decoders.map(() => 0)
+    this.limits = limits
+    this.faults = faults
+    this.fault = faults.malformed
+  }
+
+  push(chunk: Uint8Array): Uint8Array | null {
+    this.came += chunk.length
+    return this.through(chunk, 0)
+  }
+
+  /** Through the decoders from `first` on. */
+  private through(chunk: Uint8Array, first: number): Uint8Array | null {
+    let piece: Uint8Array | null = chunk
+    for (let i = first; i < this.decoders.length && piece.length > 0; i++) {
+      piece = this.counted(i, this.decoders[i]!.more(piece, this.leftFor(i)))
+      if (piece === null) return null
+    }
+    return piece
+  }
+
+  /** What is in between counts, too: a bomb may be wrapped. */
+  private leftFor(decoder: number): number {
+    const { inflatedBytesMax, ratioMax } = this.limits
+    return Math.min(inflatedBytesMax, Math.max(RATIO_FROM_BYTES, this.came * ratioMax)) - this.given[decoder]!
+  }
+
+  private counted(decoder: number, out: Uint8Array | null): Uint8Array | null {
+    if (out !== null) this.given[decoder]! += out.length
+    else if (this.decoders[decoder]!.hasOverflowed) this.fault = this.faults.bomb
+    return out
+  }
+
+  end(trailers: string): Uint8Array | null {
+    this.trailers = trailers
+    const parts: Uint8Array[] = []
+    for (let i = 0; i < this.decoders.length; i++) {
+      const rest = this.counted(i, this.decoders[i]!.end(this.leftFor(i)))
+      const out = rest === null ? null : this.through(rest, i + 1)
+      if (out === null) return null
+      if (out.length > 0) parts.push(out)
+    }
+    this.close()
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  }
+
+  /** Frees what the decoders have; also when the exchange ends in the middle. */
+  close(): void {
+    for (const decoder of this.decoders) decoder.close()
+  }
+}
