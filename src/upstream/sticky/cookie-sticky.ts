@@ -16,7 +16,7 @@ export interface CookieStickyOptions {
   /** "" = the host that was asked alone. */
   readonly domain: string
   readonly sameSite: "Lax" | "Strict" | "None"
-  /** null = where the client came by https. */
+  /** null = where the client came to us by https. */
   readonly secure: boolean | null
   readonly httpOnly: boolean
   /** The peer sees it, too. */

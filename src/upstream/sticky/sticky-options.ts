@@ -34,7 +34,11 @@ const cookieSchema = z.strictObject({
   ),
   domain: maybe(z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, "expected a domain name"), "Attribute Domain. Default: none, the host that was asked."),
   sameSite: field(z.enum(["lax", "strict", "none"]), "lax", "Attribute SameSite. none works over https only."),
-  secure: field(z.union([z.literal("auto"), z.boolean()]), "auto", "Attribute Secure. auto: where the client came by https."),
+  secure: field(
+    z.union([z.literal("auto"), z.boolean()]),
+    "auto",
+    "Attribute Secure. auto: on listeners with TLS; behind another proxy that ends it say true.",
+  ),
   httpOnly: field(z.boolean(), true, "Attribute HttpOnly: scripts of the page do not see it."),
   keep: field(z.boolean(), false, "The peer sees the cookie too. Otherwise it is taken out of the request."),
 })
