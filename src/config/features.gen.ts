@@ -11,6 +11,7 @@ import matchQuery from "../route/match/query/query.ts"
 import filterAcceptOnly from "../filter/accept-only/accept-only.ts"
 import filterApiKey from "../filter/api-key/api-key.ts"
 import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
+import filterBuffer from "../filter/buffer/buffer.ts"
 import filterClientCertFields from "../filter/client-cert-fields/client-cert-fields.ts"
 import filterCompress from "../filter/compress/compress.ts"
 import filterCookies from "../filter/cookies/cookies.ts"
@@ -60,6 +61,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterAcceptOnly,
   filterApiKey,
   filterBasicAuth,
+  filterBuffer,
   filterClientCertFields,
   filterCompress,
   filterCookies,
