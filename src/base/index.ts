@@ -1,6 +1,6 @@
 export { AssertionError, assert } from "./assert.ts"
 export { FAULT, type Fault, faults, type RetryRule } from "./fault.ts"
-export { duration, formatDuration, formatSize, parseDuration, ratio, size } from "./quantity.ts"
+export { duration, formatDuration, formatSize, parseDuration, parseRatio, ratio, size } from "./quantity.ts"
 export { type Clock, FakeClock, systemClock } from "./clock.ts"
 export { TickClock } from "./tick-clock.ts"
 export { hashString, mix32, Random } from "./hash.ts"
