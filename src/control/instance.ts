@@ -1,15 +1,17 @@
 import { randomBytes } from "node:crypto"
-import { availableParallelism } from "node:os"
 import { type Log, logOf } from "../base/index.ts"
 import type { Config, Problem } from "../config/index.ts"
 import { clearGauges, createMetricsMemory, MetricsRegistry, renderPrometheus } from "../observe/index.ts"
 import { PeerStates, systemTimers } from "../upstream/index.ts"
 import type { AdminView } from "./admin/admin-routes.ts"
+import { Canaries } from "./canary/canaries.ts"
+import { canaryFeature } from "./canary/canary-routes.ts"
 import { cacheView } from "./caches/admin-view.ts"
 import { Caches } from "./caches/caches.ts"
 import { AdminKeeper } from "./admin/admin-keeper.ts"
 import type { Status } from "./admin/status.ts"
 import { redact } from "./admin/redact.ts"
+import { reloadProblem, workersOf } from "./loaded-config.ts"
 import { watchConfig } from "./config-watch.ts"
 import type { ConfigSource } from "./config-source.ts"
 import { type ControlCounts, controlSamples } from "./control-metrics.ts"
@@ -81,6 +83,7 @@ export class Instance {
   readonly #drains: Drains
   readonly #caches: Caches
   readonly #zones = new Zones()
+  readonly #canaries = new Canaries({ zones: this.#zones, log: logOf("control") })
   readonly #stager: Stager
   readonly #reloader: Reloader
   readonly #admin: AdminKeeper
@@ -192,6 +195,7 @@ export class Instance {
     this.#peers.stop()
     this.#drains.stop()
     void this.#caches.close()
+    this.#canaries.stop()
     this.#admin.close()
     this.#pool.stop()
     this.#end(code)
@@ -291,6 +295,7 @@ export class Instance {
   #committed(config: Config): Promise<void> {
     const wanted = this.#options.workers ?? workersOf(config)
     if (wanted !== this.workerCount) this.#log.warn("another number of workers takes effect at the next start", { running: this.workerCount, wanted })
+    this.#canaries.follow(config)
     return this.#admin.follow(adminSettings(config))
   }
 
@@ -321,7 +326,7 @@ export class Instance {
       reload: () => this.reload("admin API"),
       drain: timeoutMs => void this.drain("admin API", timeoutMs),
       terminateWorker: index => this.#pool.terminate(index),
-      features: [upgradeRoutes(timeoutMs => this.upgrade("admin API", timeoutMs)), peerFeature(this.#runTimePeers())],
+      features: [upgradeRoutes(timeoutMs => this.upgrade("admin API", timeoutMs)), peerFeature(this.#runTimePeers()), canaryFeature(this.#canaries)],
       caches: cacheView({
         caches: this.#caches,
         config: () => this.config,
@@ -337,11 +342,8 @@ export class Instance {
   }
 
   #metrics(): string {
-    return renderPrometheus(
-      this.#registry,
-      this.#memory.metrics,
-      controlSamples({ counts: this.#counts, workers: this.#pool.status(), files: this.#pool.files(), ...this.#facts() }),
-    )
+    const own = controlSamples({ counts: this.#counts, workers: this.#pool.status(), files: this.#pool.files(), ...this.#facts() })
+    return renderPrometheus(this.#registry, this.#memory.metrics, [...own, ...this.#canaries.samples()])
   }
 
   async #status(): Promise<Status> {
@@ -367,14 +369,4 @@ export class Instance {
     }))
     return { configVersion: version, committedAt, last, clusters }
   }
-}
-
-/** A problem of the loader as the protocol carries it. The message already says what was expected. */
-function reloadProblem(problem: Problem): ReloadProblem {
-  const path = problem.path === "" ? "" : `${problem.path}: `
-  return { where: `${problem.file}:${problem.line}:${problem.column}`, message: path + problem.message, expected: "" }
-}
-
-function workersOf(config: Config): number {
-  return config.workers === "auto" ? availableParallelism() : config.workers
 }

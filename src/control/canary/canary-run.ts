@@ -155,7 +155,7 @@ export class CanaryRun {
       if (!canary.auto) this.advise("could take its next step")
       else if (this.next !== null) this.stepTo(this.next, this.judgement.why)
     }
-    if (this.isRunning && now - this.trialSince >= (canary.window ?? canary.every) && this.judgement.verdict !== "worse") this.tryAnew()
+    if (this.isRunning && now - this.trialSince >= (canary.window ?? canary.every) && this.judgement.verdict === "good") this.tryAnew()
   }
 
   private rollBack(why: string): void {

@@ -132,7 +132,7 @@ describe("a canary that is worse", () => {
     second.look(traffic.stable.next(), traffic.canary.next())
     expect(second.judge()).toMatchObject({
       verdict: "worse",
-      why: expect.stringMatching(/^canary \d+ of \d+ requests failed \(\d+(\.\d)? %\), stable \d of \d+ requests failed \(.* %\), p ≤ \d/),
+      why: expect.stringMatching(/^canary \d+ of \d+ requests failed \(\d+(\.\d)? %\), stable \d of \d+ requests failed \(.* %\), p at most \d/),
     })
   })
 })
@@ -158,7 +158,7 @@ describe("words", () => {
     expect(trial([100_000, 10], [10_000, 60]).verdict).toBe("worse")
     expect(trial([9000, 3], [80, 12], { ...analysis, samplesMin: 80 })).toEqual({
       verdict: "worse",
-      why: expect.stringMatching(/^canary 12 of 80 requests failed \(15 %\), stable 3 of 9,000 requests failed \(0\.033 %\), p ≤ \d\.\de-\d+$/),
+      why: expect.stringMatching(/^canary 12 of 80 requests failed \(15 %\), stable 3 of 9,000 requests failed \(0\.033 %\), p at most \d\.\de-\d+$/),
     })
     expect(trial([900, 3], [100, 4]).why).toContain("in doubt: canary 4 of 100")
   })

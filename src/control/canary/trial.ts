@@ -115,5 +115,5 @@ function number(n: number): string {
 }
 
 function chance(p: number): string {
-  return p >= 1 ? "no sign of a difference" : `p ≤ ${p.toPrecision(2)}`
+  return p >= 1 ? "no sign of a difference" : `p at most ${p.toPrecision(2)}`
 }

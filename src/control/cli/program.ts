@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from "node:util"
 import { Command, CommanderError } from "commander"
 import { addCache } from "./cache/cache.ts"
+import { addCanary } from "./canary/canary.ts"
 import { addCheck } from "./check.ts"
 import { addDemo } from "./demo.ts"
 import { addExplain } from "./explain.ts"
@@ -117,6 +118,7 @@ function buildProgram(context: CommandContext): Command {
     addStatus,
     addPeers,
     addCache,
+    addCanary,
     addUpgrade,
     addVersion,
   ])
