@@ -84,6 +84,11 @@ export class PeerDirectory {
     return this.#current
   }
 
+  /** A cluster's own record in the shared states; -1 = it has none. */
+  ownSlot(cluster: string): number {
+    return this.#slots.find(slotKey(cluster, ""))
+  }
+
   /** Why names of a live cluster's peers do not resolve; none when all do. */
   unresolved(cluster: string): string[] {
     return [...(this.#live.get(cluster)?.troubles.values() ?? [])]
