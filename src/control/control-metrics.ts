@@ -1,6 +1,7 @@
 import type { ExtraSample } from "../observe/index.ts"
 import type { ClusterEntry } from "./admin/status.ts"
 import type { FollowedFile } from "./protocol.ts"
+import { resilienceSamples } from "./resilience-status.ts"
 import type { ReloadRecord } from "./reload.ts"
 import { version } from "./version.ts"
 import type { WorkerStatus } from "./workers/worker-pool.ts"
@@ -44,6 +45,7 @@ export function controlSamples(facts: ControlFacts): ExtraSample[] {
     gauge("bothways_workers_live", "Worker threads that serve.", live),
     counter("bothways_worker_restarts_total", "Worker threads that ended and were replaced.", restarts),
     ...facts.clusters.flatMap(peerSamples),
+    ...facts.clusters.flatMap(resilienceSamples),
     ...facts.files.flatMap(fileSamples),
   ]
 }

@@ -1,8 +1,9 @@
 import { formatAddress } from "../base/index.ts"
-import { HEALTH_DOWN, HEALTH_UP, type PeerStates } from "../upstream/index.ts"
+import { breakerFacts, ejectionWords, HEALTH_DOWN, HEALTH_UP, type PeerStates } from "../upstream/index.ts"
 import { endpointName } from "../upstream/index.ts"
 import type { Config } from "../config/index.ts"
-import type { ClusterEntry, ConfigStatus, ListenerEntry, PeerEntry, Status, WorkerEntry } from "./admin/status.ts"
+import type { CertificateEntry, ClusterEntry, ConfigStatus, ListenerEntry, PeerEntry, Status, WorkerEntry } from "./admin/status.ts"
+import type { ResilienceSaid } from "./resilience-status.ts"
 import type { PeersByCluster, ResolvedPeer, WorkerInspection } from "./protocol.ts"
 import type { ReloadRecord } from "./reload.ts"
 import { version } from "./version.ts"
@@ -20,6 +21,7 @@ export interface StatusFacts {
   readonly workers: readonly WorkerStatus[]
   readonly inspections: readonly (WorkerInspection | null)[]
   readonly clusters: readonly ClusterEntry[]
+  readonly certificates: readonly CertificateEntry[]
 }
 
 export function statusOf(facts: StatusFacts): Status {
@@ -39,6 +41,7 @@ export function statusOf(facts: StatusFacts): Status {
     workers,
     listeners: listenerEntries(facts.config, facts.inspections),
     clusters: facts.clusters,
+    certificates: facts.certificates,
     connections: sum(workers.map(worker => worker.connections)),
     exchanges: sum(workers.map(worker => worker.exchanges)),
   }
@@ -78,15 +81,16 @@ function listenerEntries(config: Config, inspections: readonly (WorkerInspection
 export function clusterEntries(
   peers: PeersByCluster,
   states: PeerStates,
-  said: (cluster: string) => Pick<ClusterEntry, "unresolved" | "changed">,
+  said: (cluster: string) => Pick<ClusterEntry, "unresolved" | "changed"> & ResilienceSaid,
 ): ClusterEntry[] {
   return Object.entries(peers).map(([name, list]) => {
-    const entries = list.map(peer => peerEntry(peer, states))
-    return { name, available: entries.filter(entry => entry.available).length, ...said(name), peers: entries }
+    const { breakers, ...rest } = said(name)
+    const entries = list.map(peer => peerEntry(peer, states, breakers))
+    return { name, available: entries.filter(entry => entry.available).length, ...rest, peers: entries }
   })
 }
 
-function peerEntry(peer: ResolvedPeer, states: PeerStates): PeerEntry {
+function peerEntry(peer: ResolvedPeer, states: PeerStates, breakers: boolean): PeerEntry {
   const { slot } = peer
   const health = states.health(slot)
   return {
@@ -98,6 +102,8 @@ function peerEntry(peer: ResolvedPeer, states: PeerStates): PeerEntry {
     available: states.isAvailable(slot),
     draining: states.isDraining(slot),
     ejectedForMs: states.isEjected(slot) ? Math.max(0, states.ejectedUntil(slot) - states.now()) * 100 : 0,
+    ejectedBy: ejectionWords(states, slot),
+    breaker: breakers ? breakerFacts(states, slot) : null,
     inFlight: states.inFlight(slot),
     requests: states.requestsTotal(slot),
     failures: states.failuresTotal(slot),

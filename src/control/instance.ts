@@ -12,9 +12,11 @@ import { AdminKeeper } from "./admin/admin-keeper.ts"
 import type { Status } from "./admin/status.ts"
 import { redact } from "./admin/redact.ts"
 import { reloadProblem, workersOf } from "./loaded-config.ts"
+import { CertificateKeeper } from "./certificates/certificate-keeper.ts"
 import { watchConfig } from "./config-watch.ts"
 import type { ConfigSource } from "./config-source.ts"
 import { type ControlCounts, controlSamples } from "./control-metrics.ts"
+import { sayResilience } from "./resilience-status.ts"
 import { clusterEntries, statusOf } from "./instance-status.ts"
 import { adminSettings, checkOverrides, override, type Overrides } from "./overrides.ts"
 import { PeerDirectory } from "./peers/peer-directory.ts"
@@ -35,6 +37,9 @@ import { version } from "./version.ts"
 import { HeartbeatMonitor } from "./workers/heartbeat.ts"
 import { WorkerPool } from "./workers/worker-pool.ts"
 import { type SpawnWorker, spawnThread } from "./workers/worker-thread.ts"
+
+/** How long a worker may take to look at the certificates. */
+const LOOKED_MS = 2000
 
 export interface InstanceOptions extends Overrides {
   readonly source: ConfigSource
@@ -84,6 +89,10 @@ export class Instance {
   readonly #caches: Caches
   readonly #zones = new Zones()
   readonly #canaries = new Canaries({ zones: this.#zones, log: logOf("control") })
+  readonly #certificates = new CertificateKeeper({
+    looked: () => this.#lookAtCertificates(),
+    answered: name => this.#pool.broadcast({ type: "answered", name }),
+  })
   readonly #stager: Stager
   readonly #reloader: Reloader
   readonly #admin: AdminKeeper
@@ -92,6 +101,8 @@ export class Instance {
   readonly #upgrader: Upgrader
   #poolStart: Promise<void> | null = null
   #draining = false
+  /** The live config was given out without disks that it names: another process had them. */
+  #disksMissing = false
   #unwatch: () => void = () => {}
   #end: (code: number) => void = () => {}
 
@@ -143,8 +154,10 @@ export class Instance {
   }
 
   /** Never rejects. */
-  reload(trigger: string): Promise<ReloadOutcome> {
-    return this.#reloader.request(trigger)
+  async reload(trigger: string): Promise<ReloadOutcome> {
+    const outcome = await this.#reloader.request(trigger, this.#disksMissing)
+    if (outcome.ok) this.#disksMissing = false
+    return outcome
   }
 
   reopenLogs(): void {
@@ -165,8 +178,13 @@ export class Instance {
 
   /** Every worker serves: the process whose place this one takes may leave. */
   takeOver(): void {
+    const { inheritance } = this.#options
     const serves = listenerBinds(this.config).map(({ bind }) => bind)
-    this.#options.inheritance?.settle(version, serves)
+    inheritance?.onDisksFree(() => {
+      this.#disksMissing = true
+      void this.reload("the disks of the caches are free")
+    })
+    inheritance?.settle(version, serves)
   }
 
   /**
@@ -178,6 +196,7 @@ export class Instance {
     this.#draining = true
     this.#upgrader.cancel("the old process was told to end")
     this.#reloader.close("the proxy is draining")
+    this.#certificates.close()
     const limit = timeoutMs ?? this.config.drain.timeout
     if (!again) this.#log.info("draining", { reason, limitMs: limit })
     const cut = await this.#pool.drain(limit, handed)
@@ -196,6 +215,7 @@ export class Instance {
     this.#drains.stop()
     void this.#caches.close()
     this.#canaries.stop()
+    this.#certificates.close()
     this.#admin.close()
     this.#pool.stop()
     this.#end(code)
@@ -211,6 +231,7 @@ export class Instance {
       testing: this.#options.testing ?? {},
       lost: index => this.#forget(index),
       refreshPeers: cluster => this.#peers.refresh(cluster),
+      wanted: name => this.#certificates.wanted(name),
       before: (worker, life, { caches }) => [...this.#inherited(worker), ...this.#caches.disks.before(worker, life, caches)],
     })
   }
@@ -222,17 +243,17 @@ export class Instance {
 
   #newUpgrader(): Upgrader {
     return new Upgrader({
-      lend: () => this.#pool.lend(),
-      admin: () => this.#admin.socket,
-      ports: () => this.#ports,
-      releaseDisks: () => this.#caches.close(),
+      estate: async () => ({
+        sockets: await this.#pool.lend(),
+        admin: this.#admin.socket,
+        ports: this.#ports,
+        disks: this.#caches.disks.paths,
+      }),
       hold: work => this.#reloader.hold(work),
       handedOver: (taken, admin) => {
         this.#admin.leave(admin)
         void this.drain("upgrade", null, taken)
-      },
-      failed: disksReleased => {
-        if (disksReleased && !this.#draining) this.#restage()
+        return this.#caches.disks.leave(this.config.drain.timeout)
       },
       log: this.#log,
     })
@@ -245,11 +266,12 @@ export class Instance {
       registry: this.#registry,
       caches: this.#caches,
       zones: this.#zones,
+      certificates: this.#certificates,
       workers: this.workerCount,
       flags: { ...source.flags, ...(admin === null ? {} : { "admin.bind": "--admin" }) },
       log: this.#log,
       inherited: this.#options.inheritance?.addresses ?? [],
-      disksAreFree: () => this.#options.inheritance?.disksAreFree() ?? Promise.resolve(),
+      heldDisks: () => this.#options.inheritance?.heldDisks ?? new Set(),
       committed: config => this.#committed(config),
     })
   }
@@ -297,6 +319,12 @@ export class Instance {
     if (wanted !== this.workerCount) this.#log.warn("another number of workers takes effect at the next start", { running: this.workerCount, wanted })
     this.#canaries.follow(config)
     return this.#admin.follow(adminSettings(config))
+  }
+
+  /** Messages are taken in their order: who answers the second has done what the first asked for. */
+  async #lookAtCertificates(): Promise<void> {
+    this.#pool.broadcast({ type: "certificates" })
+    await this.#pool.inspect(LOOKED_MS)
   }
 
   /** What a dead worker counted in shared memory is taken back. */
@@ -357,6 +385,7 @@ export class Instance {
       source: source.name,
       workers: this.#pool.status(),
       inspections,
+      certificates: this.#certificates.entries(),
       ...this.#facts(),
     })
   }
@@ -366,6 +395,7 @@ export class Instance {
     const clusters = clusterEntries(this.#peers.current, this.#states, cluster => ({
       unresolved: this.#peers.unresolved(cluster),
       changed: describeChanges(this.#peers.changesOf(cluster)),
+      ...sayResilience(this.#reloader.live?.config.clusters[cluster], this.#states, this.#peers.ownSlot(cluster)),
     }))
     return { configVersion: version, committedAt, last, clusters }
   }

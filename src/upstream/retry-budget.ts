@@ -21,6 +21,9 @@ export class RetryBudget {
   private readonly share: number
   private readonly floor: number
   private untold = 0
+  /** What `sum` found. */
+  private requests = 0
+  private retries = 0
 
   /** `share` of 0.2 allows one retry for five requests. `word`: where in the slot it counts; `floor`: what is allowed in any case in the window. */
   constructor(states: PeerStates, slot: number, share: number, { word = 1, floor = FLOOR }: { word?: number; floor?: number } = {}) {
@@ -37,9 +40,23 @@ export class RetryBudget {
 
   /** Takes one retry from the budget; false when it is spent. */
   tryRetry(): boolean {
-    const { words } = this.states
     const bucket = this.currentBucket()
     this.tell(bucket)
+    this.sum()
+    const allowed = this.requests * this.share
+    if (this.retries >= (allowed > this.floor ? allowed : this.floor)) return false
+    Atomics.add(this.states.words, bucket + 2, 1)
+    return true
+  }
+
+  /** What the window holds, for the status. */
+  spent(): { requests: number; retries: number } {
+    this.sum()
+    return { requests: this.requests, retries: this.retries }
+  }
+
+  private sum(): void {
+    const { words } = this.states
     const oldest = Math.floor(this.states.now() / BUCKET_TENTHS) - BUCKETS
     let requests = 0
     let retries = 0
@@ -48,10 +65,8 @@ export class RetryBudget {
       requests += Atomics.load(words, at + 1)
       retries += Atomics.load(words, at + 2)
     }
-    const allowed = requests * this.share
-    if (retries >= (allowed > this.floor ? allowed : this.floor)) return false
-    Atomics.add(words, bucket + 2, 1)
-    return true
+    this.requests = requests
+    this.retries = retries
   }
 
   private tell(bucket: number): void {

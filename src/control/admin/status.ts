@@ -15,6 +15,8 @@ export interface Status {
   readonly workers: readonly WorkerEntry[]
   readonly listeners: readonly ListenerEntry[]
   readonly clusters: readonly ClusterEntry[]
+  /** The names that certificates are made for. */
+  readonly certificates: readonly CertificateEntry[]
   readonly connections: number
   readonly exchanges: number
 }
@@ -54,6 +56,23 @@ export interface ListenerEntry {
   readonly connections: number
 }
 
+export interface CertificateEntry {
+  readonly name: string
+  /** `temporary`: there is none yet, and clients see the temporary one. */
+  readonly state: "temporary" | "valid" | "expired"
+  /** Something is being done about it now. */
+  readonly issuing: boolean
+  /** Who issued it; "" = nobody yet. */
+  readonly issuer: string
+  readonly validTo: string
+  readonly renewAt: string
+  /** When the failed attempt is repeated; "" = none has failed. */
+  readonly retryAt: string
+  readonly lastError: string
+  /** The config does not tell the name; somebody asked for it. */
+  readonly onDemand: boolean
+}
+
 export interface ClusterEntry {
   readonly name: string
   readonly available: number
@@ -61,7 +80,33 @@ export interface ClusterEntry {
   readonly unresolved: readonly string[]
   /** What was changed at run time and is not as in the config. */
   readonly changed: readonly string[]
+  /** Retries of the last 10 seconds. */
+  readonly retryBudget: { readonly requests: number; readonly retries: number; readonly share: number }
+  /** Breaker, limits, queue; null = the config has nothing of it. */
+  readonly resilience: ResilienceEntry | null
   readonly peers: readonly PeerEntry[]
+}
+
+/** Parts that the config does not have are null. Counts are those of all workers. */
+export interface ResilienceEntry {
+  readonly inFlight: number
+  readonly pending: number
+  readonly retries: number
+  /** 0 = no limit. */
+  readonly requestsMax: number
+  readonly breaker: BreakerEntry | null
+  /** Requests that wait, by priority. */
+  readonly queue: { readonly length: number; readonly lengthMax: number; readonly waiting: Readonly<Record<string, number>> } | null
+  readonly adaptive: { readonly limit: number; readonly unanswered: number; readonly baselineMs: number } | null
+  /** Too few peers are available: all of them get requests. */
+  readonly panic: boolean
+}
+
+export interface BreakerEntry {
+  readonly state: "closed" | "open" | "half-open"
+  readonly openForMs: number
+  /** How often it has opened. */
+  readonly opened: number
 }
 
 export interface PeerEntry {
@@ -75,6 +120,10 @@ export interface PeerEntry {
   readonly draining: boolean
   /** Milliseconds until the ejection ends, 0 = not ejected. */
   readonly ejectedForMs: number
+  /** Why it was ejected the last time; "" = it never was. */
+  readonly ejectedBy: string
+  /** null = it has none. */
+  readonly breaker: BreakerEntry | null
   readonly inFlight: number
   readonly requests: number
   readonly failures: number

@@ -1,6 +1,8 @@
 import { formatSize } from "../../base/index.ts"
 import type { ClusterEntry, Status } from "../admin/status.ts"
 import { describeProblem } from "../reload.ts"
+import { age } from "./age.ts"
+import { resilienceText } from "./resilience-text.ts"
 import { type Style, table } from "./terminal.ts"
 
 /** The status as people read it. */
@@ -68,28 +70,10 @@ function clusterText(cluster: ClusterEntry, style: Style): string {
   const unresolved = cluster.unresolved.map(reason => `${style.yellow(reason)}\n`).join("")
   const changed = cluster.changed.length === 0 ? "" : `${style.yellow("not as in the config:")} ${cluster.changed.join("; ")}\n`
   const heading = ["PEER", "FROM", "WEIGHT", "HEALTH", "AVAILABLE", "IN FLIGHT", "REQUESTS", "FAILURES"]
-  return summary + unresolved + changed + (rows.length === 0 ? "" : table([heading, ...rows]))
+  return summary + unresolved + changed + resilienceText(cluster, style) + (rows.length === 0 ? "" : table([heading, ...rows]))
 }
 
 function size(octets: number): string {
   const unit = octets >= 1024 ** 3 ? 1024 ** 3 : octets >= 1024 ** 2 ? 1024 ** 2 : 1024
   return formatSize(Math.round(octets / unit) * unit)
-}
-
-/** `3d 4h`, `2m 5s`, `800ms`: two units are enough. */
-export function age(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)}ms`
-  const seconds = Math.floor(ms / 1000)
-  const parts: [number, string][] = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [seconds % 60, "s"],
-  ]
-  const first = parts.findIndex(([value]) => value > 0)
-  return parts
-    .slice(first, first + 2)
-    .filter(([value]) => value > 0)
-    .map(([value, unit]) => `${value}${unit}`)
-    .join(" ")
 }
