@@ -14,6 +14,7 @@ import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
 import filterBuffer from "../filter/buffer/buffer.ts"
 import filterClientCertFields from "../filter/client-cert-fields/client-cert-fields.ts"
 import filterCompress from "../filter/compress/compress.ts"
+import filterConcurrencyLimit from "../filter/concurrency-limit/concurrency-limit.ts"
 import filterCookies from "../filter/cookies/cookies.ts"
 import filterCors from "../filter/cors/cors.ts"
 import filterDecompress from "../filter/decompress/decompress.ts"
@@ -64,6 +65,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterBuffer,
   filterClientCertFields,
   filterCompress,
+  filterConcurrencyLimit,
   filterCookies,
   filterCors,
   filterDecompress,
