@@ -30,16 +30,14 @@ import type { ReloadProblem, SharedMemory } from "./protocol.ts"
 import { type LoadOutcome, Reloader, type ReloadOutcome } from "./reload.ts"
 import { Zones } from "./shared-zones.ts"
 import { Stager } from "./stager.ts"
-import type { Inheritance } from "./upgrade/inheritance.ts"
+import { type Inheritance, inheritedBy } from "./upgrade/inheritance.ts"
+import { instanceUpgrader } from "./upgrade/instance-upgrader.ts"
 import { upgradeRoutes } from "./upgrade/upgrade-routes.ts"
-import { UPGRADE_MS, Upgrader, type UpgradeOutcome } from "./upgrade/upgrader.ts"
+import { UPGRADE_MS, type Upgrader, type UpgradeOutcome } from "./upgrade/upgrader.ts"
 import { version } from "./version.ts"
 import { HeartbeatMonitor } from "./workers/heartbeat.ts"
 import { WorkerPool } from "./workers/worker-pool.ts"
 import { type SpawnWorker, spawnThread } from "./workers/worker-thread.ts"
-
-/** How long a worker may take to look at the certificates. */
-const LOOKED_MS = 2000
 
 export interface InstanceOptions extends Overrides {
   readonly source: ConfigSource
@@ -90,7 +88,7 @@ export class Instance {
   readonly #zones = new Zones()
   readonly #canaries = new Canaries({ zones: this.#zones, log: logOf("control") })
   readonly #certificates = new CertificateKeeper({
-    looked: () => this.#lookAtCertificates(),
+    looked: () => this.#pool.lookAtFiles(),
     answered: name => this.#pool.broadcast({ type: "answered", name }),
   })
   readonly #stager: Stager
@@ -232,30 +230,23 @@ export class Instance {
       lost: index => this.#forget(index),
       refreshPeers: cluster => this.#peers.refresh(cluster),
       wanted: name => this.#certificates.wanted(name),
-      before: (worker, life, { caches }) => [...this.#inherited(worker), ...this.#caches.disks.before(worker, life, caches)],
+      before: (worker, life, { caches }) => [
+        ...inheritedBy(worker, this.workerCount, this.#options.inheritance),
+        ...this.#caches.disks.before(worker, life, caches),
+      ],
     })
   }
 
-  #inherited(worker: number) {
-    const sockets = this.#options.inheritance?.forWorker(worker, this.workerCount) ?? []
-    return sockets.length === 0 ? [] : [{ message: { type: "inherit" as const, sockets }, transfer: [] }]
-  }
-
   #newUpgrader(): Upgrader {
-    return new Upgrader({
-      estate: async () => ({
-        sockets: await this.#pool.lend(),
-        admin: this.#admin.socket,
-        ports: this.#ports,
-        disks: this.#caches.disks.paths,
-      }),
-      hold: work => this.#reloader.hold(work),
-      handedOver: (taken, admin) => {
-        this.#admin.leave(admin)
-        void this.drain("upgrade", null, taken)
-        return this.#caches.disks.leave(this.config.drain.timeout)
-      },
+    return instanceUpgrader({
+      pool: this.#pool,
+      admin: this.#admin,
+      ports: this.#ports,
+      disks: this.#caches.disks,
+      reloader: this.#reloader,
       log: this.#log,
+      drainMs: () => this.config.drain.timeout,
+      drain: handed => this.drain("upgrade", null, handed),
     })
   }
 
@@ -286,7 +277,7 @@ export class Instance {
         commit: message => pool.commit(message),
         discard: version => pool.discard(version),
       },
-      refresh: () => pool.broadcast({ type: "certificates" }),
+      refresh: () => void pool.lookAtFiles(),
       finished: outcome => {
         if (!outcome.ok) this.#counts.reloadsRefused++
         else if (outcome.changed) this.#counts.reloadsApplied++
@@ -319,12 +310,6 @@ export class Instance {
     if (wanted !== this.workerCount) this.#log.warn("another number of workers takes effect at the next start", { running: this.workerCount, wanted })
     this.#canaries.follow(config)
     return this.#admin.follow(adminSettings(config))
-  }
-
-  /** Messages are taken in their order: who answers the second has done what the first asked for. */
-  async #lookAtCertificates(): Promise<void> {
-    this.#pool.broadcast({ type: "certificates" })
-    await this.#pool.inspect(LOOKED_MS)
   }
 
   /** What a dead worker counted in shared memory is taken back. */

@@ -3,6 +3,7 @@ import type { Config } from "../config/index.ts"
 import type { MetricsRegistry } from "../observe/index.ts"
 import { adminSettings } from "./overrides.ts"
 import { adminBindProblem } from "./admin/admin-server.ts"
+import type { CertificateKeeper } from "./certificates/certificate-keeper.ts"
 import type { Caches, StagedCaches } from "./caches/caches.ts"
 import { NO_CACHES } from "./caches/shared-caches.ts"
 import { forgetConnections, type LimitsByListener, limitsOf } from "./connection-memory.ts"
@@ -23,8 +24,9 @@ export interface StagerParts {
   readonly log: Log
   /** What another process has bound for us. */
   readonly inherited: readonly Address[]
-  /** Settles when no other process of ours has the disks any more. */
-  disksAreFree(): Promise<void>
+  readonly certificates: CertificateKeeper
+  /** Folders of caches that the process whose place we take still has. */
+  heldDisks(): ReadonlySet<string>
   /** Applied after the workers have committed. */
   committed(config: Config): Promise<void>
 }
@@ -60,8 +62,10 @@ export class Stager {
     if (problems.length > 0) return refusal(problems)
     const limits = limitsOf(config, this.#parts.workers, this.#limits)
     const staged = await peers.stage(config)
-    const caches = staged.problems.length > 0 ? NOTHING_STAGED : await this.#stageCaches(config)
-    const unusable = caches.problem === "" ? staged.problems : [{ message: caches.problem, where: "", expected: "" }]
+    const certificates = await this.#parts.certificates.stage(config)
+    const caches = staged.problems.length > 0 || certificates.problem !== "" ? NOTHING_STAGED : await this.#stageCaches(config)
+    const late = [caches.problem, certificates.problem].filter(problem => problem !== "").map(message => ({ message, where: "", expected: "" }))
+    const unusable = [...staged.problems, ...late]
     if (unusable.length > 0) {
       staged.undo()
       return refusal(unusable)
@@ -86,16 +90,19 @@ export class Stager {
         zones.commit()
         registry.commit()
         staged.commit()
+        certificates.commit()
         for (const warning of staged.warnings) log.warn("a cluster has no peers yet; its names are asked for again and again", { problem: warning })
         await this.#parts.committed(config)
       },
     }
   }
 
-  /** Late, so that a config that is refused takes no disk from the process whose place we would have taken. */
-  async #stageCaches(config: Config): Promise<StagedCaches> {
-    if (Object.values(config.caches).some(({ disk }) => disk !== null)) await this.#parts.disksAreFree()
-    return this.#parts.caches.stage(config)
+  /** A disk that another process still has comes later; until then its cache is memory alone. */
+  #stageCaches(config: Config): Promise<StagedCaches> {
+    const held = this.#parts.heldDisks()
+    if (held.size === 0) return this.#parts.caches.stage(config)
+    const caches = Object.entries(config.caches).map(([name, cache]) => [name, held.has(cache.disk?.path ?? "") ? { ...cache, disk: null } : cache])
+    return this.#parts.caches.stage({ ...config, caches: Object.fromEntries(caches) })
   }
 
   #problems(config: Config): ReloadProblem[] {

@@ -25,6 +25,7 @@ interface StagedDisks {
 }
 
 let lastId = 0
+const LEAVE_LOOK_MS = 50
 
 /** The disks of all caches: one store for each folder, as long as a config names it. */
 export class LiveDisks {
@@ -91,6 +92,22 @@ export class LiveDisks {
       const attachment = store.attachment(worker)
       return [{ message: { type: "disk" as const, id, attachment }, transfer: [attachment.port] }]
     })
+  }
+
+  /** Folders that are open. */
+  get paths(): string[] {
+    return [...this.byPath.keys()]
+  }
+
+  /** Closes them when nothing is being written any more, or after `limitMs`. What is being read goes on. */
+  async leave(limitMs: number): Promise<void> {
+    const disks = [...this.byPath.values()]
+    for (const { store } of disks) store.endWrites()
+    const until = performance.now() + limitMs
+    // Not at once: a writer that has just begun does not count yet.
+    if (disks.length > 0) await Bun.sleep(LEAVE_LOOK_MS)
+    while (disks.some(({ store }) => store.stats().writers > 0) && performance.now() < until) await Bun.sleep(LEAVE_LOOK_MS)
+    await this.close()
   }
 
   forgetWorker(worker: number): void {

@@ -34,7 +34,8 @@ export async function serve(source: ConfigSource, settings: ServeSettings, conte
     token: context.env["BOTHWAYS_ADMIN_TOKEN"] ?? "",
     inheritance: context.inheritance ?? null,
   })
-  const booted = await withProgress(context, "starting", booting)
+  // Who takes another's place says only what is wrong: it is told on.
+  const booted = await (context.inheritance ? booting : withProgress(context, "starting", booting))
   if (!("instance" in booted)) return refuse(booted, source, context)
   const { instance } = booted
   printProblems(booted.warnings, flagsOf(source), context)

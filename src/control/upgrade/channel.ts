@@ -2,25 +2,23 @@ import { connect, type Socket } from "node:net"
 
 /** From the process that takes over. */
 export type FromSuccessor =
-  /** It needs the disks of the caches now; answered by `disks-free`. */
-  | { readonly type: "disks" }
   /** All its workers serve. `taken`: the addresses that it accepts from; `admin`: it has the admin listener as well. */
   | { readonly type: "ready"; readonly version: string; readonly taken: readonly string[]; readonly admin: boolean }
   /** It ends; `code` is what with. */
   | { readonly type: "failed"; readonly code: number; readonly reason: string }
 
-/** From the process that hands over. */
-export type FromPredecessor = { readonly type: "disks-free" }
-
 const LINE_MAX = 1024 * 1024
 
-/** Lines of JSON between the two processes of an upgrade, which may be of different versions: what one does not know it ignores. */
-export class Channel<In extends { type: string }, Out extends { type: string }> {
+/**
+ * Lines of JSON from the process that takes over to the other one, which may be of another version: what one does not know it ignores. That the other end
+ * is closed says that its process holds nothing any more.
+ */
+export class Channel {
   readonly #socket: Socket
   #closed = false
 
   /** `ended`: the other process is gone, or has closed its end. */
-  constructor(fd: number, heard: (message: In) => void, ended: () => void) {
+  constructor(fd: number, heard: (message: FromSuccessor) => void, ended: () => void) {
     // The runtime's types do not know that a descriptor can be given.
     this.#socket = connect({ fd } as never)
     let text = ""
@@ -29,7 +27,7 @@ export class Channel<In extends { type: string }, Out extends { type: string }> 
       text = lines.pop()!.slice(-LINE_MAX)
       for (const line of lines) {
         const message = parse(line)
-        if (message !== null) heard(message as In)
+        if (message !== null) heard(message)
       }
     })
     this.#socket.on("error", () => {})
@@ -38,22 +36,27 @@ export class Channel<In extends { type: string }, Out extends { type: string }> 
     })
   }
 
-  send(message: Out): void {
+  send(message: FromSuccessor): void {
     if (!this.#closed) this.#socket.write(`${JSON.stringify(message)}\n`)
+  }
+
+  /** Does not keep the process. */
+  unref(): void {
+    this.#socket.unref()
   }
 
   /** What was sent still goes. */
   close(): void {
     this.#closed = true
     this.#socket.end()
-    this.#socket.unref()
+    this.unref()
   }
 }
 
-function parse(line: string): { type: string } | null {
+function parse(line: string): FromSuccessor | null {
   try {
     const value = JSON.parse(line) as { type?: unknown } | null
-    return typeof value?.type === "string" ? (value as { type: string }) : null
+    return typeof value?.type === "string" ? (value as FromSuccessor) : null
   } catch {
     return null
   }

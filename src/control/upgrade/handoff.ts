@@ -15,10 +15,20 @@ export interface Handoff {
   readonly admin: readonly [bind: string, fd: number] | null
   /** What the system picked where the config says port 0. */
   readonly ports: readonly (readonly [place: string, port: number])[]
+  /** Folders of caches, which the sender keeps until it says so. */
+  readonly disks: readonly string[]
+}
+
+/** What there is to hand over, with descriptors of this process. */
+export interface Estate {
+  readonly sockets: readonly LentSocket[]
+  readonly admin: LentSocket | null
+  readonly ports: ReadonlyMap<string, number>
+  readonly disks: readonly string[]
 }
 
 /** Lays descriptors of this process out as those of the next one. `fds[i]` becomes number `FIRST_FD + i` there. */
-export function layOut(sockets: readonly LentSocket[], admin: LentSocket | null, ports: ReadonlyMap<string, number>) {
+export function layOut({ sockets, admin, ports, disks }: Estate): { fds: number[]; text: string } {
   const fds = [...sockets, ...(admin === null ? [] : [admin])].map(({ fd }) => fd)
   const byBind = new Map<string, number[]>()
   for (const [i, { bind }] of sockets.entries()) byBind.set(bind, [...(byBind.get(bind) ?? []), FIRST_FD + i])
@@ -27,6 +37,7 @@ export function layOut(sockets: readonly LentSocket[], admin: LentSocket | null,
     sockets: [...byBind],
     admin: admin === null ? null : [admin.bind, FIRST_FD + sockets.length],
     ports: [...ports],
+    disks,
   }
   return { fds, text: JSON.stringify(handoff) }
 }
@@ -36,7 +47,8 @@ export function readHandoff(text: string | undefined, from: number): Handoff | n
   if (text === undefined) return null
   try {
     const handoff = JSON.parse(text) as Handoff
-    return handoff.pid === from && Array.isArray(handoff.sockets) && Array.isArray(handoff.ports) ? handoff : null
+    const whole = [handoff.sockets, handoff.ports, handoff.disks].every(Array.isArray)
+    return whole && handoff.pid === from ? handoff : null
   } catch {
     return null
   }

@@ -1,7 +1,7 @@
 import { type Address, formatAddress, parseAddress } from "../../base/index.ts"
 import { closeDescriptor } from "../../net/index.ts"
 import type { InheritedSockets } from "../protocol.ts"
-import { Channel, type FromPredecessor, type FromSuccessor } from "./channel.ts"
+import { Channel } from "./channel.ts"
 import { CHANNEL_FD, type Handoff, HANDOFF_VARIABLE, readHandoff } from "./handoff.ts"
 
 /** What the process that this one replaces has left it: its listening sockets, and a line to it until this one serves. */
@@ -11,10 +11,10 @@ export class Inheritance {
   readonly ports: ReadonlyMap<string, number>
   readonly #sockets: ReadonlyMap<string, readonly number[]>
   #admin: Handoff["admin"]
-  readonly #channel: Channel<FromPredecessor, FromSuccessor>
+  readonly #channel: Channel
+  #disks: ReadonlySet<string>
   #settled = false
-  #over = false
-  #disksFree: (() => void) | null = null
+  #freed: () => void = () => {}
 
   /** null = this process takes nobody's place. What is told only to this process does not go on to others. */
   static take(env: Readonly<Record<string, string | undefined>> = process.env): Inheritance | null {
@@ -28,15 +28,13 @@ export class Inheritance {
     this.ports = new Map(handoff.ports)
     this.#sockets = new Map(handoff.sockets)
     this.#admin = handoff.admin
-    const free = () => {
-      this.#disksFree?.()
-      this.#disksFree = null
+    this.#disks = new Set(handoff.disks)
+    const ended = () => {
+      if (this.#disks.size === 0) return
+      this.#disks = new Set()
+      this.#freed()
     }
-    // When the other one is gone, what it had is free.
-    this.#channel = new Channel<FromPredecessor, FromSuccessor>(CHANNEL_FD, free, () => {
-      this.#over = true
-      free()
-    })
+    this.#channel = new Channel(CHANNEL_FD, () => {}, ended)
   }
 
   /** Addresses that are bound already, for us. */
@@ -63,13 +61,14 @@ export class Inheritance {
     return fd
   }
 
-  /** Settles when the other process has let go of its disks. */
-  disksAreFree(): Promise<void> {
-    if (this.#over || this.#settled) return Promise.resolve()
-    return new Promise(resolve => {
-      this.#disksFree = resolve
-      this.#channel.send({ type: "disks" })
-    })
+  /** Folders of caches that the other process still has. */
+  get heldDisks(): ReadonlySet<string> {
+    return this.#disks
+  }
+
+  /** Calls `freed` when the other process has let go of its disks, unless it had none. */
+  onDisksFree(freed: () => void): void {
+    this.#freed = freed
   }
 
   /** Every worker serves these addresses: nothing more is taken over, and the other process may go. */
@@ -79,7 +78,8 @@ export class Inheritance {
     const admin = this.#admin === null
     this.#closeRest()
     this.#channel.send({ type: "ready", version, taken, admin })
-    this.#channel.close()
+    if (this.#disks.size === 0) this.#channel.close()
+    else this.#channel.unref()
   }
 
   /** This process ends before it served. */
@@ -97,4 +97,10 @@ export class Inheritance {
     if (this.#admin !== null) closeDescriptor(this.#admin[1])
     this.#admin = null
   }
+}
+
+/** What a worker is told before its first config, when there is something for it to take over. */
+export function inheritedBy(worker: number, count: number, inheritance: Inheritance | null | undefined) {
+  const sockets = inheritance?.forWorker(worker, count) ?? []
+  return sockets.length === 0 ? [] : [{ message: { type: "inherit" as const, sockets }, transfer: [] }]
 }

@@ -1,4 +1,4 @@
-import { Channel, type FromPredecessor, type FromSuccessor } from "./channel.ts"
+import { Channel } from "./channel.ts"
 import { HANDOFF_VARIABLE } from "./handoff.ts"
 
 export interface SuccessorOptions {
@@ -8,8 +8,6 @@ export interface SuccessorOptions {
   readonly fds: readonly number[]
   readonly handoff: string
   readonly timeoutMs: number
-  /** Lets go of the disks that the other one is about to use. */
-  readonly releaseDisks: () => Promise<void>
 }
 
 export type SuccessorOutcome =
@@ -26,6 +24,7 @@ export class Successor {
   readonly pid: number
   readonly outcome: Promise<SuccessorOutcome>
   readonly #child: Bun.Subprocess
+  readonly #channel: Channel
   #settle: (outcome: SuccessorOutcome) => void = () => {}
 
   /** Throws when the program cannot be started at all. The descriptors may be closed afterwards. */
@@ -39,7 +38,7 @@ export class Successor {
     this.outcome = new Promise(resolve => {
       this.#settle = resolve
     })
-    const channel = this.#listen(options)
+    this.#channel = this.#listen()
     const late = setTimeout(() => this.#giveUp(`it did not serve within ${Math.round(timeoutMs / 1000)} s`), timeoutMs)
     void this.#child.exited.then(async () => {
       await Bun.sleep(LAST_WORD_MS)
@@ -51,8 +50,12 @@ export class Successor {
     })
     void this.outcome.then(() => {
       clearTimeout(late)
-      channel.close()
     })
+  }
+
+  /** Tells it that nothing is held here any more. */
+  letGo(): void {
+    this.#channel.close()
   }
 
   /** Ends it unless it serves. */
@@ -60,13 +63,12 @@ export class Successor {
     this.#giveUp(reason)
   }
 
-  #listen({ releaseDisks }: SuccessorOptions): Channel<FromSuccessor, FromPredecessor> {
+  #listen(): Channel {
     const fd = (this.#child as unknown as { stdio: readonly (number | null)[] }).stdio[3]!
-    const channel: Channel<FromSuccessor, FromPredecessor> = new Channel<FromSuccessor, FromPredecessor>(
+    return new Channel(
       fd,
       message => {
-        if (message.type === "disks") void releaseDisks().then(() => channel.send({ type: "disks-free" }))
-        else if (message.type === "failed") this.#settle({ ok: false, code: message.code, reason: message.reason })
+        if (message.type === "failed") this.#settle({ ok: false, code: message.code, reason: message.reason })
         else if (message.type === "ready") {
           const { version, taken, admin } = message
           this.#settle({ ok: true, pid: this.pid, version, taken, admin })
@@ -74,7 +76,6 @@ export class Successor {
       },
       () => {},
     )
-    return channel
   }
 
   #giveUp(reason: string): void {

@@ -1,8 +1,7 @@
 import type { Log } from "../../base/index.ts"
 import { canOpenSockets, closeDescriptor } from "../../net/index.ts"
-import type { LentSocket } from "../protocol.ts"
 import { version } from "../version.ts"
-import { layOut } from "./handoff.ts"
+import { type Estate, layOut } from "./handoff.ts"
 import { ownCommand, programProblem } from "./own-command.ts"
 import { noticeService } from "./service-notice.ts"
 import { Successor, type SuccessorOutcome } from "./successor.ts"
@@ -13,18 +12,12 @@ export type UpgradeOutcome =
   | { readonly ok: false; readonly code: number; readonly reason: string }
 
 export interface UpgraderParts {
-  /** Duplicates of the workers' listening sockets; closed here. */
-  lend(): Promise<readonly LentSocket[]>
-  /** The admin listener's socket, null = none; it stays the admin listener's. */
-  admin(): LentSocket | null
-  ports(): ReadonlyMap<string, number>
-  releaseDisks(): Promise<void>
+  /** What there is to hand over. The workers' sockets are duplicates, closed here; the admin listener's stays its own. */
+  estate(): Promise<Estate>
   /** No reload while this runs. */
   hold<T>(work: () => Promise<T>): Promise<T>
-  /** Another process serves: leave. */
-  handedOver(taken: readonly string[], admin: boolean): void
-  /** Nobody took our place, and the disks were let go. */
-  failed(disksReleased: boolean): void
+  /** Another process serves: leave. Settles when the disks are free. */
+  handedOver(taken: readonly string[], admin: boolean): Promise<void>
   readonly log: Log
 }
 
@@ -34,11 +27,12 @@ export const UPGRADE_MS = 60_000
  * Has another process take this one's place: it inherits the listening sockets, and this one leaves when that one serves. Until then nothing here changes.
  *
  *   this process                               the one that takes over
- *     | -- start: sockets, channel ------------> |  load, check, resolve
- *     | <---- disks ---------------------------- |  (only when its config has caches on disk)
- *     | -- disks-free -------------------------> |  open them, workers prepare, workers commit: both accept from the same queues
+ *     | -- start: sockets, channel ------------> |  load, check, resolve, workers prepare
+ *     |                                          |  workers commit: both accept from the same queues
  *     | <---- ready ---------------------------- |
- *   stop accepting, drain, end
+ *   stop accepting, write no more to disks       |  serves, without the disks that the other one has
+ *     | -- channel closed ---------------------> |  opens them
+ *   drain, end
  */
 export class Upgrader {
   readonly #parts: UpgraderParts
@@ -79,26 +73,22 @@ export class Upgrader {
   async #attempt(timeoutMs: number): Promise<SuccessorOutcome> {
     const problem = await programProblem()
     if (problem !== "") return { ok: false, code: 1, reason: problem }
-    let disksReleased = false
-    const releaseDisks = () => {
-      disksReleased = true
-      return this.#parts.releaseDisks()
-    }
-    const outcome = await this.#start(timeoutMs, releaseDisks)
-    if (outcome.ok) this.#parts.handedOver(outcome.taken, outcome.admin)
-    else this.#parts.failed(disksReleased)
+    const successor = await this.#start(timeoutMs)
+    this.#successor = successor
+    const outcome = await successor.outcome
+    if (outcome.ok) void this.#parts.handedOver(outcome.taken, outcome.admin).finally(() => successor.letGo())
+    else successor.letGo()
     return outcome
   }
 
-  async #start(timeoutMs: number, releaseDisks: () => Promise<void>): Promise<SuccessorOutcome> {
-    const lent = await this.#parts.lend()
+  async #start(timeoutMs: number): Promise<Successor> {
+    const estate = await this.#parts.estate()
     try {
-      const { fds, text } = layOut(lent, this.#parts.admin(), this.#parts.ports())
-      this.#successor = new Successor({ command: ownCommand(), fds, handoff: text, timeoutMs, releaseDisks })
+      const { fds, text } = layOut(estate)
+      return new Successor({ command: ownCommand(), fds, handoff: text, timeoutMs })
     } finally {
-      for (const { fd } of lent) closeDescriptor(fd)
+      for (const { fd } of estate.sockets) closeDescriptor(fd)
     }
-    return this.#successor.outcome
   }
 
   #refused(reason: string, code: number): UpgradeOutcome {

@@ -10,7 +10,7 @@ import { type FileCalls, fileCalls } from "./file-calls.ts"
 import { followWriter } from "./follow-tail.ts"
 import { KeyTable } from "./key-table.ts"
 import type { FromWorker, ToWorker } from "./messages.ts"
-import { CLOSED, KEYS_KNOWN, NO_LOOKUPS, NO_WRITES, SharedState } from "./shared-state.ts"
+import { CLOSED, ENDING, KEYS_KNOWN, NO_LOOKUPS, NO_WRITES, SharedState } from "./shared-state.ts"
 
 /** Uses are told once a second, or when there are so many. */
 const TOUCH_MS = 1000
@@ -74,7 +74,7 @@ class AttachedStore implements AttachedDiskStore, WriterHost {
   }
 
   begin(key: CacheKey, head: Uint8Array, bodyLength: number, labels: readonly string[]): DiskWriter | null {
-    if (this.gone || (this.shared.flags() & (NO_WRITES | CLOSED)) !== 0) return null
+    if (this.gone || (this.shared.flags() & (NO_WRITES | ENDING | CLOSED)) !== 0) return null
     const place = this.fits(key, head, bodyLength, labels) ? this.writerPlaces.pop() : undefined
     if (place === undefined) {
       this.shared.count("refused")

@@ -4,7 +4,7 @@ import type { PurgeTarget, StoredFacts } from "../contract.ts"
 import type { DiskAttachment, DiskOptions, DiskSettings, DiskStats, DiskStore } from "./disk-contract.ts"
 import { diskSettings } from "./disk-settings.ts"
 import type { FromControl, ToControl } from "./messages.ts"
-import { CLOSED, NO_LOOKUPS, NO_WRITES, SharedState } from "./shared-state.ts"
+import { CLOSED, ENDING, NO_LOOKUPS, NO_WRITES, SharedState } from "./shared-state.ts"
 
 /** The keeper as the control thread sees it. Tests put one behind it that runs in their own thread. */
 export interface KeeperPort {
@@ -102,6 +102,10 @@ class ControlEnd implements DiskStore {
       writers: shared.number("writers"),
       counts: shared.counts(),
     }
+  }
+
+  endWrites(): void {
+    this.shared.setFlags(ENDING)
   }
 
   async close(): Promise<void> {

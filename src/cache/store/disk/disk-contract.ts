@@ -187,6 +187,8 @@ export interface DiskStore {
   /** Entries that `filter` names, in no order, at most `limit` and at most 10,000. */
   list(filter: PurgeTarget, limit: number): Promise<StoredFacts[]>
   stats(): DiskStats
+  /** No writer begins any more; those under way go on, and `stats().writers` says when there are none. For a store that is about to close. */
+  endWrites(): void
   /** A clean stop. Workers' ends miss from now on. */
   close(): Promise<void>
 }

@@ -9,6 +9,8 @@ export const NO_WRITES = 2
 /** The table of keys is complete. */
 export const KEYS_KNOWN = 4
 export const CLOSED = 8
+/** Nothing new is written any more; what is being written goes on. */
+export const ENDING = 16
 
 const STATES: readonly DiskState[] = ["opening", "loading", "scanning", "ready", "away", "closed"]
 
