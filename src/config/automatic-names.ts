@@ -1,3 +1,4 @@
+import { normaliseIp } from "../base/index.ts"
 import type { AutomaticCertificates } from "../net/index.ts"
 import { type HOST_BELOW, HOST_EXACT, parseHost } from "../route/index.ts"
 import type { Config } from "./schema.ts"
@@ -16,7 +17,13 @@ export function automaticNames(config: Config, listener: string): readonly strin
   const tls = config.listeners[listener]?.tls ?? null
   if (tls === null || tls.auto === null) return []
   const written = tls.auto.names ?? routedHosts(config, listener, HOST_EXACT)
-  return [...new Set(written)].filter(name => !isCovered(name, written))
+  const names = [...new Set(written)].filter(name => !isCovered(name, written))
+  return [...names.filter(isAddress), ...names.filter(name => !isAddress(name))]
+}
+
+/** Clients that come by address send no name: the first certificate is theirs. */
+function isAddress(name: string): boolean {
+  return normaliseIp(name) !== null
 }
 
 /** Hosts of the routes that a listener serves: the exact ones, or what stands behind the star of the others. */

@@ -1,6 +1,7 @@
 export type { AcmeConfig, ClusterConfig, ClusterTlsConfig, Config, ConfigInput, ListenerConfig, ResolverConfig } from "./schema.ts"
 export { automaticCertificates, automaticNames, usesAutomatic } from "./automatic-names.ts"
-export { certificateName } from "./certificate-name.ts"
+export { isPublicName } from "./certificate-name.ts"
+export { httpTokenPath } from "./compile/http-challenge.ts"
 export type { IssuerConfig } from "./schema/acme.ts"
 export { endpointSchema } from "./schema/address.ts"
 export type { PeerConfig } from "./schema/cluster.ts"

@@ -128,6 +128,8 @@ export type ToWorker =
   | { readonly type: "reopen" }
   /** Look at certificates and at the files that filters read now. */
   | { readonly type: "certificates" }
+  /** The answer to `wanted`: the name has its certificate, or gets none now. */
+  | { readonly type: "answered"; readonly name: string }
   /** `passesMax`: of how many URLs that caches passed by it tells. */
   | { readonly type: "inspect"; readonly id: number; readonly passesMax: number }
 
@@ -143,6 +145,8 @@ export type FromWorker =
   | { readonly type: "drained"; readonly cut: number }
   /** A peer that the config names by name refused the connection: resolve it again now. Answered by `peers`, changed or not. */
   | { readonly type: "refreshPeers"; readonly cluster: string }
+  /** A client asks for a name that there is no certificate for, where they are made on demand; its handshake waits for `answered`. */
+  | { readonly type: "wanted"; readonly name: string }
   | ({ readonly type: "inspected"; readonly id: number } & WorkerInspection)
   /** The files that the live config follows, the whole list: it is new, or one of them changed or cannot be used. */
   | { readonly type: "files"; readonly files: readonly FollowedFile[] }

@@ -16,6 +16,7 @@ const needed = {
   chromium: "chromium",
   gtlsclient: "ngtcp2-client",
   gtlsserver: "ngtcp2-server",
+  pebble: "pebble",
 }
 
 /** Installs what is missing where that is allowed: as root, with apt-get. Gives the commands that are still missing. */

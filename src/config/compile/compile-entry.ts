@@ -7,6 +7,7 @@ import { REFUSE_PATH } from "../../route/index.ts"
 import type { ListenerConfig, RouteConfig } from "../schema.ts"
 import type { ClusterHandles } from "./cluster-handles.ts"
 import type { CompileDeps } from "./compile-deps.ts"
+import { httpChallengeStep } from "./http-challenge.ts"
 import { buildFilters } from "./filters.ts"
 import { StepList } from "./step-list.ts"
 
@@ -23,12 +24,17 @@ export interface EntryParts {
   readonly handles: ClusterHandles
   /** Metrics block of exchanges without a route. */
   readonly unrouted: number
+  /** Folder of the certificates whose HTTP-01 challenges plain listeners answer; null = nothing is proven that way. */
+  readonly challenges: string | null
 }
 
 /** What every exchange of a listener goes through first: is the form allowed, who is it, may they use the proxy, which route is it. */
-export function compileEntry(name: string, listener: ListenerConfig, { table, plans, routes, deps, handles, unrouted }: EntryParts): Plan {
+export function compileEntry(name: string, listener: ListenerConfig, parts: EntryParts): Plan {
+  const { table, plans, routes, deps, handles, unrouted, challenges } = parts
   const list = new StepList(name, deps)
   if (listener.forward === null) list.add("gate", "gate", reverseGate(listener.tls !== undefined && listener.tls !== null))
+  // Authorities have no password for a proxy.
+  if (challenges !== null && !listener.tls) list.add("answer", "certificate challenge", httpChallengeStep(challenges))
   if (listener.trustedHops.length > 0) list.add("identify", "trusted hops", trustedHopsStep(CidrSet.parse(listener.trustedHops)))
   if (listener.tls?.clientCertificates) list.add("identify", "client certificate", identifyCertificate)
   const auth = listener.forward?.auth

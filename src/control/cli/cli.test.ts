@@ -266,6 +266,30 @@ test("the status as people read it", () => {
       { index: 0, state: "waiting", configVersion: 0, restarts: 3, aliveMs: 0, heartbeatAgeMs: 120, connections: 0, exchanges: 0, detail: null },
     ],
     listeners: [{ name: "web", bind: ["127.0.0.1:80", "[::1]:80"], tls: true, forward: false, connections: 5 }],
+    certificates: [
+      {
+        name: "shop.test",
+        state: "temporary",
+        issuing: false,
+        issuer: "",
+        validTo: "",
+        renewAt: "",
+        retryAt: "2026-01-01T02:00:00.000Z",
+        lastError: "letsencrypt: rateLimited: too many",
+        onDemand: false,
+      },
+      {
+        name: "good.test",
+        state: "valid",
+        issuing: true,
+        issuer: "letsencrypt",
+        validTo: "2026-04-01T00:00:00.000Z",
+        renewAt: "2026-03-01T00:00:00.000Z",
+        retryAt: "",
+        lastError: "",
+        onDemand: true,
+      },
+    ],
     clusters: [
       {
         name: "shop",
@@ -323,6 +347,9 @@ test("the status as people read it", () => {
     "app.test",
     "app-2.test",
     "ejected, 4s left",
+    "2026-01-01 02:00Z",
+    "shop.test: letsencrypt: rateLimited: too many",
+    "good.test (on demand)  valid, being made  letsencrypt  2026-04-01 00:00Z  2026-03-01 00:00Z",
   ]) {
     expect(text).toContain(part)
   }

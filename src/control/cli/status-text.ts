@@ -7,7 +7,13 @@ import { type Style, table } from "./terminal.ts"
 
 /** The status as people read it. */
 export function statusText(status: Status, style: Style): string {
-  const parts = [head(status, style), listeners(status), workers(status), ...status.clusters.map(cluster => clusterText(cluster, style))]
+  const parts = [
+    head(status, style),
+    listeners(status),
+    certificates(status, style),
+    workers(status),
+    ...status.clusters.map(cluster => clusterText(cluster, style)),
+  ]
   return parts.filter(part => part !== "").join("\n")
 }
 
@@ -38,6 +44,22 @@ function listeners(status: Status): string {
     String(l.connections),
   ])
   return rows.length === 0 ? "" : table([["LISTENER", "ADDRESS", "TLS", "TAKES", "CONNECTIONS"], ...rows])
+}
+
+/** Times to the minute: nobody needs more of them. */
+const minute = (iso: string): string => (iso === "" ? "" : `${iso.slice(0, 16).replace("T", " ")}Z`)
+
+function certificates(status: Status, style: Style): string {
+  if (status.certificates.length === 0) return ""
+  const rows = status.certificates.map(c => [
+    c.name + (c.onDemand ? " (on demand)" : ""),
+    c.issuing ? `${c.state}, being made` : c.state,
+    c.issuer,
+    minute(c.validTo),
+    minute(c.retryAt === "" ? c.renewAt : c.retryAt),
+  ])
+  const errors = status.certificates.filter(c => c.lastError !== "").map(c => `${style.yellow(`${c.name}: ${c.lastError}`)}\n`)
+  return table([["CERTIFICATE", "STATE", "ISSUER", "UNTIL", "NEXT"], ...rows]) + errors.join("")
 }
 
 function workers(status: Status): string {

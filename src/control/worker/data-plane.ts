@@ -68,9 +68,19 @@ export class DataPlane {
     setFlowClock(clock)
     this.beat = new Int32Array(setup.shared.heartbeat, setup.index * HEARTBEAT_WORDS * 4, HEARTBEAT_WORDS)
     this.states = PeerStates.attach(setup.shared.peers, setup.index + 1)
-    this.listeners = new ListenerSet((name, index, config) => this.newRuntime(name, index, config), setup.index, setup.count)
+    this.listeners = new ListenerSet(
+      (name, index, config) => this.newRuntime(name, index, config),
+      setup.index,
+      setup.count,
+      name => this.post({ type: "wanted", name }),
+    )
     setInterval(() => this.tick(), HEARTBEAT_EVERY_MS)
-    setInterval(() => this.tellFiles(), TELL_FILES_MS)
+    setInterval(() => this.lookAtFiles(), TELL_FILES_MS)
+  }
+
+  private lookAtFiles(): void {
+    this.listeners.followChallenges()
+    this.tellFiles()
   }
 
   private newRuntime(name: string, index: number, config: Config["listeners"][string]): ListenerRuntime {
@@ -123,6 +133,9 @@ export class DataPlane {
         this.listeners.refreshCertificates()
         this.live?.watchers.look(true)
         this.tellFiles()
+        return
+      case "answered":
+        this.listeners.answered(message.name)
         return
       case "inspect":
         this.post({ type: "inspected", id: message.id, ...this.inspect(message.passesMax) })

@@ -27,6 +27,7 @@ import {
   WireInfo,
 } from "../../net/index.ts"
 import { LISTENER, type WorkerMetrics } from "../../observe/index.ts"
+import type { CertificateGate } from "./certificate-gate.ts"
 import type { QuicPlace } from "./quic-place.ts"
 
 const REFUSED_TEXT = `HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 39\r\nConnection: close\r\n\r\nToo many connections; try again later.\n`
@@ -63,6 +64,10 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   quic: QuicPlace[] = []
   quicCertificates: QuicCertificates | null = null
   certificates: CertificateStore | null = null
+  /** Where certificates are made while it serves. */
+  gate: CertificateGate | null = null
+  /** The gate looks at what clients say first. */
+  gated = false
   /** Number of the memory where connections are counted over all workers. */
   limitsId = 0
   private readonly counts: WorkerCounts

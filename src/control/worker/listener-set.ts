@@ -1,5 +1,5 @@
-import { type Address, CidrSet, formatAddress } from "../../base/index.ts"
-import type { ListenerConfig, Snapshot } from "../../config/index.ts"
+import { type Address, CidrSet, formatAddress, log } from "../../base/index.ts"
+import { automaticCertificates, type Config, type ListenerConfig, type Snapshot } from "../../config/index.ts"
 import {
   canOpenSockets,
   type CertificateStanding,
@@ -13,6 +13,7 @@ import {
 } from "../../net/index.ts"
 import type { LimitsByListener } from "../connection-memory.ts"
 import type { InheritedSockets, LentSocket } from "../protocol.ts"
+import { CertificateGate } from "./certificate-gate.ts"
 import type { ListenerRuntime } from "./listener-runtime.ts"
 import { QuicPlace } from "./quic-place.ts"
 
@@ -63,13 +64,16 @@ export class ListenerSet {
   private readonly retired = new Set<ListenerRuntime>()
   /** By address: sockets of the process whose place we take, until the first commit. */
   private inherited: ReadonlyMap<string, InheritedSockets> = new Map()
+  private committed: { readonly config: Config; readonly limits: LimitsByListener } | null = null
   private readonly make: MakeRuntime
   private readonly worker: number
   private readonly workers: number
+  private readonly wanted: (name: string) => void
 
-  /** Worker 0 is the one that accepts on Unix sockets, which workers cannot share. */
-  constructor(make: MakeRuntime, worker: number, workers: number) {
+  /** Worker 0 is the one that accepts on Unix sockets, which workers cannot share. `wanted`: a client asks for a name without a certificate, where those are made. */
+  constructor(make: MakeRuntime, worker: number, workers: number, wanted: (name: string) => void = () => {}) {
     this.make = make
+    this.wanted = wanted
     this.worker = worker
     this.workers = workers
   }
@@ -85,7 +89,7 @@ export class ListenerSet {
       Object.entries(snapshot.config.listeners).forEach(([name, config], index) => {
         const old = this.live.get(name)
         const count = limits[name]
-        if (old !== undefined && this.liveKeys.get(name) === keyOf(config) && old.limitsId === (count?.id ?? 0)) {
+        if (old !== undefined && this.liveKeys.get(name) === keyOf(name, snapshot.config) && old.limitsId === (count?.id ?? 0)) {
           runtimes.set(name, old)
           return
         }
@@ -94,8 +98,7 @@ export class ListenerSet {
         fresh.push(runtime)
         runtime.swap(snapshot)
         runtime.limitsId = count?.id ?? 0
-        runtime.certificates = config.tls === null ? null : new CertificateStore(tlsOptions(config.tls, config.http2))
-        runtime.certificates?.watch()
+        this.giveCertificates(runtime, snapshot.config)
         if (config.http3 !== null && config.tls !== null) places.push(...this.openQuic(runtime, config, count))
         const counter = this.counterOf(count)
         for (const bind of config.bind) {
@@ -112,6 +115,18 @@ export class ListenerSet {
       throw error
     }
     return { runtimes, fresh, limits, handovers, places, adoptions }
+  }
+
+  private giveCertificates(runtime: ListenerRuntime, config: Config): void {
+    const { name } = runtime.info
+    const { tls, http2 } = config.listeners[name]!
+    if (tls === null) return
+    const automatic = automaticCertificates(config, name)
+    runtime.certificates = new CertificateStore({ ...tlsOptions(tls, http2), automatic })
+    runtime.certificates.watch()
+    if (automatic === null) return
+    runtime.gate = new CertificateGate(runtime.certificates, config.acme, this.wanted)
+    runtime.gated = runtime.gate.needed()
   }
 
   /** The sockets that have this address now: one, or several after an upgrade. Where the runtime binds it, a Unix socket goes with its listener. */
@@ -151,7 +166,8 @@ export class ListenerSet {
     if ("path" in bind && this.worker !== 0) return null
     const prefaceFrom = config.proxyProtocol === null ? null : CidrSet.parse(config.proxyProtocol.from)
     const { time, certificates } = runtime
-    const settings = { bind, time, handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits: counter }
+    const gate = runtime.gated ? runtime.gate : null
+    const settings = { bind, time, handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits: counter, gate }
     return listen({ ...settings, reusePort: !("path" in bind), ...(fd === undefined ? {} : { fd, inherited: true }) }, runtime)
   }
 
@@ -211,7 +227,8 @@ export class ListenerSet {
       for (const place of runtime.quic) place.limit(counter)
     }
     this.live = prepared.runtimes
-    this.liveKeys = new Map(Object.entries(snapshot.config.listeners).map(([name, config]) => [name, keyOf(config)]))
+    this.liveKeys = new Map(Object.keys(snapshot.config.listeners).map(name => [name, keyOf(name, snapshot.config)]))
+    this.committed = { config: snapshot.config, limits: prepared.limits }
   }
 
   /** Before the former listeners end, so that they do not end these, too. */
@@ -270,6 +287,41 @@ export class ListenerSet {
 
   refreshCertificates(): void {
     for (const runtime of this.live.values()) runtime.certificates?.refresh()
+    this.followChallenges()
+  }
+
+  /** Listeners begin to look at what clients say first, or leave it, as challenges come and go: from the same socket, so that nobody in its queue is lost. */
+  followChallenges(): void {
+    for (const [name, runtime] of this.live) {
+      const needed = runtime.gate?.needed() ?? false
+      if (this.committed === null || needed === runtime.gated) continue
+      runtime.gated = needed
+      const counter = this.counterOf(this.committed.limits[name])
+      const config = this.committed.config.listeners[name]!
+      runtime.listening = runtime.listening.map(from => this.listenAnew(from, fd => this.bind(from.bind, config, runtime, { counter, fd })))
+    }
+  }
+
+  private listenAnew(from: Listening, take: Take): Listening {
+    if ("path" in from.bind && !canOpenSockets) return from
+    try {
+      const next = take(from.fd)
+      if (next === null) return from
+      from.release()
+      return next
+    } catch (error) {
+      log.warn("control", "a listener cannot look at what clients say first", { bind: formatAddress(from.bind), reason: (error as Error).message })
+      return from
+    }
+  }
+
+  /** A name has its certificate, or gets none. */
+  answered(name: string): void {
+    for (const runtime of this.live.values()) {
+      if (runtime.gate === null) continue
+      runtime.certificates?.refresh()
+      runtime.gate.answered(name)
+    }
   }
 }
 
@@ -309,8 +361,12 @@ function tlsOptions(tls: NonNullable<ListenerConfig["tls"]>, http2: boolean): Tl
 }
 
 /** What a listening socket depends on; everything else is swapped in place. */
-function keyOf(config: ListenerConfig): string {
+function keyOf(name: string, all: Config): string {
+  const config = all.listeners[name]!
+  const automatic = automaticCertificates(all, name)
   return JSON.stringify([
+    automatic,
+    automatic === null ? null : all.acme.onDemand,
     config.bind,
     config.tls,
     config.proxyProtocol,

@@ -17,6 +17,8 @@ export interface WorkerPoolOptions {
   /** A thread in this place is gone: what it counted in shared memory must be taken back. */
   readonly lost?: (index: number) => void
   readonly refreshPeers?: (cluster: string) => void
+  /** A client asks for a name without a certificate. */
+  readonly wanted?: (name: string) => void
   /** Messages for a thread before it prepares this config. */
   readonly before?: SlotOwner["before"]
 }
@@ -33,6 +35,7 @@ export interface WorkerStatus {
 }
 
 const LOOK_EVERY_MS = 250
+const LOOKED_MS = 2000
 /** Beyond the drain limit, for the answer itself. */
 const DRAIN_PATIENCE_MS = 1000
 const LEND_MS = 5000
@@ -113,6 +116,12 @@ export class WorkerPool {
 
   broadcast(message: ToWorker, to: "all" | "live" = "all"): void {
     for (const slot of this.#slots) if (to === "all" || slot.state === "live") slot.post(message)
+  }
+
+  /** Has all of them look at certificates and other files now; settles when they have. Messages are taken in their order: who answers has done what was asked before. */
+  async lookAtFiles(): Promise<void> {
+    this.broadcast({ type: "certificates" })
+    await this.inspect(LOOKED_MS)
   }
 
   /** True when every worker serves. In the milliseconds of a commit some serve the old version and some the new. */
@@ -210,6 +219,7 @@ export class WorkerPool {
     if (message.type === "log") this.#said.take(index, message.record)
     else if (message.type === "files") this.#files.take(index, message.files)
     else if (message.type === "refreshPeers") this.#options.refreshPeers?.(message.cluster)
+    else if (message.type === "wanted") this.#options.wanted?.(message.name)
     else this.#options.log.debug("a worker's late answer", { worker: index, answer: message.type })
   }
 }
