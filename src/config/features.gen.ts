@@ -2,6 +2,7 @@
 import type { AnswerDefinition, BalancerDefinition, FilterDefinition, HealthCheckDefinition, LogFormatDefinition, MatcherDefinition } from "../plugin/index.ts"
 import matchClient from "../route/match/client/client.ts"
 import matchCookie from "../route/match/cookie/cookie.ts"
+import matchCounter from "../route/match/counter/counter.ts"
 import matchHeader from "../route/match/header/header.ts"
 import matchHost from "../route/match/host/host.ts"
 import matchListener from "../route/match/listener/listener.ts"
@@ -17,8 +18,10 @@ import filterCompress from "../filter/compress/compress.ts"
 import filterConcurrencyLimit from "../filter/concurrency-limit/concurrency-limit.ts"
 import filterCookies from "../filter/cookies/cookies.ts"
 import filterCors from "../filter/cors/cors.ts"
+import filterCount from "../filter/count/count.ts"
 import filterDecompress from "../filter/decompress/decompress.ts"
 import filterErrorPages from "../filter/error-pages/error-pages.ts"
+import filterForwardAuth from "../filter/forward-auth/forward-auth.ts"
 import filterGrpc from "../filter/grpc/grpc.ts"
 import filterGrpcWeb from "../filter/grpc-web/grpc-web.ts"
 import filterHeaders from "../filter/headers/headers.ts"
@@ -27,6 +30,7 @@ import filterJwt from "../filter/jwt/jwt.ts"
 import filterMaintenance from "../filter/maintenance/maintenance.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import filterRateLimit from "../filter/rate-limit/rate-limit.ts"
+import filterReplace from "../filter/replace/replace.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
 import filterRewrite from "../filter/rewrite/rewrite.ts"
 import filterSecurityHeaders from "../filter/security-headers/security-headers.ts"
@@ -49,6 +53,7 @@ import formatTemplate from "../observe/format/template/template.ts"
 export const matchers: readonly MatcherDefinition<unknown>[] = [
   matchClient,
   matchCookie,
+  matchCounter,
   matchHeader,
   matchHost,
   matchListener,
@@ -68,8 +73,10 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterConcurrencyLimit,
   filterCookies,
   filterCors,
+  filterCount,
   filterDecompress,
   filterErrorPages,
+  filterForwardAuth,
   filterGrpc,
   filterGrpcWeb,
   filterHeaders,
@@ -78,6 +85,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterMaintenance,
   filterProxyAuth,
   filterRateLimit,
+  filterReplace,
   filterRequireCertificate,
   filterRewrite,
   filterSecurityHeaders,
