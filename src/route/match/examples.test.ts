@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
-import type { MatcherDefinition } from "../../plugin/index.ts"
+import type { MatcherDefinition, Reading } from "../../plugin/index.ts"
 import { compileRoutes } from "../compile-routes.ts"
 import { exchangeOf, type Facts } from "../exchange-of.fixture.ts"
 
@@ -57,7 +57,14 @@ const requests: Record<string, [Facts, number][]> = {
     [{ path: "/status/x", client: "10.1.2.3" }, 0],
     [{ path: "/status/x", client: "192.0.2.1" }, -1],
   ],
+  counter: [
+    [{ path: "/login", client: "192.0.2.6" }, 0],
+    [{ path: "/login", client: "192.0.2.5" }, 1],
+  ],
 }
+
+/** Whoever has the address 192.0.2.N has N of everything. */
+const reading = (name: string): Reading => ({ name, text: name, read: x => Number(x.clientAddress.split(".")[3]) })
 
 const names = readdirSync(import.meta.dirname, { withFileTypes: true }).filter(entry => entry.isDirectory())
 const matchers = await Promise.all(
@@ -71,7 +78,7 @@ for (const matcher of matchers) {
     const routes = example.routes.map(({ match }) => ({
       match: Object.fromEntries(Object.entries(match).map(([name, options]) => [name, parsed(name, options)])),
     }))
-    const table = compileRoutes(routes, matchers)
+    const table = compileRoutes(routes, matchers, { reading })
     const cases = requests[matcher.name] ?? []
     expect(cases.length).toBeGreaterThan(0)
     for (const [facts, index] of cases) expect({ facts, index: table.find(exchangeOf(facts)) }).toEqual({ facts, index })
