@@ -2,7 +2,7 @@ import type { JWTPayload } from "jose"
 import { z } from "zod"
 import { parseTemplate, TemplateError, type TemplatePart } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
-import { dropField } from "./headers/edit-fields.ts"
+import { ClaimedNames } from "./claimed-names.ts"
 import { problemOfName } from "./headers/headers.ts"
 
 const words = { plain: [], withArgument: ["claim"] }
@@ -76,10 +76,12 @@ export function scopesOf(claims: JWTPayload): ReadonlySet<string> {
 
 /** Fields made of claims. */
 export class ClaimFields {
-  private readonly fields: readonly { readonly name: string; readonly lower: string; readonly parts: readonly TemplatePart[] }[]
+  private readonly fields: readonly { readonly name: string; readonly parts: readonly TemplatePart[] }[]
+  private readonly names: ClaimedNames
 
   constructor(set: Readonly<Record<string, string>>) {
-    this.fields = Object.entries(set).map(([name, value]) => ({ name, lower: name.toLowerCase(), parts: parseTemplate(value, words) }))
+    this.fields = Object.entries(set).map(([name, value]) => ({ name, parts: parseTemplate(value, words) }))
+    this.names = new ClaimedNames(Object.keys(set))
   }
 
   /** Claims that are needed. */
@@ -100,7 +102,7 @@ export class ClaimFields {
 
   /** What the client says of itself under these names is nobody's word. */
   dropFrom(x: Exchange): void {
-    for (let i = 0; i < this.fields.length; i++) dropField(x.request, this.fields[i]!.lower)
+    this.names.dropFrom(x)
   }
 }
 

@@ -16,7 +16,7 @@ describe("client-cert-fields", () => {
   })
 
   test("what clients say of theirs never does, nor can they nominate ours away", () => {
-    const spoofed = "Client-Cert: :AAAA:\r\nclient-cert: :BBBB:\r\nCLIENT-CERT-CHAIN: :CCCC:\r\n"
+    const spoofed = "Client-Cert: :AAAA:\r\nclient-cert: :BBBB:\r\nCLIENT-CERT-CHAIN: :CCCC:\r\nClient_Cert: :DDDD:\r\n"
     for (const certificate of [null, { ...shown, verified: false, problem: "CERT_HAS_EXPIRED" }]) {
       const run = start(certificate)
       run.send(get(spoofed))

@@ -2,8 +2,10 @@ import { z } from "zod"
 import { type Exchange, NEXT, type Verdict } from "../../flow/index.ts"
 import type { ClientCertificate } from "../../net/index.ts"
 import { defineFilter } from "../../plugin/index.ts"
+import { ClaimedNames } from "../claimed-names.ts"
 import { verifiedCertificate } from "../client-certificate.ts"
-import { dropField } from "../headers/edit-fields.ts"
+
+const claimed = new ClaimedNames(["Client-Cert", "Client-Cert-Chain"])
 
 /** What each connection's certificate is written as: most requests of it come later. */
 const lines = new WeakMap<ClientCertificate, string>()
@@ -21,8 +23,7 @@ function lineOf(certificate: ClientCertificate): string {
 
 function passOn(x: Exchange): Verdict {
   // Whoever could send these fields by himself would be whom he likes (RFC 9440 section 4).
-  dropField(x.request, "client-cert")
-  dropField(x.request, "client-cert-chain")
+  claimed.dropFrom(x)
   const certificate = verifiedCertificate(x)
   if (certificate !== null) x.request.extra += lineOf(certificate)
   return NEXT

@@ -59,7 +59,7 @@ describe("forward-auth", () => {
 
   test("2xx lets through: what is copied replaces what the client sent, and cannot be nominated away", () => {
     const { run, answer } = start({ copy: ["X-User", "X-Group"], copyBack: ["Set-Cookie"], user: "X-User" })
-    run.send(get("X-User: root\r\nx-group: wheel\r\nConnection: keep-alive, X-User, X-Group\r\n"))
+    run.send(get("X-User: root\r\nX_USER: root\r\nx-group: wheel\r\nConnection: keep-alive, X-User, X-Group\r\n"))
     const reply = answer(204, [
       ["X-User", "\xc3\xa4nn"],
       ["X-Other", "1"],

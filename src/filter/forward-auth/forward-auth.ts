@@ -14,9 +14,10 @@ import {
 } from "../../flow/index.ts"
 import type { Fields } from "../../http/index.ts"
 import { type ClusterHandle, defineFilter, type FilterDeps } from "../../plugin/index.ts"
+import { ClaimedNames } from "../claimed-names.ts"
 import { Remembered } from "../remembered.ts"
 import { type AuthOptions, authOptions } from "./auth-options.ts"
-import { DecisionKey, dropAll, Question } from "./question.ts"
+import { DecisionKey, Question } from "./question.ts"
 
 /** Fields of a refusal that are the proxy's own to say, or of the connection that it came by. */
 const ours = new Set([
@@ -38,7 +39,7 @@ class ForwardAuth {
   private readonly cluster: ClusterHandle
   private readonly question: Question
   private readonly slot: number
-  private readonly removals: readonly string[]
+  private readonly copied: ClaimedNames
   private readonly key: DecisionKey | null
   private readonly remembered: Remembered<Grant>
   private readonly asked: { add(n: number): void }
@@ -50,7 +51,7 @@ class ForwardAuth {
     this.cluster = deps.cluster(options.cluster)
     this.question = new Question(options)
     this.slot = deps.slot()
-    this.removals = options.copy.map(name => name.toLowerCase())
+    this.copied = new ClaimedNames(options.copy)
     this.key = options.cache === undefined ? null : new DecisionKey(options.cache.key)
     this.remembered = new Remembered(options.cache?.entriesMax ?? 1)
     this.asked = deps.counter("forward_auth_asked", "Questions to authorisation services.")
@@ -63,11 +64,11 @@ class ForwardAuth {
     const key = said === "" ? "" : this.remembered.keyOf(said)
     const known = key === "" ? undefined : this.remembered.recall(key, Date.now())
     if (known !== undefined) {
-      dropAll(x, this.removals)
+      this.copied.dropFrom(x)
       return this.grant(x, known)
     }
     const request = this.requestFor(x)
-    dropAll(x, this.removals)
+    this.copied.dropFrom(x)
     this.asked.add(1)
     const wait = new AuthWait(this, x, key)
     x.waiter = wait
@@ -117,7 +118,7 @@ class ForwardAuth {
     const { copyBack, user, cache } = this.options
     const back = new Set(copyBack.map(name => name.toLowerCase()))
     const grant: Grant = {
-      lines: linesOf(answer.response, name => this.removals.includes(name)),
+      lines: linesOf(answer.response, name => this.copied.has(name)),
       back: linesOf(answer.response, name => back.has(name)),
       user: user === undefined ? "" : (answer.response.find(user.toLowerCase()) ?? ""),
     }

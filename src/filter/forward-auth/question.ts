@@ -1,6 +1,6 @@
 import type { Exchange } from "../../flow/index.ts"
 import { NAME } from "../../http/index.ts"
-import { dropField, readValue } from "../headers/edit-fields.ts"
+import { readValue } from "../headers/edit-fields.ts"
 import { compileValue, type ValueReader } from "../variables.ts"
 import type { AuthOptions } from "./auth-options.ts"
 
@@ -84,9 +84,4 @@ export class DecisionKey {
     }
     return isEmpty ? "" : key
   }
-}
-
-/** Removes fields by their lower-case names. */
-export function dropAll(x: Exchange, names: readonly string[]): void {
-  for (let i = 0; i < names.length; i++) dropField(x.request, names[i]!)
 }

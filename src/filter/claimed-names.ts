@@ -1,0 +1,59 @@
+// HOT
+import type { Exchange } from "../flow/index.ts"
+import type { Fields } from "../http/index.ts"
+import { dropField } from "./headers/edit-fields.ts"
+
+const LINE = 4
+const HYPHEN = 45
+const UNDERSCORE = 95
+
+/**
+ * Names of fields by which the peer knows who somebody is. What clients send of them goes, and so does what many servers take for them:
+ * `X_User` and `X-User` are one variable of CGI, WSGI and their kin (RFC 3875 section 4.1.18).
+ */
+export class ClaimedNames {
+  private readonly names: readonly string[]
+  /** The names with hyphens, by their length. */
+  private readonly byLength: readonly (readonly string[] | undefined)[]
+
+  constructor(names: readonly string[]) {
+    this.names = names.map(name => name.toLowerCase())
+    const byLength: string[][] = []
+    for (const name of this.names) (byLength[name.length] ??= []).push(name.replaceAll("_", "-"))
+    this.byLength = byLength
+  }
+
+  has(lower: string): boolean {
+    return this.names.includes(lower)
+  }
+
+  dropFrom(x: Exchange): void {
+    const { request } = x
+    const { names, byLength } = this
+    if (names.length === 0) return
+    for (let i = 0; i < request.count; i++) {
+      if (request.ids[i] !== 0) continue
+      const length = request.spans[i * LINE + 1]! - request.spans[i * LINE]!
+      const candidates = byLength[length]
+      if (candidates !== undefined && isOneOf(request, i, candidates)) request.removeAt(i)
+    }
+    // Names that the codecs know, and lines that filters before added.
+    for (let k = 0; k < names.length; k++) dropField(request, names[k]!)
+  }
+}
+
+function isOneOf(fields: Fields, index: number, candidates: readonly string[]): boolean {
+  for (let k = 0; k < candidates.length; k++) if (looksLike(fields, index, candidates[k]!)) return true
+  return false
+}
+
+function looksLike(fields: Fields, index: number, name: string): boolean {
+  const start = fields.spans[index * LINE]!
+  for (let i = 0; i < name.length; i++) {
+    let code = fields.raw.charCodeAt(start + i)
+    if (code >= 65 && code <= 90) code += 32
+    if (code === UNDERSCORE) code = HYPHEN
+    if (code !== name.charCodeAt(i)) return false
+  }
+  return true
+}
