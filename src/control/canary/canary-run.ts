@@ -120,7 +120,7 @@ export class CanaryRun {
     if (!this.isRunning) return `the canary of ${this.route} is not running; start it`
     const share = to ?? this.next
     if (share === null) return `the canary of ${this.route} has no step beyond ${percent(this.share)}; promote it, or say how much with --to`
-    this.stepTo(share, "by command")
+    this.stepTo(share, "as commanded")
     return ""
   }
 
@@ -169,11 +169,11 @@ export class CanaryRun {
   private advise(what: string): void {
     if (this.advised === what) return
     this.advised = what
-    this.tell("warn", "left alone", `auto is off; it ${what}: ${this.judgement.why}`)
+    this.tell("warn", "left alone", `as auto is off, it ${what}: ${this.judgement.why}`)
   }
 
   private stepTo(share: number, why: string): void {
-    if (share >= 1) return this.finish("promoted", 1, why)
+    if (share >= 1) return this.finish("promoted", 1, `by its last step: ${why}`)
     this.set(share)
     this.begin("stepped", `to ${percent(share)}: ${why}`)
   }
