@@ -1,6 +1,6 @@
 import type { PeerView } from "../../peers/run-time-peers.ts"
 import { columns, count, printable } from "../cache/cell.ts"
-import { age } from "../status-text.ts"
+import { age } from "../age.ts"
 import type { Style } from "../terminal.ts"
 import type { PeersReply } from "./ask-peers.ts"
 
