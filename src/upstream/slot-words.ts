@@ -35,6 +35,8 @@ export const WORD = {
   panic: 25,
   /** Tenths of a second at which the last interval of the outlier detection ended. */
   sweptAt: 26,
+  /** Mean logarithm of a peer's latencies in the last interval that told it, and 1 more; 0 = none has. */
+  usual: 28,
   /** The adaptive limit that was halved for a probe, in 64ths; 0 = it was not. */
   beforeProbe: 27,
 

@@ -222,6 +222,13 @@ export class Guard {
     if (peer.gate !== null && peer.gate.quantile !== null) peer.gate.quantile.add(ms)
   }
 
+  /** It has not answered for so long, and is waited for. */
+  silent(peer: Peer, ms: number): void {
+    if (this.outlier === null) return
+    this.outlier.latency(peer, ms)
+    this.outlier.look(this.peers, this.told)
+  }
+
   private sample(ms: number): void {
     if (this.adaptive!.sample(ms, this.states.tally(this.slot, TALLY.unanswered))) this.freed()
   }

@@ -9,6 +9,9 @@ import type { Peer } from "../peer.ts"
 import type { Pool } from "../pool.ts"
 import type { HedgedAttempt } from "./hedged-attempt.ts"
 
+/** The longest wait until a second attempt that was not allowed asks again. */
+const AGAIN_MS_MAX = 1000
+
 const IDLE = 0
 /** Nobody has answered for a while; it may go when the timer rings. */
 const ARMED = 1
@@ -88,33 +91,36 @@ export class Hedge implements Message, DialHandler, TimerOwner {
 
   onTimer(): void {
     assert(this.state === ARMED, "only what is armed rings")
-    if (!this.mayGo()) {
-      // Later there may be more of the budget; until then nobody waits more often.
-      this.delayMs *= 2
-      this.guard!.fine.schedule(this.timer, this.delayMs)
-      return
-    }
-    const peer = this.hedged.pickAnother()
-    if (peer === null || !this.start(peer)) this.state = IDLE
+    const peer = this.mayGo() ? this.hedged.pickAnother() : null
+    if (peer !== null && this.start(peer)) return
+    // Later there may be another peer, or more of the budget; until then it waits for longer and longer.
+    const guard = this.guard!
+    guard.silent(this.hedged.peer!, guard.time.clock.now() - this.x.sentAt)
+    this.delayMs = Math.min(this.delayMs * 2, Math.max(this.delayMs, AGAIN_MS_MAX))
+    guard.fine.schedule(this.timer, this.delayMs)
   }
 
+  /** Who is at a peer that has been ejected meanwhile is taken away from there: that is a retry, and no luxury. */
   private mayGo(): boolean {
     const { pump, requestBody } = this.x
     if (requestBody !== BODY_NONE && (!pump.requestEnded || !pump.replayable)) return false
-    return this.guard!.hedgeBudget!.tryRetry() && this.hedged.takeRetry()
+    const { states, slot } = this.hedged.peer!
+    if (!states.isEjected(slot) && !this.guard!.hedgeBudget!.tryRetry()) return false
+    return this.hedged.takeRetry()
   }
 
   private start(peer: Peer): boolean {
     if (!peer.gate!.begin(peer)) return false
+    this.state = UNDER_WAY
     this.peer = peer
     this.adopted = false
     this.pool = this.hedged.poolOf(peer)
     const connection = this.pool.reuse()
     if (connection === null && (this.pool.settings.protocol === "http3" || !this.pool.mayDial())) {
       this.letGo()
+      this.state = ARMED
       return false
     }
-    this.state = UNDER_WAY
     if (this.guard!.meter !== null) this.guard!.meter.hedged(peer)
     if (connection !== null) this.send(connection)
     else this.dialing = this.hedged.dial(peer, this)

@@ -26,6 +26,11 @@ export class HedgedAttempt {
     return this.attempt.rules!.times
   }
 
+  /** Whose answer is waited for. */
+  get peer(): Peer | null {
+    return this.attempt.peer
+  }
+
   /** Takes one from the cluster's budget of retries. */
   takeRetry(): boolean {
     return this.attempt.cluster!.budget.tryRetry()

@@ -69,6 +69,14 @@ describe("outlier", () => {
     expect(of.told).toEqual([])
   })
 
+  test("a peer that all wait for is compared with what was usual for the others", () => {
+    const of = make(3, { latency: { times: 3, floorMs: 50, requestsMin: 10, hostsMin: 3 } })
+    of.interval(peer => of.takes(peer, 20, 20))
+    of.interval((peer, index) => of.takes(peer, index === 0 ? 12 : 1, index === 0 ? 800 : 20))
+    expect(of.told).toHaveLength(1)
+    expect(of.told[0]).toStartWith("10.0.0.1:80 latency")
+  })
+
   test("nothing is concluded from too few requests or peers, nor from what was before the interval", () => {
     const of = make(3, { failureShare: { share: 0.5, requestsMin: 20, hostsMin: 3 } })
     of.interval((peer, index) => of.fails(peer, index === 2 ? 19 : 50, index === 1 ? 50 : 0))

@@ -130,8 +130,11 @@ export class Outlier {
     const rule = this.options.latency
     if (rule === null) return []
     const compared = records.filter(({ answers }) => answers >= rule.requestsMin)
-    if (compared.length < rule.hostsMin) return []
-    const sorted = compared.map(({ latency }) => latency).sort((a, b) => a - b)
+    // Where all clients wait for one peer, the others answer nothing in this interval: then it counts what was usual for them.
+    const usual = records.filter(({ answers }) => answers < rule.requestsMin).map(({ peer }) => this.usual(peer))
+    const sorted = [...compared.map(({ latency }) => latency), ...usual.filter(latency => latency >= 0)].sort((a, b) => a - b)
+    for (const { peer, latency } of compared) Atomics.store(this.states.words, this.states.wordOf(peer.slot) + WORD.usual, Math.round(latency) + 1)
+    if (sorted.length < rule.hostsMin) return []
     // Of two the faster one: that the other is slow is seen only beside it.
     const median = sorted[(sorted.length - 1) >> 1]!
     return compared
@@ -141,6 +144,11 @@ export class Outlier {
         reason: REASON.latency,
         detail: `answers take ${Math.round(msOfLog(latency))}ms, the median peer's ${Math.round(msOfLog(median))}ms`,
       }))
+  }
+
+  /** -1 = nothing is known. */
+  private usual(peer: Peer): number {
+    return Atomics.load(this.states.words, this.states.wordOf(peer.slot) + WORD.usual) - 1
   }
 
   /** A whole interval inside with requests and without standing out: the next ejection is the first again. */
