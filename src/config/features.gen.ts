@@ -11,6 +11,7 @@ import matchPath from "../route/match/path/path.ts"
 import matchQuery from "../route/match/query/query.ts"
 import filterAcceptOnly from "../filter/accept-only/accept-only.ts"
 import filterApiKey from "../filter/api-key/api-key.ts"
+import filterBan from "../filter/ban/ban.ts"
 import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
 import filterBuffer from "../filter/buffer/buffer.ts"
 import filterClientCertFields from "../filter/client-cert-fields/client-cert-fields.ts"
@@ -66,6 +67,7 @@ export const matchers: readonly MatcherDefinition<unknown>[] = [
 export const filters: readonly FilterDefinition<unknown>[] = [
   filterAcceptOnly,
   filterApiKey,
+  filterBan,
   filterBasicAuth,
   filterBuffer,
   filterClientCertFields,

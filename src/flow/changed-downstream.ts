@@ -1,6 +1,6 @@
 // HOT
 import { type Fault, FAULT } from "../base/index.ts"
-import { BODY_LENGTH, BODY_NONE, type Downstream, type Message, NAME, type TunnelEnd } from "../http/index.ts"
+import { BODY_LENGTH, BODY_NONE, type Downstream, type Message, type TunnelEnd } from "../http/index.ts"
 import type { ConnectionInfo } from "../net/index.ts"
 import type { BodyChange } from "./change-body.ts"
 import { expire } from "./engine.ts"
@@ -92,7 +92,6 @@ export class ChangedDownstream implements Downstream {
     if (this.change.trailers === "") {
       x.responseBody = body.length > 0 ? BODY_LENGTH : BODY_NONE
       x.responseLength = body.length
-      x.response.remove(NAME.transferEncoding)
     }
     inner.sendHead(x)
     if (body.length > 0) inner.sendBody(body)
