@@ -35,6 +35,8 @@ interface Prepared {
 const DRAIN_LOOK_MS = 50
 /** Where another process serves already, an idle client is waited for, to be told with its next answer: this share of the time to drain. */
 const IDLE_PATIENCE = 0.5
+/** New connections of HTTP/3 reach that process when our UDP sockets are closed. */
+const QUIC_LAST_MS = 1000
 const TELL_FILES_MS = 1000
 
 /** The data path of one worker thread: listeners, the live snapshot, and what the control thread asks of it. */
@@ -305,7 +307,9 @@ export class DataPlane {
     const now = Date.now()
     const until = now + timeoutMs
     const endIdleAt = handed.length > 0 ? now + timeoutMs * IDLE_PATIENCE : Infinity
+    const endQuicAt = handed.length > 0 ? now + QUIC_LAST_MS : Infinity
     const look = (): void => {
+      if (Date.now() >= endQuicAt) this.listeners.endQuic()
       if (Date.now() >= endIdleAt) this.listeners.endIdle()
       const { open } = this.listeners
       if (open > 0 && Date.now() < until) return

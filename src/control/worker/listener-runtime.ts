@@ -221,6 +221,12 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     for (const connection of this.connections) if (!isPatient(connection)) connection.closeIdle()
   }
 
+  /** Closes the UDP sockets: packets go where the next process listens. What is left on them ends. */
+  endQuic(): void {
+    for (const place of this.quic) place.close()
+    this.quic = []
+  }
+
   /** Ends idle connections, but for those that have just sent something. */
   endIdle(): void {
     for (const connection of this.connections) {

@@ -176,8 +176,9 @@ export class ListenerSet {
     const { tls, http3, http2, bind, limits, timeouts } = config
     runtime.quicCertificates = new QuicCertificates(runtime.certificates!, tlsOptions(tls!, http2))
     runtime.quicCertificates.watch()
-    // By address alone: a client that a NAT gives another port stays with its worker.
-    const steerOver = this.workers > 1 ? this.workers : 0
+    // By address alone: a client that a NAT gives another port stays with its worker. And a process that takes over, whose sockets come behind ours, gets
+    // nothing before ours are closed.
+    const steerOver = this.workers
     const handovers: PlaceHandover[] = []
     for (const at of bind) {
       if ("path" in at) continue
@@ -260,6 +261,11 @@ export class ListenerSet {
   /** Another process accepts from the sockets at these addresses now. Idle connections wait for `endIdle`. */
   handOver(addresses: ReadonlySet<string>): void {
     for (const runtime of this.live.values()) runtime.handOver(addresses)
+  }
+
+  /** Leaves the UDP ports to another process. */
+  endQuic(): void {
+    for (const runtime of this.live.values()) runtime.endQuic()
   }
 
   /** Ends the connections that are idle. */
