@@ -3,7 +3,8 @@ import { z } from "zod"
 import { duration, field, nameSchema, pathSchema } from "../base/index.ts"
 import type { FilterDeps } from "../plugin/index.ts"
 import { askByUrl, askThrough } from "./ask-outside.ts"
-import { FixedKeys, type KeySource, parseKeySet, publishedKeys, RemoteKeys, type RemoteKeysOptions } from "./key-source.ts"
+import { FixedKeys, type KeySource, parseKeySet, publishedKeys, RemoteKeys } from "./key-source.ts"
+import type { PublishedTimes } from "./published.ts"
 
 export const urlSchema = z
   .string()
@@ -29,7 +30,7 @@ export const keySetSchema = z
 
 export type KeySetOptions = z.infer<typeof keySetSchema>
 
-export function remoteTimes(set: Pick<KeySetOptions, "refresh" | "refetch" | "stale" | "timeout">): RemoteKeysOptions {
+export function remoteTimes(set: Pick<KeySetOptions, "refresh" | "refetch" | "stale" | "timeout">): PublishedTimes {
   return { refreshMs: set.refresh, refetchMs: set.refetch, staleMs: set.stale, timeoutMs: set.timeout }
 }
 

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setSystemTime, test } from "bun:test"
-import { exportJWK, generateKeyPair, SignJWT } from "jose"
+import { createLocalJWKSet, exportJWK, generateKeyPair, SignJWT } from "jose"
 import { setLogSink } from "../base/index.ts"
-import { KeysUnavailable, parseKeySet, RemoteKeys } from "./key-source.ts"
+import { type FindKey, parseKeySet, RemoteKeys } from "./key-source.ts"
+import { Published, Unavailable } from "./published.ts"
 import { TokenRefused, verifyToken } from "./token-verifier.ts"
 
 beforeAll(() => setLogSink(() => {}))
@@ -27,12 +28,13 @@ class Issuer {
       if (this.down) throw new Error("down")
       return { status: 200, body: JSON.stringify({ keys: this.keys }) }
     },
+    new Published<FindKey>(text => createLocalJWKSet(parseKeySet(text, "keys"))),
   )
 
   check(token: string): Promise<string> {
     return verifyToken(token, this.source, { algorithms: ["ES256"] }).then(
       ({ sub }) => sub!,
-      error => (error instanceof KeysUnavailable ? "unavailable" : error instanceof TokenRefused ? "refused" : String(error)),
+      error => (error instanceof Unavailable ? "unavailable" : error instanceof TokenRefused ? "refused" : String(error)),
     )
   }
 }

@@ -1,5 +1,6 @@
 import { errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from "jose"
-import { KeysUnavailable, type KeySource } from "./key-source.ts"
+import type { KeySource } from "./key-source.ts"
+import { Unavailable } from "./published.ts"
 
 /** Signatures that anybody can check and only the issuer can make. */
 export const asymmetric = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"] as const
@@ -12,7 +13,7 @@ export class TokenRefused extends Error {
 
 /**
  * Checks a token against keys: signature first, then issuer, audience and times. The algorithms are those of the config and never the token's word alone;
- * keys of one kind check no algorithm of another. An unknown key is looked for once. Throws TokenRefused or KeysUnavailable.
+ * keys of one kind check no algorithm of another. An unknown key is looked for once. Throws TokenRefused or Unavailable.
  */
 export async function verifyToken(token: string, keys: KeySource, options: JWTVerifyOptions): Promise<JWTPayload> {
   if (!isPlain(token)) throw new TokenRefused("the token is not three parts in base64url")
@@ -54,7 +55,7 @@ async function verifyWithEach(candidates: errors.JWKSMultipleMatchingKeys, token
 }
 
 function refusal(error: unknown): Error {
-  if (error instanceof KeysUnavailable) return error
+  if (error instanceof Unavailable) return error
   return new TokenRefused(error instanceof Error ? error.message : String(error))
 }
 

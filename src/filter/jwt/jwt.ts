@@ -4,7 +4,8 @@ import { type Exchange, FAULT_VERDICT, NEXT, type Verdict } from "../../flow/ind
 import { defineFilter, type FilterDeps, type PhaseVerdict } from "../../plugin/index.ts"
 import { ClaimFields, claimsAllow, claimValues, scopesOf } from "../claims.ts"
 import { keysOf, secretKeys } from "../key-options.ts"
-import { KeysUnavailable, type KeySource } from "../key-source.ts"
+import type { KeySource } from "../key-source.ts"
+import { Unavailable } from "../published.ts"
 import { Remembered } from "../remembered.ts"
 import { DOUBLED, readToken, removeTokens, tokenSource, type TokenSource } from "../token-source.ts"
 import { asymmetric, verifyToken } from "../token-verifier.ts"
@@ -118,7 +119,7 @@ class Jwt {
       if (this.keys.version === version) this.remembered.keep(key, outcome, this.endOf(claims))
       return outcome
     } catch (error) {
-      if (error instanceof KeysUnavailable) return this.unavailable
+      if (error instanceof Unavailable) return this.unavailable
       log.info("filter", "a bearer token was refused", { place: this.place, reason: error instanceof Error ? error.message : String(error) })
       return this.invalid
     }
