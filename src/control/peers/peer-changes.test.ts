@@ -53,6 +53,11 @@ describe("changes of one cluster", () => {
   })
 })
 
+test("a removed endpoint of a name is one of that name again, not another peer", () => {
+  const removed = withRemoved(NO_CHANGES, "10.0.0.1:80")
+  expect(withAdded(removed, spec("10.0.0.1:80"), undefined)).toEqual(NO_CHANGES)
+})
+
 describe("the file", () => {
   const folder = mkdtempSync(join(tmpdir(), "peers-"))
   const file = join(folder, "peers.json")

@@ -62,12 +62,12 @@ export function describeChanges({ added, removed, weights, drained }: PeerChange
   ]
 }
 
+/** `ofConfig`: the config's own entry for this address. What was removed, by the config's name or one endpoint of a name, is there again. */
 export function withAdded(changes: PeerChanges, peer: PeerConfig, ofConfig: PeerConfig | undefined): PeerChanges {
   const address = addressOf(peer)
   const clean = without(changes, address)
-  if (ofConfig === undefined) return { ...clean, added: [...clean.added, peer] }
-  // It was removed, and is the config's again.
-  return peer.weight === ofConfig.weight ? clean : withWeight(clean, address, peer.weight)
+  if (ofConfig === undefined && !changes.removed.includes(address)) return { ...clean, added: [...clean.added, peer] }
+  return peer.weight === (ofConfig?.weight ?? 1) ? clean : withWeight(clean, address, peer.weight)
 }
 
 export function withWeight(changes: PeerChanges, address: string, weight: number): PeerChanges {

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, test } from "bun:test"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { type Config, parseConfig } from "../../config/index.ts"
+import { type Config, endpointSchema, parseConfig } from "../../config/index.ts"
 import { MetricsRegistry } from "../../observe/index.ts"
 import { HEALTH_UP, type LookupDone, type NameResolver, PeerStates } from "../../upstream/index.ts"
 import type { ResolvedPeer } from "../protocol.ts"
+import { NO_CHANGES, withAdded, withDrained, withRemoved, withWeight } from "./peer-changes.ts"
 import { PeerDirectory } from "./peer-directory.ts"
 
 const directories: PeerDirectory[] = []
@@ -201,5 +202,69 @@ describe("peer directory", () => {
     const before = probes
     await new Promise(resolve => setTimeout(resolve, 120))
     expect(probes).toBe(before)
+  })
+
+  describe("changes at run time", () => {
+    const added = (address: string) => ({ ...endpointSchema.parse(address), weight: 1, backup: false })
+
+    test("reach the workers at once; slots of the others stay; who joins may start slowly, who was there does not", async () => {
+      const { directory, told, states } = make()
+      const staged = await directory.stage(config({ shop: { peers: ["127.0.0.1:1", "127.0.0.1:2"] } }))
+      staged.commit()
+      const changes = withDrained(withWeight(withAdded(NO_CHANGES, added("127.0.0.1:3"), undefined), "127.0.0.1:1", 7), "127.0.0.1:2", true)
+      expect(await directory.change("shop", changes)).toBe("")
+      expect(told).toEqual([["shop", ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]]])
+      const [one, two, three] = directory.current["shop"]!
+      expect([one!.weight, one!.slot, two!.slot]).toEqual([7, staged.peers["shop"]![0]!.slot, staged.peers["shop"]![1]!.slot])
+      expect([one, two, three].map(peer => states.isDraining(peer!.slot))).toEqual([false, true, false])
+      expect([one, two, three].map(peer => states.cameBackAt(peer!.slot) > 0)).toEqual([false, false, true])
+      await directory.change("shop", NO_CHANGES)
+      expect([states.isDraining(two!.slot), addresses(directory.current["shop"])]).toEqual([false, ["127.0.0.1:1", "127.0.0.1:2"]])
+    })
+
+    test("a name that is added is followed; one that does not resolve is refused, and nothing has changed", async () => {
+      const { directory, resolver } = make()
+      ;(await directory.stage(config({ shop: { peers: ["127.0.0.1:1"] } }))).commit()
+      expect(await directory.change("shop", withAdded(NO_CHANGES, added("late.test:80"), undefined))).toContain('"late.test" does not resolve')
+      expect([addresses(directory.current["shop"]), directory.changesOf("shop")]).toEqual([["127.0.0.1:1"], NO_CHANGES])
+      resolver.names.set("late.test", ["127.0.0.2"])
+      resolver.lifeMs = 1
+      expect(await directory.change("shop", withAdded(NO_CHANGES, added("late.test:80"), undefined))).toBe("")
+      resolver.names.set("late.test", ["127.0.0.3"])
+      expect(await until(() => addresses(directory.current["shop"]).includes("127.0.0.3:80"), 3000)).toBe(true)
+    })
+
+    test("a word about a name is one about all its addresses, also those to come", async () => {
+      const { directory, resolver } = make()
+      resolver.names.set("app.test", ["127.0.0.2", "127.0.0.3"])
+      ;(await directory.stage(config({ shop: { peers: ["app.test:80", "127.0.0.1:1"] } }))).commit()
+      await directory.change("shop", withRemoved(NO_CHANGES, "app.test:80"))
+      expect(addresses(directory.current["shop"])).toEqual(["127.0.0.1:1"])
+      await directory.change("shop", withRemoved(NO_CHANGES, "127.0.0.3:80"))
+      expect(addresses(directory.current["shop"]).sort()).toEqual(["127.0.0.1:1", "127.0.0.2:80"])
+    })
+
+    test("stay over a reload, also one that was under way; end with another list in the config", async () => {
+      const { directory, logged } = make()
+      const peers = ["127.0.0.1:1"]
+      ;(await directory.stage(config({ shop: { peers } }))).commit()
+      await directory.change("shop", withAdded(NO_CHANGES, added("127.0.0.1:2"), undefined))
+      const reload = await directory.stage(config({ shop: { peers }, other: { peers } }))
+      expect(addresses(reload.peers["shop"])).toEqual(["127.0.0.1:1", "127.0.0.1:2"])
+      await directory.change("shop", withAdded(directory.changesOf("shop"), added("127.0.0.1:3"), undefined))
+      reload.commit()
+      expect(await until(() => addresses(directory.current["shop"]).length === 3)).toBe(true)
+      const other = await directory.stage(config({ shop: { peers: ["127.0.0.1:1", "127.0.0.1:9"] } }))
+      other.commit()
+      expect([addresses(directory.current["shop"]), directory.changesOf("shop")]).toEqual([["127.0.0.1:1", "127.0.0.1:9"], NO_CHANGES])
+      expect(logged.some(line => line.includes("is dropped") && line.includes("127.0.0.1:2 added"))).toBe(true)
+    })
+
+    test("more than there are slots for are refused", async () => {
+      const { directory } = make()
+      ;(await directory.stage(config({ shop: { peers: Array.from({ length: 63 }, (_, i) => `127.0.0.1:${i + 1}`) } }))).commit()
+      expect(await directory.change("shop", withAdded(NO_CHANGES, added("127.0.0.1:99"), undefined))).toContain("more than 64")
+      expect(directory.current["shop"]!.length).toBe(63)
+    })
   })
 })

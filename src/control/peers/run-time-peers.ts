@@ -1,6 +1,6 @@
 import type { Log } from "../../base/index.ts"
 import { endpointSchema, type PeerConfig } from "../../config/index.ts"
-import { endpointName, HEALTH_DOWN, HEALTH_UP, type PeerStates } from "../../upstream/index.ts"
+import { endpointName, HEALTH_DOWN, HEALTH_UP, type PeerStates, startShare } from "../../upstream/index.ts"
 import type { ResolvedPeer } from "../protocol.ts"
 import type { Drain, DrainOptions, Drains } from "./drains.ts"
 import * as change from "./peer-changes.ts"
@@ -17,6 +17,8 @@ export interface PeerView {
   readonly backup: boolean
   readonly state: "up" | "down" | "ejected" | "draining" | "drained"
   readonly health: "up" | "down" | "unknown"
+  /** Share of its weight that it has so far, by slow start; 1 = all of it. */
+  readonly share: number
   readonly inFlight: number
   readonly requests: number
   readonly drain: Omit<Drain, "cluster" | "peer" | "slot" | "state"> | null
@@ -189,11 +191,13 @@ export class RunTimePeers {
 
   #viewOf(cluster: string): ClusterView {
     const changes = this.#parts.directory.changesOf(cluster)
-    const peers = (this.#parts.directory.current[cluster] ?? []).map(peer => this.#peerView(peer, changes))
+    const slowStart = this.#parts.directory.config!.clusters[cluster]!.slowStart
+    const shareOf = ({ slot }: ResolvedPeer) => (slowStart === null ? 1 : startShare(this.#parts.states, slot, slowStart))
+    const peers = (this.#parts.directory.current[cluster] ?? []).map(peer => ({ ...this.#peerView(peer, changes), share: shareOf(peer) }))
     return { peers, changed: change.describeChanges(changes) }
   }
 
-  #peerView(peer: ResolvedPeer, { added }: change.PeerChanges): PeerView {
+  #peerView(peer: ResolvedPeer, { added }: change.PeerChanges): Omit<PeerView, "share"> {
     const { states, drains } = this.#parts
     const { slot, weight, backup } = peer
     const health = states.health(slot)

@@ -21,14 +21,12 @@ export interface SlowStartOptions {
  * A peer that is out has the smallest part already, so that the first moment is no other than those that follow.
  */
 export class SlowStart {
-  private readonly tenths: number
-  private readonly from: number
+  private readonly options: SlowStartOptions
   private peers: readonly Peer[] = []
   private nextLookAt = -Infinity
 
   constructor(options: SlowStartOptions) {
-    this.tenths = options.duration / 100
-    this.from = options.from
+    this.options = options
   }
 
   /** The whole list; their weights are set anew at once. */
@@ -65,16 +63,19 @@ export class SlowStart {
     return whole === 0 ? 0 : Math.max(1, Math.round(this.shareOf(peer) * PARTS) * peer.fullWeight)
   }
 
-  private shareOf(peer: Peer): number {
-    const { states, slot } = peer
-    if (isOut(states, slot)) return this.from
-    const since = states.cameBackAt(slot)
-    if (since === 0) return 1
-    const tenths = states.now() - since
-    // Of the wall clock, which may have been set back.
-    if (tenths >= this.tenths || tenths < 0) return 1
-    return this.from + (1 - this.from) * (tenths / this.tenths)
+  private shareOf({ states, slot }: Peer): number {
+    return startShare(states, slot, this.options)
   }
+}
+
+/** The share of its weight that a peer has now, 1 = all of it. */
+export function startShare(states: PeerStates, slot: number, { duration, from }: SlowStartOptions): number {
+  if (isOut(states, slot)) return from
+  const since = states.cameBackAt(slot)
+  if (since === 0) return 1
+  const passed = (states.now() - since) * 100
+  // Of the wall clock, which may have been set back.
+  return passed >= duration || passed < 0 ? 1 : from + (1 - from) * (passed / duration)
 }
 
 /** Down, draining, ejected, or on the trial that follows an ejection. */

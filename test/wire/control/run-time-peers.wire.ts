@@ -92,7 +92,8 @@ test("added, weighed, drained, ready again and removed under load: no request fa
   await shop.change("weight", { address: a, weight: "5" })
   expectShares(await load.shares(800), { [a]: 5 / 8, [b]: 1 / 8, [c]: 2 / 8 })
   const drained = await cli("drain", "shop", c, "--timeout", "5s", "--wait")
-  expect([drained.code, drained.stdout]).toEqual([0, expect.stringMatching(new RegExp(`${c} .* drained +0 `))])
+  const row = drained.stdout.split("\n").find(line => line.startsWith(c))!
+  expect([drained.code, row]).toEqual([0, expect.stringMatching(/ drained +0 /)])
   expectShares(await load.shares(600), { [a]: 5 / 6, [b]: 1 / 6 })
   await shop.change("ready", { address: c })
   expectShares(await load.shares(800), { [a]: 5 / 8, [b]: 1 / 8, [c]: 2 / 8 })
@@ -225,17 +226,17 @@ describe("changes", () => {
   test("what makes no sense is refused with a reason and changes nothing", async () => {
     await using shop = await Shop.start([a, b])
     for (const [what, query, reason] of [
-      ["add", { address: a }, "409 .* already"],
+      ["add", { address: a }, `409 ${a} is in shop already`],
       ["add", { address: "nobody" }, "400 address: "],
-      ["add", { address: "no.such.invalid:80" }, "422 .*does not resolve"],
+      ["add", { address: "no.such.invalid:80" }, "does not resolve"],
       ["add", { address: c, weight: "70000" }, "400 weight"],
       ["weight", { address: a }, "400 weight"],
-      ["drain", { address: c }, "404 .*no peer of shop"],
+      ["drain", { address: c }, "is no peer of shop"],
       ["drain", { address: a, timeout: "soon" }, "400 timeout"],
       ["ready", { address: a, cluster: "none" }, "404 there is no cluster"],
       ["remove", {}, "400 address: it is missing"],
     ] as [string, Record<string, string>, string][])
-      await expect(shop.change(what, query)).rejects.toThrow(new RegExp(reason))
+      await expect(shop.change(what, query)).rejects.toThrow(reason)
     expect((await shop.proxy.ask("/peers/add?cluster=shop&address=127.0.0.1:1", { method: "POST" })).status).toBe(415)
     expect((await shop.peers()).map(({ name }) => name)).toEqual([a, b])
   })

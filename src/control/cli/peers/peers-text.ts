@@ -25,7 +25,8 @@ function rowOf(peer: PeerView, now: number): string[] {
 }
 
 /** `draining, 12s left`. */
-export function stateOf({ state, drain }: PeerView, now: number): string {
+export function stateOf({ state, drain, share }: PeerView, now: number): string {
+  if (state === "up" && share < 1) return `up, starts with ${Math.round(share * 100)} %`
   if (drain === null) return state
   if (state === "draining") return `draining, ${age(Math.max(0, drain.until - now))} left${drain.sessions ? ", sessions may come" : ""}`
   return state === "drained" && drain.cut > 0 ? `drained, ${count(drain.cut)} cut` : state

@@ -25,6 +25,7 @@ const peer = (more: Partial<PeerView> = {}): PeerView => ({
   backup: false,
   state: "up",
   health: "up",
+  share: 1,
   inFlight: 0,
   requests: 1234,
   drain: null,
@@ -70,7 +71,7 @@ describe("bothways peers", () => {
   test("a table with what is not as in the config; JSON as it came", async () => {
     const drain = { startedAt: 0, until: Date.now() + 12_400, sessions: true, cut: 0 }
     const peers = [
-      peer({ weight: 5 }),
+      peer({ weight: 5, share: 0.42 }),
       peer({ name: "10.0.0.2:80", host: "app.test", state: "draining", inFlight: 3, drain }),
       peer({ name: "[::1]:9", from: "run time", backup: true, state: "down" }),
     ]
@@ -81,7 +82,7 @@ describe("bothways peers", () => {
       [
         "cluster shop",
         "PEER              NAME      FROM      WEIGHT  STATE                                  IN FLIGHT  REQUESTS",
-        "10.0.0.1:80                 config         5  up                                             0     1,234",
+        "10.0.0.1:80                 config         5  up, starts with 42 %                           0     1,234",
         "10.0.0.2:80       app.test  config         1  draining, 12s left, sessions may come          3     1,234",
         "[::1]:9 (backup)            run time       1  down                                           0     1,234",
         "not as in the config: 10.0.0.1:80 has weight 5",
