@@ -29,3 +29,4 @@ export { KeyedTable, KIND_BANS, KIND_METER, KIND_TALLY, TALLY_AT, type TableShap
 export { SharedTime } from "./keyed-table/shared-time.ts"
 export { patternTrouble, TextPattern } from "./text-pattern.ts"
 export { type RequiredLiteral, requiredLiteral } from "./required-literal.ts"
+export { bareName, isSecretName } from "./secret-names.ts"

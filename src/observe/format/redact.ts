@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { bareName, isSecretName } from "../../base/index.ts"
 
 /** Whether values of parameters that look like secrets are hidden: true (default), false, or further names beside the built-in rule. */
 export const redactOption = z.union([z.boolean(), z.array(z.string().min(1))], {
@@ -15,27 +16,8 @@ export interface Redactor {
   url(url: string): string
 }
 
-// What a name of a secret ends in, and names that are secrets only as a whole; letters and digits only, lower case.
-const endings = ["token", "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "privatekey", "signature", "credential", "credentials"]
-const names = new Set([
-  "key",
-  "pass",
-  "pwd",
-  "pw",
-  "sig",
-  "auth",
-  "authorization",
-  "jwt",
-  "sid",
-  "session",
-  "sessionid",
-  "otp",
-  "pin",
-  "assertion",
-  "samlresponse",
-])
 // Text that has none of these letters neither names a secret of the built-in rule nor has user information.
-const hints = /tok|pas|secret|key|pw|sig|auth|jwt|sid|sess|cred|otp|pin|asser|saml|[%@]/i
+const hints = /tok|pas|secret|key|pw|sig|auth|jwt|sid|sess|cred|otp|pin|asser|saml|cvv|cvc|ssn|card|ccn|[%@]/i
 
 const keeper: Redactor = { query: query => query, url: url => url }
 
@@ -43,7 +25,7 @@ const keeper: Redactor = { query: query => query, url: url => url }
 export function compileRedact(option: RedactOption): Redactor {
   if (option === false) return keeper
   const further = new Set(Array.isArray(option) ? option.map(bare) : [])
-  const isSecret = (name: string) => names.has(name) || further.has(name) || endings.some(ending => name.endsWith(ending))
+  const isSecret = (name: string) => isSecretName(name) || further.has(name)
   const isClean = (text: string) => text === "" || (further.size === 0 && !hints.test(text))
   const query = (text: string) => (isClean(text) ? text : hideSecrets(text, isSecret))
   return { query, url: url => (isClean(url) ? url : hideInUrl(url, query)) }
@@ -80,5 +62,5 @@ function hideSecrets(query: string, isSecret: (name: string) => boolean): string
 // A name may be percent-encoded in whole or in part; a server decodes it, so we must.
 function bare(name: string): string {
   const plain = name.includes("%") ? name.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))) : name
-  return plain.toLowerCase().replace(/[^a-z0-9]/g, "")
+  return bareName(plain)
 }
