@@ -7,6 +7,7 @@ import { checkForward } from "./forward.ts"
 import { checkListeners } from "./listeners.ts"
 import { checkReach } from "./reach.ts"
 import { checkReadings } from "./readings.ts"
+import { checkResilience } from "./resilience.ts"
 import { checkReferences } from "./references.ts"
 import { checkSplits } from "./splits.ts"
 import type { Check, Subject } from "./subject.ts"
@@ -21,6 +22,7 @@ const checks: readonly Check[] = [
   checkReach,
   checkCircles,
   checkValues,
+  checkResilience,
   checkCaches,
   checkVersions,
   checkCertificates,

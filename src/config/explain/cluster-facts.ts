@@ -5,6 +5,7 @@ import { balancers } from "../features.gen.ts"
 import type { ClusterConfig } from "../schema.ts"
 import type { DryPeer } from "./dry-peers.ts"
 import type { ClusterFacts, PeerFacts } from "./explanation.ts"
+import { resilienceFacts } from "./resilience-facts.ts"
 import { plain, shown } from "./shown.ts"
 
 /** What a cluster answers when it is asked for peers again and again. */
@@ -61,6 +62,7 @@ export function clusterFacts({ cluster, config, peers, asked, picked }: ClusterQ
     tls: config.tls !== null,
     session: plain(asked.session),
     allDown: config.allDown,
+    resilience: resilienceFacts(config),
     peers: peers.map(peer => peerFacts(peer, candidates)),
     ...pickOf(asked, peers, { isHashing: key !== null, picked, summary: definition.summary }),
   }

@@ -109,6 +109,8 @@ export interface ClusterFacts {
   readonly session: string
   /** What happens when no peer is available. */
   readonly allDown: "try" | "fail"
+  /** What protects it, one line each: breaker, limits, queue. */
+  readonly resilience: readonly string[]
   readonly peers: readonly PeerFacts[]
   /** The one peer that it will be, null when that is not known before. */
   readonly pick: string | null

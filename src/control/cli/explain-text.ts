@@ -98,7 +98,7 @@ function clusterRows(label: string, cluster: ClusterFacts, style: Style): string
   const pick = cluster.pick === null ? cluster.because : `${style.bold(cluster.pick)}: ${cluster.because}`
   const rows = table([["", "PEER", "FROM", "WEIGHT", "HEALTH", ""], ...cluster.peers.map(peerCells)])
   const session = cluster.session === "" ? [] : [`session: ${cluster.session}`]
-  return row(label, head, ...session, `→ ${pick}`, ...rows.trimEnd().split("\n"))
+  return row(label, head, ...session, ...cluster.resilience, `→ ${pick}`, ...rows.trimEnd().split("\n"))
 }
 
 function peerCells(peer: PeerFacts): string[] {
