@@ -165,8 +165,7 @@ export class Instance {
 
   /** Has the program on disk take this one's place, with its sockets; then this one drains. Never rejects; when it cannot be, nothing has changed. */
   upgrade(trigger: string, timeoutMs: number | null = null): Promise<UpgradeOutcome> {
-    if (this.#draining) return Promise.resolve({ ok: false, code: 1, reason: "the proxy is draining" })
-    return this.#upgrader.run(trigger, timeoutMs ?? UPGRADE_MS)
+    return this.#upgrader.run(trigger, timeoutMs ?? UPGRADE_MS, this.#draining ? "this process is draining" : "")
   }
 
   /** Settles when every worker serves; rejects when one does not within a while. */

@@ -24,8 +24,9 @@ export class SocketFile {
 
 function identify(path: string): string {
   try {
-    const { dev, ino } = statSync(path, { bigint: true })
-    return `${dev}:${ino}`
+    // The number alone may be another file's by now.
+    const { dev, ino, birthtimeNs } = statSync(path, { bigint: true })
+    return `${dev}:${ino}:${birthtimeNs}`
   } catch {
     return ""
   }

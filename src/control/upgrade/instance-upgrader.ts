@@ -20,7 +20,11 @@ export interface InstanceParts {
 
 export function instanceUpgrader({ pool, admin, ports, disks, reloader, log, drainMs, drain }: InstanceParts): Upgrader {
   return new Upgrader({
-    estate: async () => ({ sockets: await pool.lend(), admin: admin.socket, ports, disks: disks.paths }),
+    estate: async () => {
+      // A worker that is being replaced has no sockets to give.
+      await pool.untilReady()
+      return { sockets: await pool.lend(), admin: admin.socket, ports, disks: disks.paths }
+    },
     hold: work => reloader.hold(work),
     handedOver: (taken, adminTaken) => {
       admin.leave(adminTaken)

@@ -48,10 +48,10 @@ export class Upgrader {
     this.#successor?.cancel(reason)
   }
 
-  /** Never rejects. */
-  async run(trigger: string, timeoutMs: number): Promise<UpgradeOutcome> {
+  /** Never rejects. `unwilling`: why it cannot be now; "" = it can. */
+  async run(trigger: string, timeoutMs: number, unwilling = ""): Promise<UpgradeOutcome> {
     const { log } = this.#parts
-    const refusal = this.#running ? "an upgrade is under way" : cannot()
+    const refusal = unwilling || (this.#running ? "an upgrade is under way" : cannot())
     if (refusal !== "") return this.#refused(refusal, 1)
     this.#running = true
     log.info("an upgrade begins", { trigger, command: ownCommand() })
