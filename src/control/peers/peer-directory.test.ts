@@ -223,9 +223,10 @@ describe("peer directory", () => {
     })
 
     test("a name that is added is followed; one that does not resolve is refused, and nothing has changed", async () => {
-      const { directory, resolver } = make()
+      const { directory, resolver, logged } = make()
       ;(await directory.stage(config({ shop: { peers: ["127.0.0.1:1"] } }))).commit()
       expect(await directory.change("shop", withAdded(NO_CHANGES, added("late.test:80"), undefined))).toContain('"late.test" does not resolve')
+      expect(logged).toEqual([])
       expect([addresses(directory.current["shop"]), directory.changesOf("shop")]).toEqual([["127.0.0.1:1"], NO_CHANGES])
       resolver.names.set("late.test", ["127.0.0.2"])
       resolver.lifeMs = 1

@@ -63,6 +63,8 @@ export class PeerDirectory {
   #resolver: NameResolver | null = null
   #resolverKey = ""
   #current: Record<string, readonly ResolvedPeer[]> = {}
+  /** Those of changes that are not in force yet. */
+  readonly #trials = new WeakSet<FollowedCluster>()
   /** Names that workers wait for. */
   readonly #asked = new Set<string>()
 
@@ -114,7 +116,10 @@ export class PeerDirectory {
     const config = this.#config!
     const live = this.#live.get(cluster)!
     const wanted = this.#followed(config, cluster, changes, this.#resolver!)
-    if (wanted !== live) await withLimit(wanted.settled, RESOLVE_MS)
+    if (wanted !== live) {
+      this.#trials.add(wanted)
+      await withLimit(wanted.settled, RESOLVE_MS)
+    }
     const trouble = this.#cannotChange(wanted, changes)
     if (trouble !== "" || this.#config !== config || this.#live.get(cluster) !== live) {
       if (wanted !== live) wanted.stop()
@@ -123,6 +128,7 @@ export class PeerDirectory {
       return trouble !== "" || !this.#live.has(cluster) ? trouble || `there is no cluster ${cluster} any more` : this.change(cluster, changes)
     }
     if (wanted !== live) live.stop()
+    this.#trials.delete(wanted)
     this.#live.set(cluster, wanted)
     this.#store.set(config, cluster, changes)
     this.#update(wanted)
@@ -189,15 +195,19 @@ export class PeerDirectory {
 
   #follow(name: string, key: string, cluster: Config["clusters"][string], resolver: NameResolver): FollowedCluster {
     const deps = { resolver, clock: systemClock, timers: systemTimers, random: this.#random }
-    return new FollowedCluster(name, key, cluster, deps, {
+    let made: FollowedCluster | null = null
+    made = new FollowedCluster(name, key, cluster, deps, {
       changed: of => {
         if (this.#live.get(name) === of) this.#update(of)
       },
       trouble: (host, message) => {
+        // Whoever asked for the change is told.
+        if (made !== null && this.#trials.has(made)) return
         if (message === null) this.#parts.log.info("a peer's name resolves", { cluster: name, name: host })
         else this.#parts.log.warn("a peer's name does not resolve; it is asked for again and again", { cluster: name, reason: message })
       },
     })
+    return made
   }
 
   #resolved(cluster: FollowedCluster, changes: PeerChanges): ResolvedPeer[] {

@@ -136,7 +136,7 @@ export class RunTimePeers {
   }
 
   async #change({ cluster, address, changes }: Target, next: change.PeerChanges, what: string): Promise<void> {
-    if (next === changes) return
+    if (JSON.stringify(next) === JSON.stringify(changes)) return
     const before = this.#parts.directory.current[cluster] ?? []
     const trouble = await this.#parts.directory.change(cluster, next)
     if (trouble !== "") throw new PeerRefusal(422, trouble)
