@@ -1,5 +1,7 @@
 import { stripVTControlCharacters } from "node:util"
 import { Command, CommanderError } from "commander"
+import { addCa } from "./ca/ca.ts"
+import { addBans } from "./bans/bans.ts"
 import { addCache } from "./cache/cache.ts"
 import { addCanary } from "./canary/canary.ts"
 import { addCheck } from "./check.ts"
@@ -39,6 +41,7 @@ Examples:
   bothways peers drain shop 10.0.0.3:80 --wait        no new requests; come back when it has none left
   bothways cache report                               what is not cached, and why
   bothways cache purge --url https://shop.example/
+  bothways ca install                                 this machine trusts certificates of the local authority
   bothways upgrade                                    the version on disk takes over; no connection is dropped
 
 Exit codes:
@@ -118,6 +121,8 @@ function buildProgram(context: CommandContext): Command {
     addStatus,
     addPeers,
     addCache,
+    addBans,
+    addCa,
     addCanary,
     addUpgrade,
     addVersion,

@@ -31,9 +31,9 @@ export class Site {
     return new Site(http, https)
   }
 
-  /** Serves `hosts` with automatic certificates. `listen`: more of the TLS listener. */
-  start(hosts: readonly string[], acme: object, listen: object = {}, options: BothwaysOptions = {}): Promise<Bothways> {
-    const config = {
+  /** A config that serves `hosts` with automatic certificates. `listen`: more of the TLS listener. */
+  config(hosts: readonly string[], acme: object, listen: object = {}): object {
+    return {
       listeners: {
         secure: { bind: `127.0.0.1:${this.https}`, tls: "auto", ...listen },
         web: { bind: `127.0.0.1:${this.http}` },
@@ -41,7 +41,10 @@ export class Site {
       acme: { directory: this.directory, ...acme },
       routes: [{ ...(hosts.length > 0 && { match: { host: hosts } }), to: { respond: { body: "served" } } }],
     }
-    return startBothways(config, { workers: 2, ...options })
+  }
+
+  start(hosts: readonly string[], acme: object, listen: object = {}, options: BothwaysOptions = {}): Promise<Bothways> {
+    return startBothways(this.config(hosts, acme, listen), options)
   }
 
   /** What a client sees that asks for `name`. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { Pebble } from "../../support/pebble.ts"
+import { deadDirectory, Pebble } from "../../support/pebble.ts"
 import { temporaryFolder } from "../../support/processes.ts"
 import { Site, untilValid } from "./acme.fixture.ts"
 
@@ -30,7 +30,7 @@ test("HTTP-01: tls: auto serves at once, gets its certificate over the plain lis
 test("TLS-ALPN-01: workers show the challenge to the authority and the usual certificate to everybody else", async () => {
   const site = await Site.make()
   await using pebble = await Pebble.start({ httpPort: site.http, tlsPort: site.https })
-  await using proxy = await site.start(["a.test", "b.test", "c.test"], { issuers: [pebble.issuer], challenges: ["tls-alpn-01"] })
+  await using proxy = await site.start(["a.test", "b.test", "c.test"], { issuers: [pebble.issuer], challenges: ["tls-alpn-01"] }, {}, { workers: 2 })
   await untilValid(proxy)
   const root = await pebble.root()
   for (const name of ["a.test", "b.test", "c.test"]) expect(await site.shown(name, root)).toMatchObject({ authorized: true })
@@ -56,7 +56,6 @@ test("the next issuer is asked when the first is down, and it may want an accoun
   const site = await Site.make()
   const key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
   await using pebble = await Pebble.start({ httpPort: site.http, tlsPort: site.https, accounts: { "kid-1": key } })
-  const { deadDirectory } = await import("../../support/pebble.ts")
   const issuers = [await deadDirectory(), { ...pebble.issuer, eab: { kid: "kid-1", hmacKey: key } }]
   await using proxy = await site.start(["a.test"], { issuers })
   const [one] = await untilValid(proxy)
