@@ -6,6 +6,7 @@ import { PeerStates, systemTimers } from "../upstream/index.ts"
 import type { AdminView } from "./admin/admin-routes.ts"
 import { Canaries } from "./canary/canaries.ts"
 import { canaryFeature } from "./canary/canary-routes.ts"
+import { faultFeature } from "./canary/fault-routes.ts"
 import { cacheView } from "./caches/admin-view.ts"
 import { Caches } from "./caches/caches.ts"
 import { AdminKeeper } from "./admin/admin-keeper.ts"
@@ -28,6 +29,8 @@ import { makeResolver } from "./peers/make-resolver.ts"
 import { listenerBinds, settlePorts } from "./ports.ts"
 import type { ReloadProblem, SharedMemory } from "./protocol.ts"
 import { type LoadOutcome, Reloader, type ReloadOutcome } from "./reload.ts"
+import { banFeature } from "./bans/ban-feature.ts"
+import { BanZones } from "./bans/ban-zones.ts"
 import { Zones } from "./shared-zones.ts"
 import { Stager } from "./stager.ts"
 import { type Inheritance, inheritedBy } from "./upgrade/inheritance.ts"
@@ -86,6 +89,7 @@ export class Instance {
   readonly #drains: Drains
   readonly #caches: Caches
   readonly #zones = new Zones()
+  readonly #bans = new BanZones(logOf("control"))
   readonly #canaries = new Canaries({ zones: this.#zones, log: logOf("control") })
   readonly #certificates = new CertificateKeeper({
     looked: () => this.#pool.lookAtFiles(),
@@ -211,6 +215,7 @@ export class Instance {
     this.#peers.stop()
     this.#drains.stop()
     void this.#caches.close()
+    this.#bans.close()
     this.#canaries.stop()
     this.#certificates.close()
     this.#admin.close()
@@ -256,6 +261,7 @@ export class Instance {
       registry: this.#registry,
       caches: this.#caches,
       zones: this.#zones,
+      bans: this.#bans,
       certificates: this.#certificates,
       workers: this.workerCount,
       flags: { ...source.flags, ...(admin === null ? {} : { "admin.bind": "--admin" }) },
@@ -338,7 +344,12 @@ export class Instance {
       reload: () => this.reload("admin API"),
       drain: timeoutMs => void this.drain("admin API", timeoutMs),
       terminateWorker: index => this.#pool.terminate(index),
-      features: [upgradeRoutes(timeoutMs => this.upgrade("admin API", timeoutMs)), peerFeature(this.#runTimePeers()), canaryFeature(this.#canaries)],
+      features: [
+        upgradeRoutes(timeoutMs => this.upgrade("admin API", timeoutMs)),
+        peerFeature(this.#runTimePeers()),
+        canaryFeature(this.#canaries), faultFeature(this.#zones, this.#log),
+        banFeature(this.#bans),
+      ],
       caches: cacheView({
         caches: this.#caches,
         config: () => this.config,

@@ -11,6 +11,7 @@ import { dryBuild } from "./dry-build.ts"
 import type { PeerDirectory } from "./peers/peer-directory.ts"
 import { adminBind, listenerBinds, takenBinds } from "./ports.ts"
 import type { ReloadProblem } from "./protocol.ts"
+import type { BanZones } from "./bans/ban-zones.ts"
 import type { Zones } from "./shared-zones.ts"
 import type { Candidate, Staged } from "./reload.ts"
 
@@ -19,6 +20,7 @@ export interface StagerParts {
   readonly registry: MetricsRegistry
   readonly caches: Caches
   readonly zones: Zones
+  readonly bans: BanZones
   readonly workers: number
   readonly flags: Readonly<Record<string, string>>
   readonly log: Log
@@ -71,6 +73,7 @@ export class Stager {
       return refusal(unusable)
     }
     const zones = this.#parts.zones.stage(wanted)
+    const bans = this.#parts.bans.stage(config, zones.zones, baseDir)
     return {
       problems: [],
       peers: staged.peers,
@@ -88,6 +91,7 @@ export class Stager {
         this.#limits = limits
         caches.commit()
         zones.commit()
+        bans.commit()
         registry.commit()
         staged.commit()
         certificates.commit()

@@ -1,3 +1,6 @@
+export type { BanOptions } from "./ban/ban-options.ts"
+export { type Ban, BanTable, banZone } from "./ban/ban-table.ts"
+export { clientKey } from "./keyed/client-key.ts"
 export { identifyCertificate } from "./client-certificate.ts"
 export { type ForwardFieldsOptions, forwardRequestStep, forwardResponseStep } from "./forwarding/forward-fields.ts"
 export { limitForwards, refuseMethod } from "./forwarding/max-forwards.ts"
