@@ -22,6 +22,7 @@ import filterCors from "../filter/cors/cors.ts"
 import filterCount from "../filter/count/count.ts"
 import filterDecompress from "../filter/decompress/decompress.ts"
 import filterErrorPages from "../filter/error-pages/error-pages.ts"
+import filterFault from "../filter/fault/fault.ts"
 import filterForwardAuth from "../filter/forward-auth/forward-auth.ts"
 import filterGrpc from "../filter/grpc/grpc.ts"
 import filterGrpcWeb from "../filter/grpc-web/grpc-web.ts"
@@ -29,6 +30,7 @@ import filterHeaders from "../filter/headers/headers.ts"
 import filterIpList from "../filter/ip-list/ip-list.ts"
 import filterJwt from "../filter/jwt/jwt.ts"
 import filterMaintenance from "../filter/maintenance/maintenance.ts"
+import filterMirror from "../filter/mirror/mirror.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import filterRateLimit from "../filter/rate-limit/rate-limit.ts"
 import filterReplace from "../filter/replace/replace.ts"
@@ -78,6 +80,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterCount,
   filterDecompress,
   filterErrorPages,
+  filterFault,
   filterForwardAuth,
   filterGrpc,
   filterGrpcWeb,
@@ -85,6 +88,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterIpList,
   filterJwt,
   filterMaintenance,
+  filterMirror,
   filterProxyAuth,
   filterRateLimit,
   filterReplace,

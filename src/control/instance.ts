@@ -347,7 +347,8 @@ export class Instance {
       features: [
         upgradeRoutes(timeoutMs => this.upgrade("admin API", timeoutMs)),
         peerFeature(this.#runTimePeers()),
-        canaryFeature(this.#canaries), faultFeature(this.#zones, this.#log),
+        canaryFeature(this.#canaries),
+        faultFeature(this.#zones, this.#log),
         banFeature(this.#bans),
       ],
       caches: cacheView({
