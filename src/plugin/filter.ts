@@ -1,6 +1,7 @@
 import type { Exchange, OwnAnswer, OwnRequest, Verdict } from "../flow/index.ts"
 import type { Fault } from "../base/index.ts"
 import type { Time } from "../http/index.ts"
+import type { LogSink } from "./log-format.ts"
 import type { ReadingDefinition, Readings } from "./reading.ts"
 
 /** A cluster that a filter sends requests of its own to: an authorisation service, a mirror. Balanced, retried and health-checked as all of its requests are. */
@@ -42,7 +43,12 @@ export interface FilterDeps {
   path(name: string): string
   /** Reads a file now and calls back when it changes; a bad version is reported and the last good one stays. Returns the first content. */
   watchFile(path: string, changed: (content: string) => void): string
+  /** Lines of a filter's own, to a file (an absolute path) or to standard output (""). Filters that name the same have the same. Default: nothing is served, and nothing written. */
+  lines?(path: string): Lines
 }
+
+/** Takes whole lines and never blocks; what its target does not keep up with is dropped and counted. */
+export type Lines = Pick<LogSink, "write" | "dropped">
 
 /**
  * The phases that a filter takes part in. Who changes a body says so for each exchange, with flow's `changeRequestBody` in the request phase and
@@ -77,6 +83,8 @@ export interface FilterDefinition<Options> {
   readonly name: string
   readonly summary: string
   readonly options: import("zod").ZodType<Options>
+  /** Means something for connections without HTTP, which have a client and maybe a TLS name, and no request: identify, access and log run. Default false. */
+  readonly raw?: boolean
   build(options: Options, deps: FilterDeps): Filter
   /** A number that rules elsewhere may read. Filters with the same name and options share it. */
   readonly reading?: ReadingDefinition<Options>

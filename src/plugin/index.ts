@@ -6,6 +6,7 @@ export {
   type Filter,
   type FilterDefinition,
   type FilterDeps,
+  type Lines,
   type OptionProblem,
   type OwnDone,
   type PhaseVerdict,

@@ -3,7 +3,7 @@ import type { Exchange, Step } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
 import type { dial, dialUdp } from "../../net/index.ts"
 import type { AccessLog, MetricsLayout, WorkerMetrics } from "../../observe/index.ts"
-import type { Readings } from "../../plugin/index.ts"
+import type { Readings, Lines } from "../../plugin/index.ts"
 import type { OriginResolver, PeerEndpoint, PeerStates } from "../../upstream/index.ts"
 import type { Stage } from "./step-list.ts"
 
@@ -35,6 +35,8 @@ export interface CompileDeps {
   ended(x: Exchange): void
   /** Told when a file that a filter watches is to be watched; returns the first content. */
   watchFile(path: string, changed: (content: string) => void): string
+  /** Lines of filters, by path; "" = standard output. Default: nothing is served. */
+  readonly lines?: (path: string) => Lines
   /** Addresses of this machine, for the loop rule. */
   readonly ownAddresses: readonly string[]
   /** The caches of the config by name. Default: none, so that routes with a cache go without. */

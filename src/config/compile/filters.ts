@@ -65,6 +65,7 @@ function filterDeps(deps: CompileDeps, { nextSlot, cluster }: FilterPlace, place
     cluster,
     ...(deps.worker === undefined ? {} : { worker: deps.worker }),
     ...(deps.reading === undefined ? {} : { reading: deps.reading }),
+    ...(deps.lines === undefined ? {} : { lines: deps.lines }),
     limit: (x, ms) => armRequest(x, deps.time, ms),
   }
 }

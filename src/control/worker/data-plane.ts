@@ -4,7 +4,7 @@ import { attachDiskStore, type AttachedDiskStore, attachMemoryStore, CacheStore,
 import { adoptConnections, compileSnapshot, type CompileDeps, type Config, loadConfig, logFormats, type Snapshot } from "../../config/index.ts"
 import { type Exchange, setFlowClock, tunnelCount } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
-import { type AccessLog, createAccessLog, type MetricsLayout, MetricsRegistry, PROCESS, WorkerMetrics } from "../../observe/index.ts"
+import { type AccessLog, createAccessLog, LineTargets, type MetricsLayout, MetricsRegistry, PROCESS, WorkerMetrics } from "../../observe/index.ts"
 import { Peer, PeerStates } from "../../upstream/index.ts"
 
 import { makeOriginResolver } from "../peers/make-resolver.ts"
@@ -53,6 +53,7 @@ export class DataPlane {
   private live: Prepared | null = null
   private prepared: Prepared | null = null
   private resolver: { readonly key: string; readonly of: CompileDeps["resolver"] } | null = null
+  private readonly lines: LineTargets
   private accessLog: { readonly key: string; readonly of: AccessLog } | null = null
   /** By the number of their memory. */
   private readonly caches = new Map<number, CacheStore>()
@@ -68,6 +69,7 @@ export class DataPlane {
     this.time = { clock, wheel: new TimerWheel(clock.now()) }
     startWheel(this.time.wheel, clock)
     setFlowClock(clock)
+    this.lines = new LineTargets(clock)
     this.beat = new Int32Array(setup.shared.heartbeat, setup.index * HEARTBEAT_WORDS * 4, HEARTBEAT_WORDS)
     this.states = PeerStates.attach(setup.shared.peers, setup.index + 1)
     this.listeners = new ListenerSet(
@@ -130,6 +132,7 @@ export class DataPlane {
         return this.post({ type: "lent", sockets: this.listeners.lend() })
       case "reopen":
         this.accessLog?.of.reopen()
+        this.lines.reopen()
         return
       case "certificates":
         this.listeners.refreshCertificates()
@@ -155,6 +158,10 @@ export class DataPlane {
       accessLog = this.accessLogFor(config)
       const snapshot = compileSnapshot(message.version, config, this.depsFor(message, config, accessLog, watchers), this.live?.snapshot ?? null)
       const listeners = this.listeners.prepare(snapshot, message.limits)
+      await listeners.ready.catch((error: unknown) => {
+        this.listeners.discard(listeners)
+        throw error
+      })
       this.prepared = { message, snapshot, listeners, accessLog, watchers }
       this.post({ type: "prepared", version: message.version })
     } catch (error) {
@@ -229,6 +236,7 @@ export class DataPlane {
       refreshPeers: cluster => this.post({ type: "refreshPeers", cluster }),
       ended: this.ended,
       caches: this.cachesFor(message),
+      lines: this.lines.of,
       watchFile: (path, changed) => watchers.watch(path, changed),
       shared: (key, bytes) => sharedOf(message, key, bytes),
       worker: { index: this.setup.index, count: this.setup.count },
@@ -324,6 +332,7 @@ export class DataPlane {
 
   private async finishDrain(cut: number): Promise<void> {
     await this.accessLog?.of.close()
+    await this.lines.close()
     this.post({ type: "drained", cut })
   }
 
