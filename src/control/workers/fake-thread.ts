@@ -5,6 +5,8 @@ import type { WorkerEvents } from "./worker-thread.ts"
 /** What a fake thread does differently. */
 export interface Behaviour {
   dieAtStart?: () => boolean
+  /** How long its modules take; it beats from then on. */
+  startMs?: number
   /** True = say nothing to this message. */
   silent?: (message: ToWorker, thread: FakeThread) => boolean
   /** What to answer to a prepare, null = the usual. */
@@ -26,11 +28,13 @@ export class FakeThread {
     this.#events = events
     this.#behave = behave
     const words = new Int32Array(setup.shared.heartbeat)
+    const { startMs = 0 } = behave
+    const born = performance.now()
     this.#beat = setInterval(() => {
-      if (!this.hung) Atomics.add(words, setup.index * HEARTBEAT_WORDS + HEARTBEAT.beat, 1)
+      if (!this.hung && performance.now() - born > startMs) Atomics.add(words, setup.index * HEARTBEAT_WORDS + HEARTBEAT.beat, 1)
     }, 10)
     if (behave.dieAtStart?.() === true) this.say(() => this.die("died at start"))
-    else this.say({ type: "ready" })
+    else setTimeout(() => this.say({ type: "ready" }), startMs)
   }
 
   say(what: FromWorker | (() => void)): void {
@@ -54,6 +58,7 @@ export class FakeThread {
       if (this.#behave.silent?.(message, this) === true) return
       if (message.type === "prepare") this.say(this.#behave.refuse?.(message, this) ?? { type: "prepared", version: message.version })
       else if (message.type === "commit") this.say({ type: "committed", version: message.version })
+      else if (message.type === "lend") this.say({ type: "lent", sockets: [{ bind: ":80", fd: 1_000_000 + this.index }] })
       else if (message.type === "drain") this.say({ type: "drained", cut: this.index })
       else if (message.type === "inspect")
         this.say({

@@ -27,6 +27,11 @@ export class HeartbeatMonitor {
     this.#changedAt[index] = now
   }
 
+  /** It has shown otherwise that it lives. */
+  touch(index: number, now: number): void {
+    this.#changedAt[index] = now
+  }
+
   /** Takes one look. When this thread itself slept (a suspended machine, a stopped process), nobody is blamed for it. */
   look(now: number): void {
     const slept = this.#checkedAt !== 0 && now - this.#checkedAt > HEARTBEAT_STALL_MS / 2

@@ -135,6 +135,24 @@ describe("worker pool", () => {
     expect(errors[0]).toContain("event loop")
   }, 8000)
 
+  test("a worker that took long to start is not blamed for the beats that it could not give before", async () => {
+    const { pool, threads, errors } = make(1, { startMs: 3100 })
+    await pool.start()
+    threads[0]!.hung = true
+    await new Promise(resolve => setTimeout(resolve, 600))
+    expect([threads.length, errors]).toEqual([1, []])
+  }, 8000)
+
+  test("sockets are lent by every worker, or by none", async () => {
+    const { pool, threads } = await serving(2)
+    expect((await pool.lend()).map(({ fd }) => fd)).toEqual([1_000_000, 1_000_001])
+    pool.terminate(1)
+    await expect(pool.lend()).rejects.toThrow("ended by the operator")
+    expect(await until(() => threads.length === 3)).toBe(true)
+    await pool.untilReady()
+    expect((await pool.lend()).length).toBe(2)
+  })
+
   test("fatal: the worker says itself that it cannot go on", async () => {
     const { pool, threads, errors } = await serving(1)
     threads[0]!.say({ type: "fatal", error: "assertion failed" })

@@ -68,6 +68,7 @@ export class WorkerPool {
       live: () => this.#live,
       before: (index: number, life: number, message: Prepare) => options.before?.(index, life, message) ?? [],
       started: (index: number) => this.#beats.begin(index, performance.now()),
+      ready: (index: number) => this.#beats.touch(index, performance.now()),
       lost: (index: number, error: string, again: number) => this.#lost(index, error, again),
       event: (index: number, message: FromWorker) => this.#event(index, message),
     }

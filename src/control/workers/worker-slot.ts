@@ -20,6 +20,8 @@ export interface SlotOwner {
   before(index: number, life: number, message: Prepare): readonly { message: ToWorker; transfer: readonly MessagePort[] }[]
   /** A thread was started in this place. */
   started(index: number): void
+  /** It listens to messages. */
+  ready(index: number): void
   /** A thread ended without being asked to; `again` is when the next one starts, in milliseconds. */
   lost(index: number, error: string, again: number): void
   /** Messages that belong to nobody's call. */
@@ -82,6 +84,8 @@ export class WorkerSlot {
     this.#owner.started(this.index)
     await this.#call("ready", READY_MS, () => this.#spawn(life))
     if (life !== this.#life) throw new Error("replaced while it started")
+    // Its first beat is still to come, and the start may have taken longer than a beat may.
+    this.#owner.ready(this.index)
     await this.#catchUp()
   }
 
