@@ -38,6 +38,7 @@ export class Upgrader {
   readonly #parts: UpgraderParts
   #running = false
   #successor: Successor | null = null
+  #cancelled = ""
 
   constructor(parts: UpgraderParts) {
     this.#parts = parts
@@ -45,6 +46,7 @@ export class Upgrader {
 
   /** Ends what is under way: this process is about to end itself. */
   cancel(reason: string): void {
+    this.#cancelled = reason
     this.#successor?.cancel(reason)
   }
 
@@ -74,7 +76,6 @@ export class Upgrader {
     const problem = await programProblem()
     if (problem !== "") return { ok: false, code: 1, reason: problem }
     const successor = await this.#start(timeoutMs)
-    this.#successor = successor
     const outcome = await successor.outcome
     if (outcome.ok) void this.#parts.handedOver(outcome.taken, outcome.admin).finally(() => successor.letGo())
     else successor.letGo()
@@ -84,15 +85,17 @@ export class Upgrader {
   async #start(timeoutMs: number): Promise<Successor> {
     const estate = await this.#parts.estate()
     try {
+      if (this.#cancelled !== "") throw new Error(this.#cancelled)
       const { fds, text } = layOut(estate)
-      return new Successor({ command: ownCommand(), fds, handoff: text, timeoutMs })
+      this.#successor = new Successor({ command: ownCommand(), fds, handoff: text, timeoutMs })
+      return this.#successor
     } finally {
       for (const { fd } of estate.sockets) closeDescriptor(fd)
     }
   }
 
   #refused(reason: string, code: number): UpgradeOutcome {
-    this.#parts.log.error("not upgraded; this process serves on", { reason })
+    this.#parts.log.error("not upgraded", { reason })
     return { ok: false, code, reason }
   }
 }
