@@ -40,7 +40,7 @@ export interface StagedCertificates {
 }
 
 const LOOK_MS = 200
-const FALLBACK_LOOK_MS = 3_600_000
+const TIDY_MS = 3_600_000
 const UNUSED: StagedCertificates = { problem: "", commit() {} }
 
 /**
@@ -57,7 +57,7 @@ export class CertificateKeeper {
   readonly #asking = new Set<string>()
   #live: Settings | null = null
   #timer: ReturnType<typeof setInterval> | null = null
-  #fallbackAt = 0
+  #tidyAt = 0
 
   constructor(parts: KeeperParts) {
     this.#parts = parts
@@ -140,14 +140,14 @@ export class CertificateKeeper {
   }
 
   #demandOf(name: string, gate: OnDemandGate): Demand {
-    return { allows: () => gate.allows(name), begin: () => gate.begin(), dropped: () => void this.#managed.delete(name) }
+    return { judge: () => gate.judge(name), begin: () => gate.begin(), dropped: () => void this.#managed.delete(name) }
   }
 
   async #demand(name: string, live: Settings, gate: OnDemandGate): Promise<void> {
     const held = [...this.#managed.values()].filter(managed => managed.onDemand).length
     const room = held < live.acme.onDemand!.namesMax
     if (!room) this.#log.warn("no further certificate on demand: acme.onDemand.namesMax is reached", { name, namesMax: live.acme.onDemand!.namesMax })
-    if (room && (await gate.allows(name)) && this.#live === live) {
+    if (room && (await gate.judge(name)) === "yes" && this.#live === live) {
       if (!gate.begin()) this.#log.warn("too many certificates on demand at once: acme.onDemand.issuesMax is reached", { name })
       else await this.#manage(name, live, this.#demandOf(name, gate)).attend(true)
     }
@@ -165,15 +165,16 @@ export class CertificateKeeper {
       running++
       void managed.attend(false)
     }
-    if (now > this.#fallbackAt) this.#refreshFallback(live, now)
+    if (now > this.#tidyAt) this.#tidy(live, now)
   }
 
-  #refreshFallback(live: Settings, now: number): void {
-    this.#fallbackAt = now + FALLBACK_LOOK_MS
+  #tidy(live: Settings, now: number): void {
+    this.#tidyAt = now + TIDY_MS
     try {
+      live.folder.clearChallenges()
       live.folder.refreshFallback(live.names)
     } catch (error) {
-      this.#log.warn("the temporary certificate cannot be renewed", { reason: (error as Error).message })
+      this.#log.warn("the directory of certificates cannot be kept in order", { reason: (error as Error).message })
     }
   }
 

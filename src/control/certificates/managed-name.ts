@@ -4,12 +4,13 @@ import type { CertificateEntry } from "../admin/status.ts"
 import { type Blocked, issueCertificate } from "./issue-certificate.ts"
 import type { Issuers } from "./issuers/make-issuers.ts"
 import { momentWithin, renewalTime, retryPause } from "./renewal-time.ts"
+import type { Verdict } from "./on-demand-gate.ts"
 import type { CertificateFolder, StoredCertificate } from "./store/certificate-folder.ts"
 import type { FolderLock } from "./store/folder-lock.ts"
 
 /** For a name that the config does not tell: whoever decides is asked again before each certificate. */
 export interface Demand {
-  allows(): Promise<boolean>
+  judge(): Promise<Verdict>
   /** Counts; false = too many at once. */
   begin(): boolean
   /** Nobody wants it any more. */
@@ -30,6 +31,8 @@ export interface ManagedParts {
 
 /** Another instance is issuing: look again soon. */
 const ELSEWHERE_MS = 2000
+/** A name that somebody made up does not stay for ever. */
+const DEMAND_FAILURES_MAX = 5
 const ARI_RETRY_MS = 600_000
 const ARI_FIRST_MS = 1000
 
@@ -171,14 +174,16 @@ export class ManagedName {
     await this.#parts.looked()
   }
 
+  /** A no takes the certificate away, so that the next client asks anew. That nobody answers takes nothing. */
   async #isStillWanted(demand: Demand): Promise<boolean> {
-    if (!(await demand.allows())) {
-      this.#parts.log.info("a certificate on demand is not renewed: nobody allows it any more", { name: this.name })
-      demand.dropped()
-      return false
-    }
-    if (demand.begin()) return true
-    this.nextAt = Date.now() + ELSEWHERE_MS
+    const verdict = await demand.judge()
+    if (verdict === "yes" && demand.begin()) return true
+    this.nextAt = Date.now() + (verdict === "yes" ? ELSEWHERE_MS : this.#parts.acme.renewal.retryMin)
+    if (verdict !== "no") return false
+    this.#parts.log.info("a certificate on demand is taken away: it is not allowed any more", { name: this.name })
+    this.#parts.folder.remove(this.name)
+    demand.dropped()
+    await this.#parts.looked()
     return false
   }
 
@@ -207,6 +212,7 @@ export class ManagedName {
     this.#lastError = error.message
     const pause = retryPause(this.#failures, acme.renewal)
     this.nextAt = Date.now() + pause
+    if (this.#stored === null && this.#failures >= DEMAND_FAILURES_MAX) this.#parts.demand?.dropped()
     log.warn("no certificate could be had; what there is stays in use", { name: this.name, reason: error.message, againInMs: pause })
   }
 }

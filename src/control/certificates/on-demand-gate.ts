@@ -11,12 +11,15 @@ const REFUSED_MAX = 10_000
 /** Whoever is asked and does not answer is asked again soon. */
 const FAILED_MS = 5000
 
-/** Decides for which names certificates are made that the config does not tell. Says no when in doubt. */
+/** `unknown`: whoever decides did not answer, or too many questions are open. */
+export type Verdict = "yes" | "no" | "unknown"
+
+/** Decides for which names certificates are made that the config does not tell. */
 export class OnDemandGate {
   readonly #options: OnDemandConfig
   readonly #log: Log
-  /** When the no is forgotten. */
-  readonly #refused = new Map<string, number>()
+  /** What was said, and until when it is remembered. */
+  readonly #refused = new Map<string, { readonly verdict: Verdict; readonly until: number }>()
   readonly #begun: number[] = []
   #asking = 0
 
@@ -26,17 +29,19 @@ export class OnDemandGate {
   }
 
   /** Never rejects. */
-  async allows(name: string): Promise<boolean> {
-    if ((this.#refused.get(name) ?? 0) > Date.now() || this.#asking >= ASKING_MAX) return false
+  async judge(name: string): Promise<Verdict> {
+    const refused = this.#refused.get(name)
+    if (refused !== undefined && refused.until > Date.now()) return refused.verdict
+    if (this.#asking >= ASKING_MAX) return "unknown"
     this.#asking++
     try {
-      const allowed = await this.#ask(name)
-      if (!allowed) this.#refuse(name, REFUSED_MS)
-      return allowed
+      if (await this.#ask(name)) return "yes"
+      this.#refuse(name, "no", REFUSED_MS)
+      return "no"
     } catch (error) {
       this.#log.warn("whoever decides about certificates on demand did not answer", { ask: this.#options.ask, reason: (error as Error).message })
-      this.#refuse(name, FAILED_MS)
-      return false
+      this.#refuse(name, "unknown", FAILED_MS)
+      return "unknown"
     } finally {
       this.#asking--
     }
@@ -59,9 +64,9 @@ export class OnDemandGate {
     return answer.status === 200
   }
 
-  #refuse(name: string, ms: number): void {
+  #refuse(name: string, verdict: Verdict, ms: number): void {
     if (this.#refused.size >= REFUSED_MAX) this.#refused.delete(this.#refused.keys().next().value!)
     this.#refused.delete(name)
-    this.#refused.set(name, Date.now() + ms)
+    this.#refused.set(name, { verdict, until: Date.now() + ms })
   }
 }

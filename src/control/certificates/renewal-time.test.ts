@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { logOf } from "../../base/index.ts"
 import { problemOf, retryAfterMs } from "./acme/acme-problem.ts"
 import { OnDemandGate } from "./on-demand-gate.ts"
@@ -38,17 +40,16 @@ test("Retry-After in seconds and as a date; problems with their kind and what is
 
 test("on demand: so many within a while, and a no is remembered", async () => {
   let asked = 0
-  using server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch() {
-      asked++
-      return new Response(null, { status: 302, headers: { Location: "/" } })
-    },
+  const server = createServer((_request, response) => {
+    asked++
+    response.writeHead(302, { Location: "/" }).end()
   })
-  const options = { ask: `http://127.0.0.1:${server.port}/ask?key=1`, timeout: 1000, hold: 0, namesMax: 1, issuesMax: 2, per: 1000, waitsMax: 1 }
+  await new Promise<void>(done => server.listen(0, "127.0.0.1", done))
+  const { port } = server.address() as AddressInfo
+  const options = { ask: `http://127.0.0.1:${port}/ask?key=1`, timeout: 1000, hold: 0, namesMax: 1, issuesMax: 2, per: 1000, waitsMax: 1 }
   const gate = new OnDemandGate(options, logOf("test"))
   expect([gate.begin(0), gate.begin(1), gate.begin(2), gate.begin(1000), gate.begin(1000)]).toEqual([true, true, false, true, false])
   // A redirection is no yes, and is not followed.
-  expect([await gate.allows("a.test"), await gate.allows("a.test"), asked]).toEqual([false, false, 1])
+  expect([await gate.judge("a.test"), await gate.judge("a.test"), asked]).toEqual(["no", "no", 1])
+  server.close()
 })

@@ -67,6 +67,9 @@ test("a name that nobody told of is found when it is asked for, where that is al
   expect(open.contextFor("Late.test.")).toBeDefined()
   expect(open.defaultContext).toBe(before)
   expect(closed.contextFor("late.test")).toBeUndefined()
+  rmSync(bundlePath(at, "late.test"))
+  open.refresh()
+  expect(open.contextFor("late.test")).toBeUndefined()
 })
 
 test("a client's name never leads out of the folder", () => {

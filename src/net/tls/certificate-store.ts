@@ -57,7 +57,7 @@ export class CertificateStore implements ServerTls {
   private readonly clock: Clock
   private readonly entries: Entry[]
   /** Of names that the config does not tell; never the default. */
-  private readonly demanded: Entry[]
+  private demanded: Entry[]
   private readonly fallback: Entry | null
   private readonly awaited: AwaitedBundles | null
   private readonly authorityFile: WatchedFiles | null
@@ -163,6 +163,14 @@ export class CertificateStore implements ServerTls {
     return this.entries.length > before
   }
 
+  /** A certificate on demand is taken away with its file. */
+  private forgetGone(): boolean {
+    const there = this.demanded.filter(({ pair }) => existsSync(pair.files.cert))
+    const gone = there.length < this.demanded.length
+    this.demanded = there
+    return gone
+  }
+
   /** One that cannot be used is written anew by whoever made it: nobody else can do anything about it. */
   private tryBundle(path: string, into: Entry[]): boolean {
     try {
@@ -209,6 +217,7 @@ export class CertificateStore implements ServerTls {
     const authoritiesChanged = this.pollAuthorities(forced)
     const before = this.defaultContext
     let changed = this.takeAwaited() || authoritiesChanged
+    if (this.forgetGone()) changed = true
     for (const entry of this.all()) if (this.pollEntry(entry, forced, authoritiesChanged)) changed = true
     if (changed) this.index = this.buildIndex()
     if (this.defaultContext !== before) for (const listener of this.listeners) listener()

@@ -26,7 +26,6 @@ export interface StoredCertificate {
 
 const FALLBACK_MS = 7 * 86_400_000
 const FALLBACK_LEFT_MS = 2 * 86_400_000
-/** Challenges that a process left behind when it was killed. */
 const CHALLENGE_MS = 3_600_000
 
 /**
@@ -47,7 +46,7 @@ export class CertificateFolder {
   /** Makes what is missing. Throws when it cannot be written. */
   prepare(names: readonly string[]): void {
     mkdirSync(this.path, { recursive: true, mode: 0o700 })
-    this.#clearChallenges()
+    this.clearChallenges()
     this.refreshFallback(names)
   }
 
@@ -105,7 +104,8 @@ export class CertificateFolder {
     return bundlePath(this.path, name).replace(/pem$/, "json")
   }
 
-  #clearChallenges(): void {
+  /** A process that was killed leaves what it was proving; others may be proving just now. */
+  clearChallenges(): void {
     for (const kind of ["http-01", "tls-alpn-01"]) {
       const folder = join(this.path, "challenges", kind)
       mkdirSync(folder, { recursive: true, mode: 0o700 })
