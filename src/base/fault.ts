@@ -160,6 +160,13 @@ export const FAULT = {
   maintenance: fault("proxy.maintenance", 503, "never", false, "The service is closed for maintenance."),
   tokenInvalid: fault("proxy.token-invalid", 401, "never", false, "The bearer token is missing, expired or not one that is believed (RFC 6750)."),
   scopeMissing: fault("proxy.scope-missing", 403, "never", false, "The token is good and does not allow this (RFC 6750 section 3.1)."),
+  loginFailed: fault(
+    "proxy.login-failed",
+    403,
+    "never",
+    false,
+    "The log-in was not begun here or took too long, or the provider or a rule refuses this user. Beginning anew may help.",
+  ),
   authUnavailable: fault("proxy.auth-unavailable", 503, "never", false, "Who decides about access cannot be asked, so the request is refused."),
   injected: fault("proxy.injected", 503, "never", false, "A fault that was injected on purpose, for a drill."),
   fileCut: fault("proxy.file-cut", 0, "never", true, "A file became shorter, or could not be read any more, while it was sent."),

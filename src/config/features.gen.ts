@@ -13,6 +13,7 @@ import filterAcceptOnly from "../filter/accept-only/accept-only.ts"
 import filterApiKey from "../filter/api-key/api-key.ts"
 import filterBan from "../filter/ban/ban.ts"
 import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
+import filterBodyLog from "../filter/body-log/body-log.ts"
 import filterBuffer from "../filter/buffer/buffer.ts"
 import filterClientCertFields from "../filter/client-cert-fields/client-cert-fields.ts"
 import filterCompress from "../filter/compress/compress.ts"
@@ -31,9 +32,11 @@ import filterIpList from "../filter/ip-list/ip-list.ts"
 import filterJwt from "../filter/jwt/jwt.ts"
 import filterMaintenance from "../filter/maintenance/maintenance.ts"
 import filterMirror from "../filter/mirror/mirror.ts"
+import filterOidc from "../filter/oidc/oidc.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import filterRateLimit from "../filter/rate-limit/rate-limit.ts"
 import filterReplace from "../filter/replace/replace.ts"
+import filterRequestSize from "../filter/request-size/request-size.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
 import filterRewrite from "../filter/rewrite/rewrite.ts"
 import filterSecurityHeaders from "../filter/security-headers/security-headers.ts"
@@ -71,6 +74,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterApiKey,
   filterBan,
   filterBasicAuth,
+  filterBodyLog,
   filterBuffer,
   filterClientCertFields,
   filterCompress,
@@ -89,9 +93,11 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterJwt,
   filterMaintenance,
   filterMirror,
+  filterOidc,
   filterProxyAuth,
   filterRateLimit,
   filterReplace,
+  filterRequestSize,
   filterRequireCertificate,
   filterRewrite,
   filterSecurityHeaders,

@@ -17,9 +17,14 @@ export class ClaimedNames {
   private readonly byLength: readonly (readonly string[] | undefined)[]
 
   constructor(names: readonly string[]) {
-    this.names = names.map(name => name.toLowerCase())
+    const lower: string[] = []
     const byLength: string[][] = []
-    for (const name of this.names) (byLength[name.length] ??= []).push(name.replaceAll("_", "-"))
+    for (const name of names) {
+      lower.push(name.toLowerCase())
+      const sameLength = (byLength[name.length] ??= [])
+      sameLength.push(name.toLowerCase().replaceAll("_", "-"))
+    }
+    this.names = lower
     this.byLength = byLength
   }
 

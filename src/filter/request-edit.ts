@@ -42,8 +42,8 @@ export function cookiesOf({ request }: Exchange): string {
   return cookies
 }
 
-/** Removes the cookies whose names `start` begins, or with `whole` those of just this name, from what goes to the peer. */
-export function dropCookies(x: Exchange, start: string, whole: boolean): void {
+/** Removes the cookie of this name, and with `parts` those of names that go on with a dot, from what goes to the peer. */
+export function dropCookies(x: Exchange, name: string, parts: boolean): void {
   const cookies = cookiesOf(x)
   let kept = ""
   let found = false
@@ -52,7 +52,7 @@ export function dropCookies(x: Exchange, start: string, whole: boolean): void {
     while (isGap(cookies.charCodeAt(at))) at++
     let end = cookies.indexOf(";", at)
     if (end < 0) end = cookies.length
-    if (cookies.startsWith(start, at) && (!whole || cookies.charCodeAt(at + start.length) === 61)) found = true
+    if (cookies.startsWith(name, at) && isEnd(cookies.charCodeAt(at + name.length), parts)) found = true
     else if (end > at) kept += (kept === "" ? "" : "; ") + cookies.substring(at, end)
     at = end + 1
   }
@@ -63,4 +63,8 @@ export function dropCookies(x: Exchange, start: string, whole: boolean): void {
 
 function isGap(code: number): boolean {
   return code === 32 || code === 59
+}
+
+function isEnd(code: number, parts: boolean): boolean {
+  return code === 61 || (parts && code === 46)
 }

@@ -112,7 +112,7 @@ class CookieSource implements TokenSource {
   }
 
   remove(x: Exchange): void {
-    dropCookies(x, this.name, true)
+    dropCookies(x, this.name, false)
   }
 }
 
