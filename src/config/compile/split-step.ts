@@ -177,24 +177,14 @@ export class SplitStep {
   }
 }
 
-/** The client, or a limit of ours, ended it before the arm had its say, and soon: it says nothing. One that was waited for in vain tells how long. */
-function isUntold(x: Exchange): boolean {
-  const { fault } = x
-  return (
-    fault !== null &&
-    x.headAt === 0 &&
-    fault.source !== "upstream" &&
-    fault !== FAULT.noPeer &&
-    fault !== FAULT.requestTimeout &&
-    fault !== FAULT.aborted
-  )
+/** What the client sent ended it, or a filter did: the arm is not to blame. One that left without an answer tells how long it has waited. */
+function isUntold({ fault }: Exchange): boolean {
+  return fault !== null && fault !== FAULT.aborted && (fault.source === "client" || fault.source === "plugin")
 }
 
-/** What the client got is the arm's failure: a status of 5xx, or none because of the upstream side. */
-function hasFailed(x: Exchange): boolean {
-  const { fault } = x
-  if (fault === null) return x.status >= 500
-  return fault.source === "upstream" || fault === FAULT.noPeer || fault === FAULT.requestTimeout
+/** The arm's failure: a status of 5xx, or no answer because of its side or of a limit that is reached there. */
+function hasFailed({ fault, status }: Exchange): boolean {
+  return fault === null ? status >= 500 : fault.source === "upstream" || fault.source === "proxy"
 }
 
 function withLimitsOf(plan: Plan, { bodyBytesMax, tunnelIdleMs }: Plan): Plan {

@@ -113,5 +113,5 @@ export function bucketEndMs(bucket: number): number {
 
 /** How many buckets on a time stands that is `ratio` times as long; whole buckets, upwards. */
 export function bucketsFor(ratio: number): number {
-  return Math.ceil(Math.log2(ratio) * PER_DOUBLING - 1e-9)
+  return Math.max(0, Math.ceil(Math.log2(ratio) * PER_DOUBLING - 1e-9))
 }
