@@ -155,14 +155,12 @@ describe("the cookie", () => {
   })
 
   test("is Secure where that is said, and behind TLS", async () => {
-    for (const [secure, end] of [
-      [true, "; Secure"],
-      ["auto", "SameSite=None"],
-      [false, "SameSite=None"],
-    ] as const) {
-      await using shop = await start([a, b], { cookie: { name: "home", secure, sameSite: "none", httpOnly: false } })
-      expect((await ask(shop.port, "/", {}, agent)).headers["set-cookie"]![0]).toEndWith(end)
-    }
+    const cluster = (secure: unknown) => ({ peers: [a, b], sticky: { cookie: { secure, sameSite: "none", httpOnly: false } } })
+    const clusters = { auto: cluster("auto"), always: cluster(true), never: cluster(false) }
+    const routes = Object.keys(clusters).map(name => ({ match: { path: `/${name}` }, to: { cluster: name } }))
+    await using shop = await start([], null, { clusters, routes })
+    const end = async (path: string) => (await ask(shop.port, path, {}, agent)).headers["set-cookie"]![0]!.split("; ").at(-1)
+    expect([await end("/auto"), await end("/always"), await end("/never")]).toEqual(["SameSite=None", "Secure", "SameSite=None"])
   })
 
   test("forged, of another cluster or of a peer that is gone: as good as none, and replaced", async () => {
@@ -185,14 +183,16 @@ describe("the cookie", () => {
     expect([both.body, both.headers["set-cookie"]]).toEqual([good.home, undefined])
   })
 
-  test("is good at every instance with the same secret, and after a restart; without one it is not", async () => {
+  test("is good at every instance with the same secret, and so after a restart; with another secret it is not", async () => {
+    const cluster = (cookie: object) => ({ peers: [b, a], sticky: { cookie: { name: "home", ...cookie } } })
+    const clusters = { shop: cluster({ secret: SECRET }), other: cluster({}) }
+    const routes = [{ match: { path: "/other" }, to: { cluster: "other" } }, { to: { cluster: "shop" } }]
     await using one = await start([a, b], { cookie: { secret: SECRET, name: "home" } })
-    await using two = await start([b, a], { cookie: { secret: SECRET, name: "home" } })
-    await using other = await start([a, b], { cookie: { name: "home" } })
+    await using two = await start([], null, { clusters, routes })
     const clients = Array.from({ length: 12 }, () => new Client())
     await moved(clients, one.port)
     expect(await moved(clients, two.port)).toEqual([])
-    const strange = await Promise.all(clients.map(({ cookie }) => ask(other.port, "/", { Cookie: cookie }, agent)))
+    const strange = await Promise.all(clients.map(({ cookie }) => ask(two.port, "/other", { Cookie: cookie }, agent)))
     expect(strange.every(answer => cookieOf(answer) !== null)).toBe(true)
   })
 
