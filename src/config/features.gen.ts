@@ -10,8 +10,10 @@ import matchMethod from "../route/match/method/method.ts"
 import matchPath from "../route/match/path/path.ts"
 import matchQuery from "../route/match/query/query.ts"
 import filterAcceptOnly from "../filter/accept-only/accept-only.ts"
+import filterAnyOf from "../filter/any-of/any-of.ts"
 import filterApiKey from "../filter/api-key/api-key.ts"
 import filterBan from "../filter/ban/ban.ts"
+import filterBandwidth from "../filter/bandwidth/bandwidth.ts"
 import filterBasicAuth from "../filter/basic-auth/basic-auth.ts"
 import filterBodyLog from "../filter/body-log/body-log.ts"
 import filterBuffer from "../filter/buffer/buffer.ts"
@@ -71,8 +73,10 @@ export const matchers: readonly MatcherDefinition<unknown>[] = [
 /** Keys under `filters:`. */
 export const filters: readonly FilterDefinition<unknown>[] = [
   filterAcceptOnly,
+  filterAnyOf,
   filterApiKey,
   filterBan,
+  filterBandwidth,
   filterBasicAuth,
   filterBodyLog,
   filterBuffer,

@@ -12,8 +12,9 @@ export interface WantedBind {
 }
 
 export function listenerBinds(config: Config): WantedBind[] {
-  return Object.entries(config.listeners).flatMap(([name, { bind }]) =>
-    bind.map((one, i) => ({ where: `listeners.${name}.bind${bind.length > 1 ? `[${i}]` : ""}`, bind: one })),
+  return Object.entries(config.listeners).flatMap(([name, { bind, udp }]) =>
+    // Ports of UDP are others; binding them says whether they are taken.
+    (udp === null ? bind : []).map((one, i) => ({ where: `listeners.${name}.bind${bind.length > 1 ? `[${i}]` : ""}`, bind: one })),
   )
 }
 

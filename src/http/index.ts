@@ -50,3 +50,5 @@ export {
 export { AcceptedCodings } from "./accepted-codings.ts"
 export { isCompressibleType } from "./compressible-type.ts"
 export { octetFields, weakTag } from "./octet-fields.ts"
+export { RawServerConnection, type RawKind, type RawOptions } from "./raw/raw-server.ts"
+export { RawClientConnection } from "./raw/raw-client.ts"

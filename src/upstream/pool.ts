@@ -5,6 +5,7 @@ import {
   type ClientHooks,
   H2ClientConnection,
   type KeptConnection,
+  RawClientConnection,
   type SharedConnection,
   type Time,
   type UpstreamConnection,
@@ -26,7 +27,7 @@ export interface PoolSettings {
   /** Requests at the same time on one HTTP/2 connection. */
   readonly streamsMax: number
   /** What is spoken: `auto` leaves it to TLS (ALPN), and is HTTP/1.1 without. */
-  readonly protocol: "auto" | "http1" | "http2" | "http3"
+  readonly protocol: "auto" | "http1" | "http2" | "http3" | "tcp" | "udp"
   /** Connections are TLS. */
   readonly secure: boolean
 }
@@ -163,6 +164,10 @@ export class Pool implements ClientHooks {
   /** A dialled connection stands: who speaks on it. `alpn` is what TLS agreed on. Null = not the version that is wanted; the caller closes it. */
   connected(wire: Wire, alpn: string): (UpstreamConnection & WireHandler) | null {
     const { protocol, secure } = this.settings
+    if (protocol === "tcp" || protocol === "udp") {
+      this.arriving--
+      return new RawClientConnection(wire, this)
+    }
     const http2 = alpn === "h2" || (protocol === "http2" && !secure)
     if (protocol === "http2" && !http2) {
       this.dialFailed(FAULT.protocolUnavailable)

@@ -5,6 +5,7 @@ import { checkCircles } from "./circles.ts"
 import { checkFiles } from "./files.ts"
 import { checkForward } from "./forward.ts"
 import { checkListeners } from "./listeners.ts"
+import { checkRaw } from "./raw.ts"
 import { checkReach } from "./reach.ts"
 import { checkReadings } from "./readings.ts"
 import { checkResilience } from "./resilience.ts"
@@ -25,6 +26,7 @@ const checks: readonly Check[] = [
   checkResilience,
   checkCaches,
   checkVersions,
+  checkRaw,
   checkCertificates,
   checkFiles,
   checkSplits,

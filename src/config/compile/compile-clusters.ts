@@ -1,6 +1,16 @@
 import { ipFamily, log } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
-import { ClientTls, dial, dialQuic, QuicClientTls, type DialHandle, type DialHandler, encodePreface, readClientTlsFiles } from "../../net/index.ts"
+import {
+  ClientTls,
+  dial,
+  dialQuic,
+  dialUdpWire,
+  QuicClientTls,
+  type DialHandle,
+  type DialHandler,
+  encodePreface,
+  readClientTlsFiles,
+} from "../../net/index.ts"
 import type { MetricsRegistry } from "../../observe/index.ts"
 import type { BalancerDefinition } from "../../plugin/index.ts"
 import {
@@ -87,11 +97,11 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
       fieldsMax: settings.limits.fieldsMax,
       streamsMax: settings.pool.streamsMax,
       // A PROXY header speaks for one client, and so does its connection.
-      protocol: settings.proxyProtocol === null ? settings.protocol : "http1",
+      protocol: settings.proxyProtocol === null || settings.protocol === "tcp" ? settings.protocol : "http1",
       secure: settings.tls !== null,
     },
     time: deps.time,
-    dialer: compileDialer(settings, deps),
+    dialer: settings.protocol === "udp" ? compileUdpDialer(deps) : compileDialer(settings, deps),
     quicDialer: settings.protocol === "http3" ? compileQuicDialer(settings, deps) : null,
     budget: new RetryBudget(deps.states, deps.clusterSlots[name] ?? 0, settings.retry.budget),
     meter,
@@ -120,7 +130,7 @@ function stickyOf(name: string, { sticky }: ClusterConfig, deps: CompileDeps): S
 export const KEEP_ALIVE_MS = 10_000
 
 /** What TLS offers to peers (RFC 7301), by what the cluster is set to. */
-const offers = { auto: ["h2", "http/1.1"], http1: [], http2: ["h2"], http3: [] } as const
+const offers = { auto: ["h2", "http/1.1"], http1: [], http2: ["h2"], http3: [], tcp: [], udp: [] } as const
 
 function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
   const { tls, proxyProtocol } = settings
@@ -133,6 +143,15 @@ function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
     const preface = proxyProtocol === null ? null : prefaceOf(proxyProtocol, x)
     return open(target, { time: deps.time, timeoutMs, tls: client, serverName, preface }, handler)
   }
+}
+
+/** Datagrams in the shape of a connection. */
+function compileUdpDialer(deps: CompileDeps): Dialer {
+  if (deps.dial !== undefined) {
+    const { dial: open } = deps
+    return (peer, timeoutMs, handler) => open({ host: peer.address, port: peer.port }, { time: deps.time, timeoutMs }, handler)
+  }
+  return (peer, _timeoutMs, handler) => dialUdpWire({ host: peer.address, port: peer.port }, handler)
 }
 
 function compileQuicDialer(settings: ClusterConfig, deps: CompileDeps): ClusterQuicDialer {

@@ -7,6 +7,7 @@ import { REFUSE_PATH } from "../../route/index.ts"
 import type { ListenerConfig, RouteConfig } from "../schema.ts"
 import type { ClusterHandles } from "./cluster-handles.ts"
 import type { CompileDeps } from "./compile-deps.ts"
+import { rawProtocolOf } from "./raw-protocol.ts"
 import { httpChallengeStep } from "./http-challenge.ts"
 import { buildFilters } from "./filters.ts"
 import { StepList } from "./step-list.ts"
@@ -19,6 +20,8 @@ export interface EntryParts {
   readonly table: RouteTable
   /** By route index. */
   readonly plans: readonly Plan[]
+  /** The same for connections without HTTP; null where the route does not serve them. */
+  readonly rawPlans: Readonly<Record<"tcp" | "udp", readonly (Plan | null)[]>>
   readonly routes: readonly RouteConfig[]
   readonly deps: CompileDeps
   readonly handles: ClusterHandles
@@ -30,6 +33,8 @@ export interface EntryParts {
 
 /** What every exchange of a listener goes through first: is the form allowed, who is it, may they use the proxy, which route is it. */
 export function compileEntry(name: string, listener: ListenerConfig, parts: EntryParts): Plan {
+  const raw = rawProtocolOf(listener)
+  if (raw !== null) return compileRawEntry(name, listener, parts, parts.rawPlans[raw])
   const { table, plans, routes, deps, handles, unrouted, challenges } = parts
   const list = new StepList(name, deps)
   if (listener.forward === null) list.add("gate", "gate", reverseGate(listener.tls !== undefined && listener.tls !== null))
@@ -68,6 +73,36 @@ export function compileEntry(name: string, listener: ListenerConfig, parts: Entr
     requestMs: 0,
     tunnelIdleMs: listener.timeouts.tunnelIdle,
     route: { ...NO_ROUTE_INFO, metrics: unrouted },
+  }
+}
+
+/** What a connection without HTTP goes through first: which route is it. */
+function compileRawEntry(name: string, listener: ListenerConfig, { table, deps, unrouted }: EntryParts, plans: readonly (Plan | null)[]): Plan {
+  const tunnelIdleMs = listener.udp?.idle ?? listener.timeouts.tunnelIdle
+  const own = plans.map(plan => plan && { ...plan, tunnelIdleMs })
+  const list = new StepList(name, deps)
+  if (listener.tls?.clientCertificates) list.add("identify", "client certificate", identifyCertificate)
+  list.add("route", "route", rawRouteStep(table, own))
+  const respondAt = list.length
+  list.add("deliver", "deliver", deliver)
+  const logAt = list.length
+  list.add("log", "log", logStep(deps))
+  list.steps.push(() => DONE)
+  const route = { ...NO_ROUTE_INFO, metrics: unrouted }
+  return { steps: list.steps, respondAt, peerAt: -1, logAt, retry: null, bodyBytesMax: 0, requestMs: 0, tunnelIdleMs, route }
+}
+
+function rawRouteStep(table: RouteTable, plans: readonly (Plan | null)[]): Step {
+  return (x: Exchange): Verdict => {
+    const index = table.find(x)
+    const plan = index < 0 ? null : plans[index]!
+    if (plan === null) {
+      x.fault = FAULT.noRoute
+      return FAULT_VERDICT
+    }
+    x.plan = plan
+    x.step = -1
+    return NEXT
   }
 }
 

@@ -249,7 +249,7 @@ function defined<T extends object>(overrides: T): { [K in keyof T]?: Exclude<T[K
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined && value !== null)) as never
 }
 
-function rulesOf(route: RouteConfig, config: Config, absolute: boolean): AttemptRules {
+export function rulesOf(route: RouteConfig, config: Config, absolute: boolean): AttemptRules {
   return attemptRules(timesOf(route, config), retryOf(route, config), {
     absolute,
     upgrades: new Set(route.upgrade),

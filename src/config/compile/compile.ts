@@ -12,6 +12,7 @@ import { compileClusters, KEEP_ALIVE_MS } from "./compile-clusters.ts"
 import { ClusterHandles } from "./cluster-handles.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { compileEntry } from "./compile-entry.ts"
+import { compileRawRoute } from "./compile-raw-route.ts"
 import { compileRoute, type RouteParts } from "./compile-route.ts"
 import { readingsOf } from "./readings.ts"
 import type { Snapshot } from "./snapshot.ts"
@@ -41,19 +42,28 @@ export function compileSnapshot(version: number, config: Config, given: CompileD
   const handles = new ClusterHandles(config, clusters, deps)
   const origins = compileOrigins(config, deps, former)
   const table = compileRoutes(config.routes.map(routeInput), matchers, { reading })
-  const plans: Plan[] = config.routes.map((route, index) => {
-    const parts: RouteParts = {
-      config,
-      deps,
-      clusters,
-      handles,
-      origins,
-      metrics: registry?.route(route.name) ?? 0,
-      cacheMetrics: registry?.cache(route.name) ?? 0,
-    }
-    return compileRoute(route, index, parts)
+  const partsOf = (route: Config["routes"][number]): RouteParts => ({
+    config,
+    deps,
+    clusters,
+    handles,
+    origins,
+    metrics: registry?.route(route.name) ?? 0,
+    cacheMetrics: registry?.cache(route.name) ?? 0,
   })
-  const parts = { table, plans, routes: config.routes, deps, handles, unrouted: registry?.unrouted ?? 0, challenges: httpChallengeFolder(config) }
+  const plans: Plan[] = config.routes.map((route, index) => compileRoute(route, index, partsOf(route)))
+  const raw = (protocol: "tcp" | "udp") => config.routes.map((route, index) => compileRawRoute(route, index, partsOf(route), protocol))
+  const rawPlans = { tcp: raw("tcp"), udp: raw("udp") }
+  const parts = {
+    table,
+    plans,
+    rawPlans,
+    routes: config.routes,
+    deps,
+    handles,
+    unrouted: registry?.unrouted ?? 0,
+    challenges: httpChallengeFolder(config),
+  }
   const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(name, listener, parts)]))
   return { version, config, table, plans, entries, clusters, compiledClusters, origins }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import { type Fault, FAULT, FakeClock, TimerWheel } from "../../base/index.ts"
-import { Exchange, NEXT, type Plan } from "../../flow/index.ts"
+import { Exchange, NEXT, type Plan, type Verdict } from "../../flow/index.ts"
 import { Fields } from "../../http/index.ts"
 import type { SplitConfig } from "../schema/split.ts"
 import { SplitShares } from "./split-shares.ts"
@@ -181,7 +181,8 @@ describe("choosing", () => {
 })
 
 describe("counting", () => {
-  const steps = { peer: () => NEXT, forward: () => NEXT, judge: () => NEXT, finish: () => NEXT, retry: () => false } as const
+  const next = (): Verdict => NEXT
+  const steps = { peer: next, forward: next, judge: next, finish: next, retry: () => false }
 
   test("failures are 5xx, and faults but the client's and filters'", () => {
     const cases: [Fault | null, number, boolean | null][] = [

@@ -104,9 +104,9 @@ const writtenSchema = z.strictObject({
   health: field(healthSchema, {}, "Health checks: at most one active kind, and the passive one."),
   allDown: field(z.enum(["try", "fail"]), "try", "When no peer is available: try them all the same, or answer 503."),
   protocol: field(
-    z.enum(["auto", "http1", "http2", "http3"]),
+    z.enum(["auto", "http1", "http2", "http3", "tcp", "udp"]),
     "auto",
-    "HTTP version towards the peers. auto takes HTTP/2 where TLS agrees on it (ALPN) and HTTP/1.1 elsewhere; http2 without tls is spoken by prior knowledge (h2c); http3 needs tls.",
+    "What is spoken to the peers; tcp and udp are for listeners of that kind. auto takes HTTP/2 where TLS agrees on it (ALPN) and HTTP/1.1 elsewhere; http2 without tls is spoken by prior knowledge (h2c); http3 needs tls.",
   ),
   tls: field(clusterTlsSchema, false, "TLS towards the peers. true = all defaults."),
   pool: field(poolSchema, {}, "Connections to the peers."),

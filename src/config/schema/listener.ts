@@ -161,11 +161,43 @@ const listenerTimeoutsSchema = z.strictObject({
   tunnelIdle: field(duration({ min: 1 }), "1h", "Silence in both directions of a tunnel."),
 })
 
+const tcpLongSchema = z.strictObject({
+  peekTls: z
+    .boolean()
+    .optional()
+    .transform(value => value ?? null)
+    .describe(
+      "Reads the TLS name in what the client says first, which stands for the host in rules. Default: where a route of the listener asks for a host.",
+    ),
+})
+
+const tcpSchema = z.union([
+  z.literal(false).transform((): null => null),
+  z.literal(true).transform((): z.output<typeof tcpLongSchema> => tcpLongSchema.parse({})),
+  tcpLongSchema,
+])
+
+const udpLongSchema = z.strictObject({
+  idle: field(duration({ min: 100 }), "30s", "Silence in both directions after which a client is forgotten."),
+})
+
+const udpSchema = z.union([
+  z.literal(false).transform((): null => null),
+  z.literal(true).transform((): z.output<typeof udpLongSchema> => udpLongSchema.parse({})),
+  udpLongSchema,
+])
+
 export const listenerSchema = z.strictObject({
   bind: listOf(bindSchema).describe('Address or list of addresses: "host:port", "[::1]:80", "unix:/path"; ":8080" is every address, IPv4 and IPv6.'),
   tls: maybe(listenerTlsSchema, "Ends TLS here. auto = with certificates that are made and renewed, see `acme`."),
   http2: field(z.boolean(), true, "Speaks HTTP/2: over TLS where ALPN agrees on it, on plain connections that begin with its preface."),
   http3: field(http3Schema, false, "Speaks HTTP/3 on the same port numbers over UDP, and says so in Alt-Svc. Needs tls. true = all defaults."),
+  tcp: field(
+    tcpSchema,
+    false,
+    "Hands on connections as they are, to clusters whose protocol is tcp; with tls it ends TLS first. Rules: listener, client, and host for the TLS name. true = all defaults.",
+  ),
+  udp: field(udpSchema, false, "Hands on datagrams, to clusters whose protocol is udp. true = all defaults."),
   forward: field(forwardSchema, false, "Takes forward requests: absolute-form, CONNECT and CONNECT-UDP. true = all defaults."),
   proxyProtocol: maybe(
     z.strictObject({ from: listOf(cidrSchema).describe("Senders that must put the header in front of the connection.") }),

@@ -7,6 +7,8 @@ import {
   type Downstream,
   type DownstreamConnection,
   H3ServerConnection,
+  RawServerConnection,
+  type RawOptions,
   type Message,
   type ServerHooks,
   type ServerTimeouts,
@@ -24,10 +26,12 @@ import {
   type Refusal,
   type Wire,
   type WireHandler,
+  type UdpListening,
   WireInfo,
 } from "../../net/index.ts"
 import { LISTENER, type WorkerMetrics } from "../../observe/index.ts"
 import type { CertificateGate } from "./certificate-gate.ts"
+import { rawOptionsOf } from "./raw-options.ts"
 import type { QuicPlace } from "./quic-place.ts"
 
 const REFUSED_TEXT = `HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 39\r\nConnection: close\r\n\r\nToo many connections; try again later.\n`
@@ -63,6 +67,10 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   /** Its UDP sockets, where it speaks HTTP/3. */
   quic: QuicPlace[] = []
   quicCertificates: QuicCertificates | null = null
+  /** Its UDP ports, where it hands on datagrams. */
+  udp: UdpListening[] = []
+  /** How clients without HTTP are taken; null = it speaks HTTP. */
+  private raw: RawOptions | null = null
   certificates: CertificateStore | null = null
   /** Where certificates are made while it serves. */
   gate: CertificateGate | null = null
@@ -106,13 +114,22 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.timeouts = config.timeouts
     this.http2 = config.http2
     this.altSvc = altSvcOf(config)
+    this.raw = rawOptionsOf(this.info.name, snapshot.config)
     const steps: Step[] = [refuseStep, ...entry.steps.slice(entry.respondAt)] // allow(spread): at reload only
     this.refusal = { ...entry, steps, respondAt: 1, logAt: 1 + entry.logAt - entry.respondAt } // allow(spread): at reload only
   }
 
   onOpen(wire: Wire, info: ConnectionInfo): WireHandler | null {
+    if (this.raw !== null) return this.openRaw(wire, info, this.raw)
     const connection = acceptConnection(wire, info, this)
     this.opened(connection)
+    return connection
+  }
+
+  private openRaw(wire: Wire, info: ConnectionInfo, options: RawOptions): WireHandler {
+    const connection = new RawServerConnection(wire, info, this, options)
+    this.opened(connection)
+    connection.begin()
     return connection
   }
 
@@ -134,7 +151,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   onRefused(wire: Wire, _info: ConnectionInfo, _refusal: Refusal): WireHandler | null {
     this.metrics.add(this.metricsAt + LISTENER.refused, 1)
     this.metrics.fault(FAULT.connectionsMax)
-    if (!this.secure) {
+    if (!this.secure && this.raw === null) {
       wire.write(REFUSED_TEXT)
       wire.end()
     }
@@ -196,6 +213,8 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.lastRequests = lastRequests
     for (const listening of this.listening) listening.stop()
     for (const place of this.quic) place.drain()
+    // The system would go on to give new clients to this socket.
+    for (const port of this.udp) port.close()
     this.end()
   }
 
@@ -203,6 +222,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   drain(): void {
     for (const listening of this.listening) listening.drain()
     for (const place of this.quic) place.drain()
+    for (const port of this.udp) port.stop()
     this.end()
   }
 
@@ -224,6 +244,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   /** Closes the UDP sockets: packets go where the next process listens. What is left on them ends. */
   endQuic(): void {
     for (const place of this.quic) place.close()
+    for (const port of this.udp) port.close()
     this.quic = []
   }
 
@@ -256,6 +277,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
       count++
     }
     for (const place of this.quic) place.close()
+    for (const port of this.udp) port.close()
     return count
   }
 }

@@ -22,6 +22,7 @@ test("listeners that a reload replaced are forgotten when their last connection 
         connections: own,
         listening: [],
         quic: [],
+        udp: [],
         limitsId: 0,
         certificates: null,
         swap() {},

@@ -15,6 +15,7 @@ import type { LimitsByListener } from "../connection-memory.ts"
 import type { InheritedSockets, LentSocket } from "../protocol.ts"
 import { CertificateGate } from "./certificate-gate.ts"
 import type { ListenerRuntime } from "./listener-runtime.ts"
+import { openUdp } from "./open-udp.ts"
 import { QuicPlace } from "./quic-place.ts"
 
 export type MakeRuntime = (name: string, index: number, config: ListenerConfig) => ListenerRuntime
@@ -29,6 +30,8 @@ export interface PreparedListeners {
   /** At addresses of the process whose place we take. */
   readonly adoptions: readonly Adoption[]
   readonly limits: LimitsByListener
+  /** Settles when all UDP ports are bound; rejects when one cannot be. */
+  readonly ready: Promise<unknown>
 }
 
 /** A socket that another listener accepts from already, for one whose settings differ. */
@@ -85,6 +88,7 @@ export class ListenerSet {
     const handovers: Handover[] = []
     const places: PlaceHandover[] = []
     const adoptions: Adoption[] = []
+    const pending: Promise<void>[] = []
     try {
       Object.entries(snapshot.config.listeners).forEach(([name, config], index) => {
         const old = this.live.get(name)
@@ -101,6 +105,10 @@ export class ListenerSet {
         this.giveCertificates(runtime, snapshot.config)
         if (config.http3 !== null && config.tls !== null) places.push(...this.openQuic(runtime, config, count))
         const counter = this.counterOf(count)
+        if (config.udp !== null) {
+          pending.push(...openUdp(runtime, config, counter))
+          return
+        }
         for (const bind of config.bind) {
           const take: Take = fd => this.bind(bind, config, runtime, { counter, fd })
           const there = this.socketsAt(bind)
@@ -114,7 +122,7 @@ export class ListenerSet {
       for (const runtime of fresh) runtime.retire()
       throw error
     }
-    return { runtimes, fresh, limits, handovers, places, adoptions }
+    return { runtimes, fresh, limits, handovers, places, adoptions, ready: Promise.all(pending) }
   }
 
   private giveCertificates(runtime: ListenerRuntime, config: Config): void {
@@ -222,10 +230,12 @@ export class ListenerSet {
     }
     for (const [name, runtime] of prepared.runtimes) {
       runtime.swap(snapshot)
+      for (const port of runtime.udp) port.start()
       const counter = prepared.fresh.includes(runtime) ? null : this.counterOf(prepared.limits[name])
       if (counter === null) continue
       for (const listening of runtime.listening) listening.limit(counter)
       for (const place of runtime.quic) place.limit(counter)
+      for (const port of runtime.udp) port.limit(counter)
     }
     this.live = prepared.runtimes
     this.liveKeys = new Map(Object.keys(snapshot.config.listeners).map(name => [name, keyOf(name, snapshot.config)]))
@@ -380,5 +390,7 @@ function keyOf(name: string, all: Config): string {
     config.http2,
     config.http3,
     config.timeouts.handshake,
+    config.tcp !== null,
+    config.udp !== null,
   ])
 }

@@ -95,6 +95,7 @@ class ConcurrencyLimit {
 
 export default defineFilter({
   name: "concurrency-limit",
+  raw: true,
   summary: "Lets each client, user or other key have so many requests under way at a time, counted over all workers; refuses the rest with 503.",
   options,
   build(settings, deps) {

@@ -75,6 +75,7 @@ function readList(content: string, path: string, kind: Kind): CidrSet {
 
 export default defineFilter({
   name: "ip-list",
+  raw: true,
   summary: "Who gets in by address: lists of the config and of files with up to a million ranges.",
   options,
   build(settings, deps) {

@@ -96,6 +96,7 @@ function describeLimit({ requests, per, algorithm, burst, delay, key, zone }: Li
 
 export default defineFilter({
   name: "rate-limit",
+  raw: true,
   summary:
     "Lets each client, user or other key make so many requests in a time, counted over all workers; refuses the rest with 429 or makes it wait.",
   options: optionsSchema,

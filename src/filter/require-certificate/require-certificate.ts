@@ -11,6 +11,7 @@ const fingerprint = z
 
 export default defineFilter({
   name: "require-certificate",
+  raw: true,
   summary: "Only clients with a certificate that the listener's authorities signed get on (RFC 9110 section 15.5.20).",
   options: z
     .strictObject({

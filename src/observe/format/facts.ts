@@ -91,7 +91,7 @@ function requestLine(x: Exchange, redact: Redactor): string {
 }
 
 export function versionOf(version: number): string {
-  return version === 11 ? "1.1" : version === 10 ? "1.0" : version === 20 ? "2.0" : "3.0"
+  return version === 11 ? "1.1" : version === 10 ? "1.0" : version === 20 ? "2.0" : version === 30 ? "3.0" : ""
 }
 
 /** Milliseconds with two decimals, -1 when either end was not reached. */
