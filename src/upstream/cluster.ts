@@ -314,7 +314,7 @@ export class Cluster {
 }
 
 function mayTake(peer: Peer, down: boolean): boolean {
-  return peer.weight > 0 && (down ? !peer.isDraining() : peer.isAvailable())
+  return peer.weight > 0 && (down ? !peer.isDraining() && (peer.gate === null || !peer.gate.refuses(peer)) : peer.isAvailable())
 }
 
 function cookieValue(x: Exchange, name: string): string | undefined {

@@ -1,4 +1,6 @@
 import { Random } from "../../src/base/index.ts"
+import type { BreakerRules } from "../../src/upstream/index.ts"
+import type { GuardStory } from "./sim-guard.ts"
 import { chance, pick } from "./script.ts"
 import { SimClient } from "./sim-client.ts"
 import { type Seen, SimOrigin } from "./sim-origin.ts"
@@ -6,9 +8,29 @@ import { World, type WorldOptions } from "./world.ts"
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"])
 
-/** One run: a small world, random clients and origins, random order of everything that can happen; then quiet, then the end. Returns what is wrong. */
-export function randomRun(seed: number): string[] {
-  return new Run(seed).play()
+/**
+ * One run: a small world, random clients and origins, random order of everything that can happen; then quiet, then the end. Returns what is wrong.
+ * `guarded`: the cluster has limits, a queue and second attempts.
+ */
+export function randomRun(seed: number, guarded = false): string[] {
+  return new Run(seed, guarded).play()
+}
+
+function randomGuard(random: Random): GuardStory {
+  const limits = (): BreakerRules => ({
+    requestsMax: pick(random, [0, 1, 2, 3]),
+    pendingMax: pick(random, [0, 0, 1]),
+    retriesMax: pick(random, [0, 0, 1]),
+    counts: "5xx",
+    failures: null,
+  })
+  return {
+    breaker: limits(),
+    peer: chance(random, 0.5) ? limits() : null,
+    queue: chance(random, 0.7) ? { lengthMax: pick(random, [1, 2, 100]), timeoutMs: 3000, lowShareMax: 0.5 } : null,
+    adaptive: chance(random, 0.3) ? { start: 2, min: 1, max: 4, tolerance: 1.5, windowMs: 100, probeMs: 1000 } : null,
+    hedge: chance(random, 0.7) ? { afterMs: 20, quantile: 0, afterMinMs: 1, shareMax: 1 } : null,
+  }
 }
 
 /** Something moved. */
@@ -27,9 +49,11 @@ class Run {
   private queues = false
   private forward = false
 
-  constructor(seed: number) {
+  constructor(seed: number, guarded: boolean) {
     this.random = new Random(seed)
-    this.world = new World(this.options(seed))
+    const options = this.options(seed)
+    this.world = new World(guarded ? { ...options, forward: (this.forward = false), guard: randomGuard(this.random) } : options)
+    this.queues ||= guarded
   }
 
   private options(seed: number): WorldOptions {

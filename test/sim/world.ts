@@ -23,6 +23,7 @@ import {
   type AttemptRules,
   Cluster,
   clusterSteps,
+  FineWheel,
   Origins,
   originSteps,
   type OriginUpgrade,
@@ -33,6 +34,7 @@ import {
 } from "../../src/upstream/index.ts"
 import { PendingQuicDial } from "./fake-quic.ts"
 import { FakeWire } from "./fake-wire.ts"
+import { type GuardStory, heldPlaces, simGuard } from "./sim-guard.ts"
 
 export interface WorldOptions {
   readonly peers?: number
@@ -49,6 +51,8 @@ export interface WorldOptions {
   /** How they leave for their origins. */
   readonly upgrade?: OriginUpgrade
   readonly seed?: number
+  /** What the cluster is guarded with. */
+  readonly guard?: GuardStory
 }
 
 /** A dial that is neither open nor failed. */
@@ -176,6 +180,7 @@ export class World implements ServerHooks {
   readonly time: Time = { clock: this.clock, wheel: new TimerWheel(this.clock.now()) }
   readonly random: Random
   readonly states: PeerStates
+  readonly fine: FineWheel
   readonly cluster: Cluster
   readonly origins: Origins
   readonly plan: Plan
@@ -217,6 +222,7 @@ export class World implements ServerHooks {
       ...options.limits,
     }
     this.states = PeerStates.create(64, 2, this.clock)
+    this.fine = new FineWheel(this.clock)
     this.cluster = new Cluster({
       name: "c",
       makeBalancer: () => balancer.build({}, () => this.random.float()),
@@ -227,6 +233,7 @@ export class World implements ServerHooks {
       dialer: (peer, _timeoutMs, handler) => this.newDial(peer, handler),
       budget: new RetryBudget(this.states, 0, 0.2),
       judge: () => {},
+      guard: simGuard(options.guard, this.states, this.time, this.fine),
       refresh: null,
     })
     this.origins = new Origins({
@@ -352,6 +359,7 @@ export class World implements ServerHooks {
     for (let left = ms; left > 0; left -= 100) {
       this.clock.advance(Math.min(100, left))
       this.time.wheel.advance(this.clock.now())
+      this.fine.advance()
     }
   }
 
@@ -371,7 +379,8 @@ export class World implements ServerHooks {
     }
     for (const peer of this.cluster.peers) note(`in flight at ${peer.name}`, peer.inFlight())
     for (const wire of [...this.clients, ...this.upstreams]) if (wire.closeCalls !== 1) found.push(`a connection closed ${wire.closeCalls} times`)
-    note("timers", this.time.wheel.size)
+    note("timers", this.time.wheel.size + this.fine.size)
+    found.push(...heldPlaces(this))
     return found
   }
 

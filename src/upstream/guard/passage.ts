@@ -102,6 +102,8 @@ export class Passage implements Waiter, QueueWaiter, TimerOwner {
   noPeer(): Verdict | null {
     const guard = this.guard!
     if (!guard.isFull) return null
+    // Another attempt is a favour: it does not stand in the way of those who wait for a first one.
+    if (this.x.attempts > 0) return this.refuse(FAULT.requestsMax, 1)
     if (this.called) {
       this.full = true
       return WAIT
@@ -130,12 +132,14 @@ export class Passage implements Waiter, QueueWaiter, TimerOwner {
     this.called = true
     this.full = false
     const verdict = this.placed()
-    this.called = false
     if (this.full) {
       x.waiter = this
+      // Nobody is told: that place was free before, and of no use.
       this.giveUpPlace()
+      this.called = false
       return false
     }
+    this.called = false
     this.left()
     if (verdict !== WAIT) resume(x, verdict)
     return true

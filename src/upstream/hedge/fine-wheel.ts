@@ -27,6 +27,11 @@ export class FineWheel {
     this.interval.unref()
   }
 
+  /** Timers that wait. */
+  get size(): number {
+    return this.wheel.size
+  }
+
   cancel(timer: Timer): void {
     this.wheel.cancel(timer)
   }
