@@ -197,6 +197,7 @@ export class Instance {
     this.#draining = true
     this.#upgrader.cancel("the old process was told to end")
     this.#reloader.close("the proxy is draining")
+    this.#unwatch()
     this.#certificates.close()
     const limit = timeoutMs ?? this.config.drain.timeout
     if (!again) this.#log.info("draining", { reason, limitMs: limit })
@@ -282,7 +283,7 @@ export class Instance {
         commit: message => pool.commit(message),
         discard: version => pool.discard(version),
       },
-      refresh: () => void pool.lookAtFiles(),
+      refresh: () => pool.broadcast({ type: "certificates" }),
       finished: outcome => {
         if (!outcome.ok) this.#counts.reloadsRefused++
         else if (outcome.changed) this.#counts.reloadsApplied++

@@ -11,6 +11,7 @@ test("secrets are gone, everything else stays, functions are named", () => {
       { name: "own", options: byTenant },
     ],
     upstream: "http://user:pass@proxy.test:3128",
+    acme: { issuers: [{ eab: { kid: "me", hmacKey: "c2VjcmV0" } }] },
     passwordless: true,
     none: null,
   })
@@ -22,6 +23,7 @@ test("secrets are gone, everything else stays, functions are named", () => {
       { name: "own", options: "(function byTenant)" },
     ],
     upstream: `http://${REDACTED}@proxy.test:3128`,
+    acme: { issuers: [{ eab: { kid: "me", hmacKey: REDACTED } }] },
     passwordless: true,
     none: null,
   })

@@ -1,4 +1,4 @@
-const secretKeys = /token|password|secret|credential|api-?key/i
+const secretKeys = /token|password|secret|credential|api-?key|hmac/i
 const secretFields = new Set(["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"])
 /** user:password@ in front of an authority. */
 const userInfo = /^([a-z][a-z0-9+.-]{0,20}:\/\/)[^/?#@]{1,500}@/i

@@ -32,7 +32,7 @@ export class HttpsClient {
   }
 
   /** Rejects when there is no whole answer in time; whatever status it has, an answer is one. */
-  async ask(url: string, question: Question): Promise<Answer> {
+  ask(url: string, question: Question): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     const limit = AbortSignal.timeout(this.#timeoutMs)
     const { method, body = "", contentType } = question
@@ -48,11 +48,7 @@ export class HttpsClient {
       : plainRequest(url, { ...options, agent: this.#plain }, take)
     asked.on("error", error => reject(limit.aborted ? new Error(`no answer within ${this.#timeoutMs} ms`) : error))
     asked.end(body)
-    try {
-      return await promise
-    } catch (error) {
-      throw new Error(`${new URL(url).host}: ${(error as Error).message}`)
-    }
+    return promise
   }
 
   close(): void {
