@@ -3,6 +3,7 @@ import { assert, type Fault } from "../base/index.ts"
 import { BODY_NONE, type BodyKind, type Downstream, Fields, type Message, type Upstream } from "../http/index.ts"
 import { changedRequestBodyCame, changedRequestEndCame } from "./change-body.ts"
 import { clientGone, requestFaulted, responseHeadCame, upFaulted } from "./engine.ts"
+import type { Pace } from "./pace.ts"
 import {
   downDrained,
   interimCame,
@@ -172,6 +173,8 @@ export class Exchange implements Message {
 
   /** Bodies under way in both directions. */
   readonly pump = new Pump() // flow
+  /** Bodies go no faster than this lets them; null = as fast as they can. */
+  pace: Pace | null = null // flow
   /** State slots of filters, by the slot number each one got at build time. */
   slots: unknown[] = [] // filter
 
@@ -185,8 +188,10 @@ export class Exchange implements Message {
   }
 
   onRequestBody(chunk: Uint8Array): void {
+    const { pace } = this
     if (this.pump.requestChange === null) requestBodyCame(this, chunk)
     else changedRequestBodyCame(this, chunk)
+    if (pace !== null && this.pace === pace) pace.requestCame(chunk.length)
   }
 
   onRequestEnd(trailers: string): void {
@@ -203,7 +208,7 @@ export class Exchange implements Message {
   }
 
   onDownDrain(): void {
-    downDrained(this)
+    if (this.pace === null || this.pace.drained()) downDrained(this)
   }
 
   onInterim(status: number, lines: string): void {
@@ -215,15 +220,17 @@ export class Exchange implements Message {
   }
 
   onResponseBody(chunk: Uint8Array): void {
-    responseBodyCame(this, chunk)
+    if (this.pace === null || !this.headSent) responseBodyCame(this, chunk)
+    else this.pace.body(chunk)
   }
 
   onResponseText(text: string): void {
-    responseTextCame(this, text)
+    if (this.pace === null || !this.headSent) responseTextCame(this, text)
+    else this.pace.body(Buffer.from(text, "latin1"))
   }
 
   onResponseEnd(trailers: string): void {
-    responseEndCame(this, trailers)
+    if (this.pace === null || !this.pace.holdsEnd(trailers)) responseEndCame(this, trailers)
   }
 
   onUpFault(fault: Fault): void {
@@ -287,6 +294,8 @@ export class Exchange implements Message {
       this.cacheReason = ""
       this.cacheStatus = ""
     }
+    if (this.pace !== null) this.pace.close()
+    this.pace = null
     if (this.slots.length > 0) this.slots.length = 0
     this.request.reset("")
     this.response.reset("")
