@@ -155,6 +155,7 @@ function certificateOf(wire: NativeWire): ClientCertificate | null {
     issuer,
     serialNumber,
     fingerprint256,
+    // allow(closure): once a connection, when its certificate is asked for
     get der() {
       return shown.raw
     },
