@@ -22,11 +22,17 @@ const breakerSchema = z.strictObject({
 
 export type BreakerConfig = z.output<typeof peerBreakerSchema>
 
-const queueSchema = z.strictObject({
+const queueLongSchema = z.strictObject({
   lengthMax: field(count(1, 1_000_000), 1024, "Requests that may wait, over all workers."),
   timeout: field(duration({ min: 1 }), "2s", "Longest wait."),
   lowShareMax: field(ratio(), 0.5, "Share of lengthMax from which requests of low priority are refused."),
 })
+
+const queueSchema = z.union([
+  off,
+  duration({ min: 1 }).transform((timeout): z.output<typeof queueLongSchema> => ({ ...queueLongSchema.parse({}), timeout })),
+  queueLongSchema,
+])
 
 const adaptiveSchema = z.strictObject({
   start: field(count(1, 1_000_000), 16, "Requests without an answer that there may be at the start, over all workers."),
@@ -94,7 +100,7 @@ const longSchema = z.strictObject({
   ),
   panicBelow: field(ratio(), 0, "When a smaller share of the peers is available, all of them get requests; 0 = never."),
   breaker: field(z.union([off, breakerSchema]), "off", "Limits of the cluster, and a breaker that opens when too many attempts fail."),
-  queue: field(z.union([off, queueSchema]), "off", "Where requests wait when a limit is reached, by priority of their route."),
+  queue: field(queueSchema, "off", "Where requests wait when a limit is reached, by priority of their route. Short: the longest wait."),
   adaptive: field(z.union([off, adaptiveSchema]), "off", "Finds by the latency how many requests the cluster can work on."),
   hedge: field(hedgeSchema, "off", "A second attempt beside one that is not answered; for idempotent methods. Short: p95, 100ms."),
   shed: field(shedSchema, "off", "Refuses less important requests while the worker has too much to do. Short: 100ms."),
