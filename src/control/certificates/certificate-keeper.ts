@@ -163,7 +163,8 @@ export class CertificateKeeper {
       if (running >= live.acme.ordersMax) break
       if (managed.busy || now < managed.nextAt) continue
       running++
-      void managed.attend(false)
+      // A handshake may have begun to wait for it meanwhile.
+      void managed.attend(false).then(() => live.gate !== null && this.#parts.answered(managed.name))
     }
     if (now > this.#tidyAt) this.#tidy(live, now)
   }

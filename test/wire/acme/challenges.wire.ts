@@ -20,6 +20,18 @@ test("HTTP-01: tls: auto serves at once, gets its certificate over the plain lis
   for (const name of ["a.test", "b.test"]) expect(await site.shown(name, root)).toMatchObject({ authorized: true, subjectaltname: `DNS:${name}` })
   expect([site.mode("a.test"), pebble.orders]).toEqual(["600", 2])
   expect(readdirSync(join(site.directory, "challenges", "http-01"))).toEqual([])
+  // A token of somebody else's is the route's business; a proof goes before every route, and nowhere else than for plain listeners.
+  writeFileSync(join(site.directory, "challenges", "http-01", "our_token"), "our_token.proof")
+  const asked = async (base: string, token: string, host: string): Promise<string> => {
+    const headers = { Host: host }
+    const answer = await fetch(`${base}/.well-known/acme-challenge/${token}`, { headers, tls: { rejectUnauthorized: false } })
+    return `${answer.status} ${(await answer.text()).split("\n")[0]}`
+  }
+  const [plain, secure] = [`http://127.0.0.1:${site.http}`, `https://127.0.0.1:${site.https}`]
+  expect(await asked(plain, "our_token", "nobody.test")).toBe("200 our_token.proof")
+  expect(await asked(plain, "our_token.x", "a.test")).toBe("200 served")
+  expect(await asked(plain, "other", "a.test")).toBe("200 served")
+  expect(await asked(secure, "our_token", "a.test")).toBe("200 served")
   await first.stop()
   await using second = await site.start(["a.test", "b.test"], acme)
   await untilValid(second)
