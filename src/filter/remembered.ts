@@ -25,7 +25,7 @@ export class Remembered<Value> {
 
   /** The name of a secret in this memory; it tells nothing about it. */
   keyOf(text: string): string {
-    return hash("sha256", this.secret + text, "base64")
+    return hash("sha256", this.secret + text, "latin1")
   }
 
   /** What is known at `nowMs`, or undefined. */

@@ -1,7 +1,7 @@
 // HOT
 import { z } from "zod"
 import type { Exchange } from "../flow/index.ts"
-import { NAME } from "../http/index.ts"
+import { type Fields, NAME } from "../http/index.ts"
 import { dropField } from "./headers/edit-fields.ts"
 import { cookiesOf, dropCookies, dropParameter, parameterCount } from "./request-edit.ts"
 
@@ -58,18 +58,25 @@ class SchemeSource implements TokenSource {
 
   read({ request }: Exchange): string {
     if (!request.has(NAME.authorization)) return ""
-    const value = request.get(NAME.authorization)
     if (request.repeated(NAME.authorization)) return DOUBLED
-    return this.isOurs(value) ? value.substring(this.start.length).trim() : ""
+    const at = request.indexOf(NAME.authorization)
+    return this.isOurs(request, at) ? request.raw.substring(request.valueStart(at) + this.start.length, request.valueEnd(at)).trimStart() : ""
   }
 
   remove({ request }: Exchange): void {
-    if (request.has(NAME.authorization) && this.isOurs(request.get(NAME.authorization))) request.remove(NAME.authorization)
+    if (request.has(NAME.authorization) && this.isOurs(request, request.indexOf(NAME.authorization))) request.remove(NAME.authorization)
   }
 
-  private isOurs(value: string): boolean {
+  private isOurs(request: Fields, at: number): boolean {
     const { start } = this
-    return value.length > start.length && value.substring(0, start.length).toLowerCase() === start
+    const from = request.valueStart(at)
+    if (request.valueEnd(at) - from <= start.length) return false
+    for (let i = 0; i < start.length; i++) {
+      let code = request.raw.charCodeAt(from + i)
+      if (code >= 65 && code <= 90) code += 32
+      if (code !== start.charCodeAt(i)) return false
+    }
+    return true
   }
 }
 
