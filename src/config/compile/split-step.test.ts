@@ -212,6 +212,27 @@ describe("counting", () => {
     }
   })
 
+  test("a time is that from sending to the head; without an answer, all of it", () => {
+    for (const [sentAt, headAt, ms] of [
+      [30, 50, 20],
+      [0, 0, 100],
+      // An earlier attempt had a head, the last one has none.
+      [60, 50, 100],
+    ] as const) {
+      const { step, zone, clock } = stepOf(configOf([0, 1]))
+      const counted = step.counted(steps, 1)
+      const x = exchange()
+      step.choose(x)
+      counted.peer(x)
+      clock.advance(100)
+      x.sentAt = sentAt
+      x.headAt = headAt
+      counted.finish(x)
+      const bucket = zone.read(1).latency.indexOf(1)
+      expect([bucketEndMs(bucket) >= ms, bucketEndMs(bucket - 1) < ms]).toEqual([true, true])
+    }
+  })
+
   test("whoever did not come to the peer is not counted, and who was sent there by force is counted apart", () => {
     const { step, zone } = stepOf(configOf([1, 0], { force: { header: "X-C", cookie: null } }))
     const counted = step.counted(steps, 1)

@@ -169,12 +169,17 @@ export class SplitStep {
         const since = x.slots[at]
         if (typeof since === "number") {
           if (x.slots[choice] === FORCED) zone.countForced(arm)
-          else if (!isUntold(x)) zone.count(arm, (x.headAt > 0 ? x.headAt : time.clock.now()) - since, hasFailed(x))
+          else if (!isUntold(x)) zone.count(arm, isAnswered(x) ? x.headAt - x.sentAt : time.clock.now() - since, hasFailed(x))
         }
         return steps.finish(x)
       },
     }
   }
+}
+
+/** From sending to the head is how long the arm took: who has few requests has to connect more often, and is not slower for that. */
+function isAnswered({ headAt, sentAt }: Exchange): boolean {
+  return sentAt > 0 && headAt >= sentAt
 }
 
 /** What the client sent ended it, or a filter did: the arm is not to blame. One that left without an answer tells how long it has waited. */

@@ -96,7 +96,7 @@ export interface ArmCounts {
   /** Of these: 5xx, and faults of the upstream side. */
   readonly failures: number
   readonly forced: number
-  /** By bucket: time to the head of the answer, or to the end without one. */
+  /** By bucket: time from sending to the head of the answer, or all of the time without one. */
   readonly latency: Uint32Array
 }
 
