@@ -13,6 +13,7 @@ export class Inheritance {
   #admin: Handoff["admin"]
   readonly #channel: Channel
   #disks: ReadonlySet<string>
+  readonly #hadDisks: boolean
   #settled = false
   #freed: () => void = () => {}
 
@@ -29,6 +30,7 @@ export class Inheritance {
     this.#sockets = new Map(handoff.sockets)
     this.#admin = handoff.admin
     this.#disks = new Set(handoff.disks)
+    this.#hadDisks = handoff.disks.length > 0
     const ended = () => {
       if (this.#disks.size === 0) return
       this.#disks = new Set()
@@ -66,9 +68,10 @@ export class Inheritance {
     return this.#disks
   }
 
-  /** Calls `freed` when the other process has let go of its disks, unless it had none. */
+  /** Calls `freed` when the other process has let go of its disks, unless it had none; at once when it has ended meanwhile. */
   onDisksFree(freed: () => void): void {
     this.#freed = freed
+    if (this.#hadDisks && this.#disks.size === 0) freed()
   }
 
   /** Every worker serves these addresses: nothing more is taken over, and the other process may go. */
