@@ -34,7 +34,7 @@ export class Question {
   constructor({ send, set, copy }: AuthOptions) {
     this.shown = send === undefined ? null : new Set(send.map(name => name.toLowerCase()))
     // Whoever decides must not take the client's word for its own.
-    this.withheld = new Set([...withheld, ...[...copy, ...Object.keys(set)].map(name => name.toLowerCase())])
+    this.withheld = new Set([...withheld, ...[...copy, ...Object.keys(set)].map(name => name.toLowerCase().replaceAll("_", "-"))])
     this.own = Object.entries(set).map(([name, value]) => ({ name, value: compileValue(value) }))
   }
 
@@ -42,7 +42,8 @@ export class Question {
     let lines = ""
     x.request.forEach((name, value) => {
       const lower = name.toLowerCase()
-      if (!this.withheld.has(lower) && (this.shown === null || this.shown.has(lower))) lines += `${name}: ${value}\r\n`
+      // To many servers `X_Forwarded_Uri` is X-Forwarded-Uri.
+      if (!this.withheld.has(lower.replaceAll("_", "-")) && (this.shown === null || this.shown.has(lower))) lines += `${name}: ${value}\r\n`
     })
     for (const { name, value } of this.own) {
       const text = readValue(x, value)
