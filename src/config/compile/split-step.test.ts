@@ -212,6 +212,27 @@ describe("counting", () => {
     }
   })
 
+  test("so are calls of gRPC that the server fails, and none that it refuses", () => {
+    for (const [status, failed] of [
+      [0, 0],
+      [5, 0],
+      [13, 1],
+      [14, 1],
+      [16, 0],
+    ] as const) {
+      const { step, zone } = stepOf(configOf([0, 1]))
+      const counted = step.counted(steps, 1)
+      const x = exchange()
+      step.choose(x)
+      counted.peer(x)
+      x.method = "POST"
+      x.status = 200
+      x.pump.responseTrailers = `grpc-status: ${status}\r\n`
+      counted.finish(x)
+      expect([status, zone.read(1).failures]).toEqual([status, failed])
+    }
+  })
+
   test("a time is that from sending to the head; without an answer, all of it", () => {
     for (const [sentAt, headAt, ms] of [
       [30, 50, 20],

@@ -1,7 +1,7 @@
 // HOT
 import { FAULT, hashString } from "../../base/index.ts"
 import { compileValue, type ValueReader } from "../../filter/index.ts"
-import { type Exchange, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
+import { type Exchange, grpcStatusOf, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
 import { type ClusterSteps, takeCookie } from "../../upstream/index.ts"
 import type { SplitConfig } from "../schema/split.ts"
@@ -187,9 +187,16 @@ function isUntold({ fault }: Exchange): boolean {
   return fault !== null && fault !== FAULT.aborted && (fault.source === "client" || fault.source === "plugin")
 }
 
-/** The arm's failure: a status of 5xx, or no answer because of its side or of a limit that is reached there. */
-function hasFailed({ fault, status }: Exchange): boolean {
-  return fault === null ? status >= 500 : fault.source === "upstream" || fault.source === "proxy"
+/** The arm's failure: a status of 5xx, its like in gRPC, or no answer because of its side or of a limit that is reached there. */
+function hasFailed(x: Exchange): boolean {
+  const { fault } = x
+  if (fault !== null) return fault.source === "upstream" || fault.source === "proxy"
+  return x.status >= 500 || isServersFailure(grpcStatusOf(x))
+}
+
+/** UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS: the other ones are the caller's, or answers (as in OpenTelemetry's conventions for gRPC). */
+function isServersFailure(status: number): boolean {
+  return status === 2 || status === 4 || (status >= 12 && status <= 15)
 }
 
 function withLimitsOf(plan: Plan, { bodyBytesMax, tunnelIdleMs }: Plan): Plan {

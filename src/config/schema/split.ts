@@ -105,7 +105,7 @@ const analysisSchema = z.strictObject({
     "Requests of each arm before a verdict and before the next step. A canary that plainly fails is not kept so long.",
   ),
   alpha: field(ratio({ min: 1e-9, max: 0.5 }), "1%", "Chance that a canary as good as stable is rolled back, over all looks and steps of one run."),
-  errors: field(z.union([off, errorsSchema]), {}, "Compares 5xx and faults of the upstream side; off = not."),
+  errors: field(z.union([off, errorsSchema]), {}, "Compares failures: 5xx, their like in gRPC, faults of the upstream side; off = not."),
   latency: field(z.union([off, latencySchema]), {}, "Compares the time to the head of the answer at the quantiles 50, 90 and 99 %; off = not."),
 })
 

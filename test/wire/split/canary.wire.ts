@@ -112,6 +112,30 @@ describe("the drill", () => {
 })
 
 describe("over time", () => {
+  test("steps and reloads under load lose nothing and move nobody but by the share", async () => {
+    await using world = await SplitWorld.start({ stable: 1, canary: 1 }, { arms: arms(100, 0), stick: { cookie: { name: "place" } } })
+    const config = JSON.parse(await Bun.file(world.proxy.configFile).text())
+    await world.canary("start", "&to=0")
+    let over = false
+    const load = (async () => {
+      const got: Got[] = []
+      while (!over) got.push(...(await world.send(100, () => ["Cookie: place=20000000"])))
+      return got
+    })()
+    for (const share of [10, 30, 49, 51, 70]) {
+      await world.canary("step", `&to=${share}%25`)
+      config.routes.unshift({ name: `r${share}`, match: { path: `/r${share}` }, to: { respond: { status: 204 } } })
+      world.proxy.rewrite(config)
+      expect((await world.proxy.ask("/reload", { method: "POST", headers: { "X-Bothways": "1" } })).status).toBe(200)
+    }
+    over = true
+    const got = await load
+    expect(got.filter(one => one.status !== 200)).toEqual([])
+    // This client's place is the middle: it moves once, between 49 % and 51 %. Eight connections go at their own pace.
+    expect([got[0]!.body, got.at(-1)!.body]).toEqual(["stable", "canary"])
+    expect((await world.send(20, () => ["Cookie: place=20000000"])).every(one => one.body === "canary")).toBe(true)
+  }, 30_000)
+
   test("a reload that leaves the split as it is moves nothing; other weights begin anew", async () => {
     await using world = await SplitWorld.start({ stable: 1, canary: 1 }, { arms: arms(100, 0), canary: { steps: ["30%"], auto: false } })
     await world.canary("start")
@@ -142,7 +166,9 @@ describe("over time", () => {
     const got = await world.send(400)
     expect(Math.abs(shareOf(got, "canary") - 0.5)).toBeLessThanOrEqual(0.02)
     const { state, arms: now } = await world.status()
-    expect([state, now.reduce((sum, arm) => sum + arm.requests, 0)]).toEqual(["running", 800])
+    expect(state).toBe("running")
+    // Eight connections: what was answered when it died may not have been counted yet.
+    expect(now.reduce((sum, arm) => sum + arm.requests, 0)).toBeGreaterThanOrEqual(792)
   }, 30_000)
 
   test("what a file keeps is there after a restart", async () => {
