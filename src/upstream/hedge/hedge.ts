@@ -183,6 +183,14 @@ export class Hedge implements Message, DialHandler, TimerOwner {
     return this.state === WON ? this.x.down : null
   }
 
+  get clientAddress(): string {
+    return this.x.clientAddress
+  }
+
+  get user(): string {
+    return this.x.user
+  }
+
   get takesLentRequest(): boolean {
     return false
   }
