@@ -3,14 +3,9 @@ import { z } from "zod"
 import { parseTemplate, TemplateError, type TemplatePart } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import { ClaimedNames } from "./claimed-names.ts"
-import { problemOfName } from "./headers/headers.ts"
+import { fieldNameSchema } from "./field-name.ts"
 
 const words = { plain: [], withArgument: ["claim"] }
-
-const nameSchema = z.string().superRefine((name, context) => {
-  const problem = problemOfName(name)
-  if (problem !== "") context.addIssue({ code: "custom", message: problem })
-})
 
 const valueSchema = z.string().superRefine((value, context) => {
   try {
@@ -24,7 +19,7 @@ const valueSchema = z.string().superRefine((value, context) => {
 
 /** `set: { X-User: "${claim:sub}" }`. */
 export const claimFieldsSchema = z
-  .record(nameSchema, valueSchema)
+  .record(fieldNameSchema, valueSchema)
   .default({})
   .describe(
     "Fields for the peer, made of claims: `{ X-User: ${claim:sub} }`; `${claim:a.b}` looks inside. What clients send of these names is removed.",

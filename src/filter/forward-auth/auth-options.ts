@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { count, duration, field, nameSchema, size, TemplateError } from "../../base/index.ts"
-import { problemOfName } from "../headers/headers.ts"
+import { fieldNameSchema, problemOfField } from "../field-name.ts"
 import { compileValue } from "../variables.ts"
 
 const problemOfValue = (value: string): string => {
@@ -20,9 +20,8 @@ const checked = (problemOf: (text: string) => string) =>
     if (problem !== "") context.addIssue({ code: "custom", message: problem })
   })
 
-const fieldName = checked(problemOfName)
 const template = checked(problemOfValue)
-const keyPart = checked(text => (text.includes("$") ? problemOfValue(text) : problemOfName(text)))
+const keyPart = checked(text => (text.includes("$") ? problemOfValue(text) : problemOfField(text)))
 
 export const authOptions = z.strictObject({
   cluster: nameSchema.describe("Who decides."),
@@ -39,14 +38,17 @@ export const authOptions = z.strictObject({
     .regex(/^[^\s/@?#]+$/, "expected a host with or without a port")
     .optional()
     .describe("What Host says. Default: what the client asked for."),
-  send: z.array(fieldName).optional().describe("Fields of the request that are shown. Default: all but those of framing, conditions and ranges."),
+  send: z
+    .array(fieldNameSchema)
+    .optional()
+    .describe("Fields of the request that are shown. Default: all but those of framing, conditions and ranges."),
   set: z
-    .record(fieldName, template)
+    .record(fieldNameSchema, template)
     .default({})
     .describe('Fields beside X-Forwarded-*, such as `{ X-Original-URL: "$scheme://$authority$path$query" }`.'),
-  copy: z.array(fieldName).default([]).describe("Fields of a good answer that go on to the peer; what clients send of these names is removed."),
-  copyBack: z.array(fieldName).default([]).describe("Fields of a good answer that go back to the client, such as Set-Cookie."),
-  user: fieldName.optional().describe("The field of a good answer that says who it is."),
+  copy: z.array(fieldNameSchema).default([]).describe("Fields of a good answer that go on to the peer; what clients send of these names is removed."),
+  copyBack: z.array(fieldNameSchema).default([]).describe("Fields of a good answer that go back to the client, such as Set-Cookie."),
+  user: fieldNameSchema.optional().describe("The field of a good answer that says who it is."),
   timeout: field(duration({ min: 1, max: 600_000 }), "5s", "Time for the answer; then the request gets 503."),
   answerBytesMax: field(size({ max: 16 * 1024 * 1024 }), "64KB", "Longer answers count as none."),
   cache: z

@@ -48,8 +48,11 @@ export const oidcOptions = z
     ),
     provider: field(z.strictObject(keyTimes), {}, "How often the provider's document and keys are asked for."),
   })
-  .refine(({ callbackPath, logoutPath }) => callbackPath !== logoutPath, "callbackPath and logoutPath have to differ")
-  .refine(({ scopes }) => scopes.includes("openid"), "expected openid among the scopes")
+  .refine(({ callbackPath, logoutPath }) => callbackPath !== logoutPath, {
+    path: ["logoutPath"],
+    message: "callbackPath and logoutPath have to differ",
+  })
+  .refine(({ scopes }) => scopes.includes("openid"), { path: ["scopes"], message: "expected openid among the scopes" })
 
 export type OidcOptions = z.infer<typeof oidcOptions>
 

@@ -2,8 +2,8 @@ import { z } from "zod"
 import { type Exchange, NEXT } from "../../flow/index.ts"
 import type { Fields } from "../../http/index.ts"
 import { defineFilter } from "../../plugin/index.ts"
+import { fieldNameSchema } from "../field-name.ts"
 import { dropField, fieldText } from "../headers/edit-fields.ts"
-import { problemOfName } from "../headers/headers.ts"
 
 const valueSchema = z
   .string()
@@ -18,11 +18,6 @@ const saneField = (value: string, meaning: string) =>
     .default(value)
     .describe(`${meaning} \`false\`: not sent.`)
 
-const removeSchema = z.string().superRefine((name, context) => {
-  const problem = problemOfName(name)
-  if (problem !== "") context.addIssue({ code: "custom", message: problem })
-})
-
 const options = z
   .strictObject({
     hsts: saneField("max-age=31536000", "Strict-Transport-Security: browsers come by HTTPS only. On HTTPS alone (RFC 6797 section 7.2)."),
@@ -36,7 +31,7 @@ const options = z
     cspReportOnly: valueSchema.optional().describe("Content-Security-Policy-Report-Only: the same for a trial. Default: not sent."),
     override: z.boolean().default(false).describe("Replaces what the peer sent of these fields. Default: what it sent stays."),
     remove: z
-      .array(removeSchema)
+      .array(fieldNameSchema)
       .default([])
       .describe("Fields that tell too much of the peer, such as X-AspNet-Version. Server and X-Powered-By of clusters go anyway."),
   })
