@@ -7,7 +7,7 @@ import { certificates, Site, untilValid } from "./acme.fixture.ts"
 
 test("a certificate is renewed in time, and new connections see the new one", async () => {
   const site = await Site.make()
-  await using pebble = await Pebble.start({ httpPort: site.http, tlsPort: site.https, validity: 30 })
+  await using pebble = await Pebble.start({ httpPort: site.http, tlsPort: site.https, validity: 15 })
   const acme = { issuers: [pebble.issuer], challenges: ["http-01"], renewal: { at: "10%" } }
   await using proxy = await site.start(["a.test"], acme)
   await untilValid(proxy)
