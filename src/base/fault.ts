@@ -78,6 +78,13 @@ export const FAULT = {
   ),
   handshakeFailed: fault("client.handshake-failed", 0, "never", true, "The TLS handshake failed or did not finish in time."),
   typeUnsupported: fault("client.type-unsupported", 415, "never", false, "The content type or coding of the request is not one that is taken here."),
+  lengthRequired: fault(
+    "client.length-required",
+    411,
+    "never",
+    true,
+    "The application behind needs to know how long the body is, and more of it came than is held back (RFC 9110 section 15.5.12).",
+  ),
   bodyBomb: fault("client.body-bomb", 413, "never", true, "The compressed body would grow beyond what is allowed."),
   tooEarly: fault(
     "client.too-early",

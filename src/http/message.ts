@@ -44,6 +44,10 @@ export interface Message {
   startedAt: number
 
   /** The receiver keeps no chunk of the request body, or response body, that comes now: its memory may be used again when the call returns. */
+  /** Textual address of the client, as trusted hops name it. */
+  readonly clientAddress: string
+  /** Who the client is, "" = anonymous. */
+  readonly user: string
   readonly takesLentRequest: boolean
   readonly takesLentResponse: boolean
 

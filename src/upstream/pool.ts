@@ -4,6 +4,8 @@ import {
   ClientConnection,
   type ClientHooks,
   H2ClientConnection,
+  FcgiConnection,
+  type FcgiOptions,
   type KeptConnection,
   RawClientConnection,
   type SharedConnection,
@@ -27,7 +29,9 @@ export interface PoolSettings {
   /** Requests at the same time on one HTTP/2 connection. */
   readonly streamsMax: number
   /** What is spoken: `auto` leaves it to TLS (ALPN), and is HTTP/1.1 without. */
-  readonly protocol: "auto" | "http1" | "http2" | "http3" | "tcp" | "udp"
+  readonly protocol: "auto" | "http1" | "http2" | "http3" | "tcp" | "udp" | "fastcgi"
+  /** Where the protocol is fastcgi. */
+  readonly fastcgi?: FcgiOptions | null
   /** Connections are TLS. */
   readonly secure: boolean
 }
@@ -167,6 +171,10 @@ export class Pool implements ClientHooks {
     if (protocol === "tcp" || protocol === "udp") {
       this.arriving--
       return new RawClientConnection(wire, this)
+    }
+    if (protocol === "fastcgi") {
+      this.arriving--
+      return new FcgiConnection(wire, this, this.settings.fastcgi!)
     }
     const http2 = alpn === "h2" || (protocol === "http2" && !secure)
     if (protocol === "http2" && !http2) {

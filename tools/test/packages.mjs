@@ -10,6 +10,7 @@ const needed = {
   curl: "curl",
   wrk: "wrk",
   h2load: "nghttp2-client",
+  "php-fpm8.2": "php-fpm",
   ab: "apache2-utils",
   openssl: "openssl",
   ss: "iproute2",

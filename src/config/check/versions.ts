@@ -10,10 +10,17 @@ export function checkVersions({ config, routeIndex }: Subject): Finding[] {
     if (bind.every(address => "path" in address)) return [error(at, "HTTP/3 needs a port; this listener has Unix sockets only")]
     return proxyProtocol === null ? [] : [error(at, "there is no PROXY protocol over UDP: a sender of it could not be told from others")]
   })
-  const clusters = Object.entries(config.clusters).flatMap(([name, { protocol, tls, peers, proxyProtocol }]) => {
+  const clusters = Object.entries(config.clusters).flatMap(([name, { protocol, tls, peers, proxyProtocol, fastcgi }]) => {
     const at = ["clusters", name, "protocol"]
-    if (proxyProtocol !== null && (protocol === "http2" || protocol === "http3")) {
+    if (proxyProtocol !== null && (protocol === "http2" || protocol === "http3" || protocol === "fastcgi")) {
       return [error(at, "a connection that begins with a PROXY header speaks for one client, so it cannot be shared; use http1")]
+    }
+    if ((protocol === "fastcgi") !== (fastcgi !== null)) {
+      const text =
+        protocol === "fastcgi"
+          ? "fastcgi needs to know where the scripts are: write fastcgi: { root: /var/www/app }"
+          : "fastcgi has no effect without protocol: fastcgi"
+      return [error(protocol === "fastcgi" ? at : ["clusters", name, "fastcgi"], text)]
     }
     if (protocol !== "http3") return []
     if (tls === null) return [error(at, "HTTP/3 is always encrypted: this cluster needs tls, too")]

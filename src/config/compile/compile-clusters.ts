@@ -97,8 +97,9 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
       fieldsMax: settings.limits.fieldsMax,
       streamsMax: settings.pool.streamsMax,
       // A PROXY header speaks for one client, and so does its connection.
-      protocol: settings.proxyProtocol === null || settings.protocol === "tcp" ? settings.protocol : "http1",
+      protocol: settings.proxyProtocol === null || settings.protocol === "tcp" || settings.protocol === "fastcgi" ? settings.protocol : "http1",
       secure: settings.tls !== null,
+      fastcgi: settings.fastcgi,
     },
     time: deps.time,
     dialer: settings.protocol === "udp" ? compileUdpDialer(deps) : compileDialer(settings, deps),
@@ -130,7 +131,7 @@ function stickyOf(name: string, { sticky }: ClusterConfig, deps: CompileDeps): S
 export const KEEP_ALIVE_MS = 10_000
 
 /** What TLS offers to peers (RFC 7301), by what the cluster is set to. */
-const offers = { auto: ["h2", "http/1.1"], http1: [], http2: ["h2"], http3: [], tcp: [], udp: [] } as const
+const offers = { auto: ["h2", "http/1.1"], http1: [], http2: ["h2"], http3: [], tcp: [], udp: [], fastcgi: [] } as const
 
 function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
   const { tls, proxyProtocol } = settings

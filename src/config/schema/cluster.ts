@@ -57,6 +57,31 @@ const poolSchema = z.strictObject({
   waitersMax: field(count(0, 1_000_000), 1024, "Requests that may wait at the same time."),
 })
 
+const fastcgiSchema = z.strictObject({
+  root: z
+    .string()
+    .regex(/^\/[^\0]*[^\0/]$/, "expected the path of a directory, without a slash at its end")
+    .describe("Directory of the scripts, as the application sees it."),
+  index: field(z.string().regex(/^[^/\0]+$/, "expected the name of a script"), "index.php", "Script for paths that end in a slash."),
+  split: field(
+    z.string().regex(/^\.[^/\0]+$/, "expected an ending such as .php"),
+    ".php",
+    "Ending of scripts; what follows it in the path is PATH_INFO.",
+  ),
+  fallback: field(
+    z.string().regex(/^(?:\/[^\0]+)?$/, "expected the path of a script such as /index.php"),
+    "",
+    'Script for all paths that name none: an application with one entry. "" = they get 404.',
+  ),
+  params: field(z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/, "expected a name such as APP_ENV"), z.string()), {}, "Further parameters."),
+  keepAlive: field(z.boolean(), false, "Keeps connections, each of which holds one of the application's processes."),
+  bufferBytesMax: field(
+    size({ max: 64 * 1024 ** 2 }),
+    "1MB",
+    "Request body of unknown length that is held until it is known; a longer one gets 411.",
+  ),
+})
+
 const limitsSchema = z.strictObject({
   headBytesMax: field(size({ min: 1024, max: 16 * 1024 ** 2 }), "256KB", "Header section of an answer; a larger one becomes 502."),
   fieldsMax: field(count(1, 65_536), 512, "Fields of an answer; more become 502."),
@@ -104,10 +129,11 @@ const writtenSchema = z.strictObject({
   health: field(healthSchema, {}, "Health checks: at most one active kind, and the passive one."),
   allDown: field(z.enum(["try", "fail"]), "try", "When no peer is available: try them all the same, or answer 503."),
   protocol: field(
-    z.enum(["auto", "http1", "http2", "http3", "tcp", "udp"]),
+    z.enum(["auto", "http1", "http2", "http3", "tcp", "udp", "fastcgi"]),
     "auto",
-    "What is spoken to the peers; tcp and udp are for listeners of that kind. auto takes HTTP/2 where TLS agrees on it (ALPN) and HTTP/1.1 elsewhere; http2 without tls is spoken by prior knowledge (h2c); http3 needs tls.",
+    "What is spoken to the peers; tcp and udp are for listeners of that kind, fastcgi for applications such as PHP-FPM. auto takes HTTP/2 where TLS agrees on it (ALPN) and HTTP/1.1 elsewhere; http2 without tls is spoken by prior knowledge (h2c); http3 needs tls.",
   ),
+  fastcgi: maybe(fastcgiSchema, "How requests become calls of scripts, where the protocol is fastcgi."),
   tls: field(clusterTlsSchema, false, "TLS towards the peers. true = all defaults."),
   pool: field(poolSchema, {}, "Connections to the peers."),
   limits: field(limitsSchema, {}, "Limits of the peers' answers."),

@@ -177,7 +177,7 @@ describe("TLS that goes through unopened", () => {
     const relay = createServer(client => {
       const inner = connect(sni, "127.0.0.1")
       inner.setNoDelay(true)
-      client.on("data", async chunk => {
+      client.on("data", async (chunk: Buffer) => {
         client.pause()
         for (let at = 0; at < chunk.length; at += 50) {
           inner.write(chunk.subarray(at, at + 50))

@@ -39,7 +39,10 @@ class Client {
   readonly socket = createSocket("udp4")
   readonly got: string[] = []
 
-  constructor(readonly to: number) {
+  private readonly to: number
+
+  constructor(to: number) {
+    this.to = to
     this.socket.on("message", data => this.got.push(data.toString("latin1")))
   }
 
