@@ -1,7 +1,8 @@
 import { nearest } from "../../base/index.ts"
 import { readingNames, unknownReading } from "../compile/readings.ts"
 import { filters, matchers } from "../features.gen.ts"
-import type { ConfigPath, Finding } from "../problem.ts"
+import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
+import type { MatchConfig } from "../schema/route.ts"
 import { error, type Subject } from "./subject.ts"
 
 /** Counters that are read and that nobody counts, and names that stand for two different ones. */
@@ -22,15 +23,22 @@ interface Reader {
   readonly at: ConfigPath
 }
 
-function readersOf({ config, routeIndex }: Subject): Reader[] {
+function readersOfMatch({ rules }: MatchConfig, at: ConfigPath): Reader[] {
+  return rules.flatMap(({ name, options }) =>
+    (matchers.find(matcher => matcher.name === name)?.readings?.(options) ?? []).map(one => ({ name: one.name, at: [...at, name, ...one.at] })),
+  )
+}
+
+function readersOf({ config, routeIndex, raw }: Subject): Reader[] {
   return config.routes.flatMap((route, i) => {
     const at: ConfigPath = ["routes", routeIndex[i]!]
-    const rules = route.match.rules.flatMap(({ name, options }) =>
-      (matchers.find(matcher => matcher.name === name)?.readings?.(options) ?? []).map(one => ({
-        name: one.name,
-        at: [...at, "match", name, ...one.at],
-      })),
-    )
+    const arms = route.to.kind === "split" ? route.to.split.arms : []
+    const ofArms = arms.flatMap(({ match }, k) => {
+      const path: ConfigPath = [...at, "to", "split", "arms", k, "match"]
+      const isList = Array.isArray(valueAt(raw, path))
+      return (match ?? []).flatMap((one, m) => readersOfMatch(one, isList ? [...path, m] : path))
+    })
+    const rules = [...readersOfMatch(route.match, [...at, "match"]), ...ofArms]
     const uses = route.filters.flatMap((use, j) => {
       const named = use.inline === null ? (filters.find(filter => filter.name === use.name)?.readings?.(use.options) ?? []) : []
       return named.map(one => ({ name: one.name, at: [...at, "filters", j, use.name, ...one.at] }))

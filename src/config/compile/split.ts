@@ -1,4 +1,5 @@
 import type { Exchange, Plan } from "../../flow/index.ts"
+import type { Readings } from "../../plugin/index.ts"
 import type { ClusterSteps } from "../../upstream/index.ts"
 import { matchers } from "../features.gen.ts"
 import type { RouteConfig } from "../schema.ts"
@@ -49,7 +50,7 @@ export function compileSplit(
     zone,
     shares: new SplitShares(split, zone),
     time: deps.time,
-    matches: split.arms.map(arm => anyOf(arm.match)),
+    matches: split.arms.map(arm => anyOf(arm.match, deps.reading)),
     slot,
     notes: deps.watch === undefined ? null : choiceNotes,
   })
@@ -67,11 +68,12 @@ export function compileSplit(
   return { ...plans[0]!, route: { ...plans[0]!.route, cluster: "" } }
 }
 
-/** Whether one of the matches holds; null = none is given. */
-export function anyOf(matches: readonly MatchConfig[] | null): ((x: Exchange) => boolean) | null {
+/** Whether one of the matches holds; null = none is given. `reading`: what they may read of what filters count. */
+export function anyOf(matches: readonly MatchConfig[] | null, reading?: Readings): ((x: Exchange) => boolean) | null {
   if (matches === null || matches.length === 0) return null
+  const deps = reading === undefined ? undefined : { reading }
   const all = matches.map(match => {
-    const rules = match.rules.map(rule => matchers.find(matcher => matcher.name === rule.name)!.compile(rule.options))
+    const rules = match.rules.map(rule => matchers.find(matcher => matcher.name === rule.name)!.compile(rule.options, deps))
     if (match.when !== null) rules.push(match.when)
     return (x: Exchange): boolean => rules.every(holds => holds(x))
   })
