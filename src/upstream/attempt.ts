@@ -270,7 +270,8 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const retryStatus = this.rules!.retryStatus
     const { passage } = this
     if (passage !== null) passage.headCame()
-    this.report(outcomeOf(x.status), x.headAt - x.sentAt)
+    // Of a body that was sent as it came the client decides how long it takes.
+    this.report(outcomeOf(x.status), x.pump.lost ? -1 : x.headAt - x.sentAt)
     if (retryStatus === null || !retryStatus.has(x.status) || !this.mayRepeat() || !this.another(FAULT.retryStatus)) {
       if (passage !== null) passage.answered()
       return NEXT
