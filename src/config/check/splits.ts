@@ -11,11 +11,19 @@ export function checkSplits({ config, routeIndex }: Subject): Finding[] {
     const { arms, canaryArm, force, persist } = route.to.split
     const at = ["routes", routeIndex[i]!, "to", "split"]
     const base = canaryArm === 0 ? 1 : 0
-    const findings = arms.flatMap((arm, k): Finding[] =>
+    const raw = arms.flatMap((arm, k): Finding[] => {
+      const protocol = config.clusters[arm.cluster]?.protocol
+      if (protocol !== "tcp" && protocol !== "udp") return []
+      return [
+        error([...at, "arms", k, "cluster"], `the peers of this cluster get ${protocol.toUpperCase()}, and a split chooses for requests of HTTP`),
+      ]
+    })
+    const idle = arms.flatMap((arm, k): Finding[] =>
       arm.weight > 0 || arm.match !== null || k === canaryArm || k === base || force !== null
         ? []
         : [warning([...at, "arms", k], `nothing ever goes to the arm ${JSON.stringify(arm.name)}: it has weight 0 and no match`)],
     )
+    const findings = [...raw, ...idle]
     if (persist === null) return findings
     const owner = owners.get(persist)
     owners.set(persist, owner ?? route.name)
