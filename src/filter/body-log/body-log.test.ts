@@ -31,8 +31,10 @@ describe("secrets in bodies", () => {
     [form, "user%5Bpass%77ord%5D=hidden&keys[0][token]=hidden&password[1]=hidden&page=shown"],
     [form, "json=%7B%22token%22%3A%22hidden%22%2C%22a%22%3A%22shown%22%7D"],
     [form, "auth=hidden+hidden&note=Bearer+hidden&q=shown"],
+    [json, '{"text":"shown\\npin=hidden\\np\\u0061ss: hidden"}'],
     ["text/plain", "user shown\nPassword: hidden hidden\nname: shown"],
     ["text/plain", "Authorization: Custom hidden\r\nX-Api-Key: hidden\r\nAccept: shown"],
+    ["text/plain", "run --password=hidden --name=shown"],
     ["text/plain", "export API_TOKEN='hidden' HOME=shown zz-1"],
     ["text/plain", "https://user:hidden@shown.example/path"],
     ["application/xml", '<a><password>hidden</password><n:token id="1">hidden</n:token><b api-key="hidden">shown</b></a>'],
@@ -81,6 +83,40 @@ describe("secrets in bodies", () => {
       expect(clean).not.toMatch(/hunter|4111 11/)
     }
   })
+
+  test("hostile texts take linear time, and hide what they must all the same", () => {
+    const secret = ' password="hidden" 4111111111111111'
+    for (const piece of [
+      "1",
+      "1 ",
+      "a",
+      "a-",
+      "a.b",
+      '"',
+      "\\",
+      '\\"',
+      "'",
+      "{",
+      '{"a":',
+      "password",
+      "password=",
+      "<a ",
+      "<a>",
+      "&",
+      "=",
+      "a://",
+      "eyJa.",
+      "-----BEGIN ",
+      "bearer ",
+    ])
+      for (const type of [json, form, "text/plain"]) {
+        const text = piece.repeat(Math.floor(200_000 / piece.length))
+        const startedAt = performance.now()
+        redaction.body(type, text, true)
+        expect(performance.now() - startedAt).toBeLessThan(2000)
+        if (!/["'\\=:<]/.test(piece)) expect(redaction.body("text/plain", `${text}x${secret}`, false)).not.toMatch(/hidden|4111111111111111$/)
+      }
+  }, 60_000)
 
   test("whatever the text, it ends; other text stays", () => {
     fc.assert(

@@ -1,4 +1,5 @@
-import { HIDDEN, hidePatterns } from "./hide-patterns.ts"
+import { HIDDEN } from "./hide-cards.ts"
+import { hidePatterns } from "./hide-patterns.ts"
 import { redactJson } from "./redact-json.ts"
 import { type IsSecret, redactText } from "./redact-text.ts"
 

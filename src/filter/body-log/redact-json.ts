@@ -1,5 +1,7 @@
-import { HIDDEN } from "./hide-patterns.ts"
-import type { IsSecret } from "./redact-text.ts"
+import { HIDDEN } from "./hide-cards.ts"
+import { hidePatterns } from "./hide-patterns.ts"
+import { type IsSecret, redactText } from "./redact-text.ts"
+import { stringEnd } from "./string-end.ts"
 
 /** JSON in strings of JSON in strings: deeper ones are hidden whole. */
 const DEPTH_MAX = 4
@@ -52,12 +54,13 @@ class JsonRedactor {
     }
   }
 
-  /** A value may hold JSON of its own. */
+  /** A value may hold JSON of its own, and names in escapes. */
   private value(said: string): string {
     const inner = plainOf(said)
-    if (!/^\s*[[{]/.test(inner)) return said
-    if (this.depth >= DEPTH_MAX) return `"${HIDDEN}"`
-    const redacted = redactJson(inner, this.isSecret, this.depth + 1)
+    const isJson = /^\s*[[{]/.test(inner)
+    if (isJson && this.depth >= DEPTH_MAX) return `"${HIDDEN}"`
+    const { isSecret, depth } = this
+    const redacted = isJson ? redactJson(inner, isSecret, depth + 1) : redactText(hidePatterns(inner), isSecret)
     return redacted === inner ? said : JSON.stringify(redacted)
   }
 
@@ -71,15 +74,6 @@ class JsonRedactor {
 function skipSpace(text: string, at: number): number {
   while (at < text.length && /\s/.test(text[at]!)) at++
   return at
-}
-
-/** Behind the closing quote, or the end of the text. */
-function stringEnd(text: string, start: number): number {
-  for (let i = start + 1; i < text.length; i++) {
-    if (text[i] === "\\") i++
-    else if (text[i] === '"') return i + 1
-  }
-  return text.length
 }
 
 /** The text of a string token; as it stands where it is not sound or cut. */

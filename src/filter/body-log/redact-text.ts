@@ -1,11 +1,11 @@
-import { HIDDEN } from "./hide-patterns.ts"
+import { HIDDEN } from "./hide-cards.ts"
+import { stringEnd } from "./string-end.ts"
 
 /** Whether the value under a name is a secret. */
 export type IsSecret = (name: string) => boolean
 
 // `name: value`, `"name" = 'value'`, `name => value`, also as they stand inside of a JSON string.
-const name = /([A-Za-z_][A-Za-z0-9_.-]{0,100})(\\{0,7}["']?\]?\s{0,8}(?:=>|[=:])\s{0,8})/g
-const quoted = [/\\{1,7}"[^"]*"?/y, /"(?:[^"\\]|\\[\s\S])*"?/y, /'(?:[^'\\]|\\[\s\S])*'?/y]
+const name = /(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_.-]{0,100})(\\{0,7}["']?\]?\s{0,8}(?:=>|[=:])\s{0,8})/g
 // Behind a colon a value may have words.
 const words = /[^\r\n&;,<>"'{}()[\]]+/y
 const word = /[^\s&;,<>"'{}()[\]]+/y
@@ -36,10 +36,14 @@ function redactNamed(text: string, isSecret: IsSecret): string {
 }
 
 function valueAt(text: string, start: number, mayHaveWords: boolean): string {
-  for (const pattern of [...quoted, mayHaveWords ? words : word]) {
-    pattern.lastIndex = start
-    const found = pattern.exec(text)
-    if (found !== null) return found[0]
+  let quote = start
+  while (text[quote] === "\\") quote++
+  if (quote > start && text[quote] === '"') {
+    const end = text.indexOf('"', quote + 1)
+    return text.slice(start, end < 0 ? text.length : end + 1)
   }
-  return ""
+  if (text[start] === '"' || text[start] === "'") return text.slice(start, stringEnd(text, start))
+  const pattern = mayHaveWords ? words : word
+  pattern.lastIndex = start
+  return pattern.exec(text)?.[0] ?? ""
 }
