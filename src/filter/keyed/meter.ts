@@ -103,24 +103,28 @@ export class TokenBucket implements Meter {
 /** Parts of the window that are counted each for itself. */
 const SLOTS = 10
 const RING = SLOTS + 1
-const RING_AT = 2
-/** Numbers of slots are kept by their low bits. */
-const SLOT_MASK = 0x3fff_ffff
+const RING_AT = 4
+const SLOT_MAX = 0x3fff_ffff
 
 /**
  * At most `amount` in any window of `perMs`, give or take what fell into one tenth of it: the window slides over ten slots, and of the one that is half
- * out of it its share counts. Word 1: the newest slot's number; words 2 to 12: a ring of counts.
+ * out of it its share counts. Slots begin with the first request after a rest, so that from there on each period lets just `amount` through.
+ * Word 1: the newest slot's number; 2 and 3: when slot 0 began; 4 to 14: a ring of counts.
  */
 export class SlidingWindow implements Meter {
   remaining = 0
   retryMs = 0
   resetMs = 0
   private readonly words: Int32Array
+  private readonly floats: Float64Array
   private readonly amount: number
   private readonly slotMs: number
+  /** How much of the newest slot has passed. */
+  private part = 0
 
   constructor(table: KeyedTable, amount: number, perMs: number) {
     this.words = table.words
+    this.floats = table.floats
     this.amount = amount
     this.slotMs = perMs / SLOTS
   }
@@ -130,7 +134,7 @@ export class SlidingWindow implements Meter {
     const over = used + amount - this.amount
     if (over > EPSILON) {
       this.remaining = Math.max(0, Math.floor(this.amount - used + EPSILON))
-      this.retryMs = this.untilGone(base, now, over)
+      this.retryMs = this.untilGone(base, over)
       this.resetMs = this.retryMs
       return OVER
     }
@@ -143,58 +147,78 @@ export class SlidingWindow implements Meter {
 
   /** What is counted in the window that ends now. The ring has moved on when this returns. */
   usedAt(base: number, now: number): number {
-    const { words } = this
-    const at = now / this.slotMs
-    const newest = this.moveTo(base, Math.floor(at) % (SLOT_MASK + 1))
+    const newest = this.moveOn(base, now)
     let sum = 0
-    for (let i = 0; i < SLOTS; i++) sum += words[base + RING_AT + ((newest - i + SLOT_MASK + 1) % RING)]! >>> 0
-    const oldest = words[base + RING_AT + ((newest - SLOTS + SLOT_MASK + 1) % RING)]! >>> 0
-    return sum + oldest * (1 - (at - Math.floor(at)))
+    for (let age = 0; age < SLOTS; age++) sum += this.words[cellOf(base, newest, age)]! >>> 0
+    return sum + (this.words[cellOf(base, newest, SLOTS)]! >>> 0) * (1 - this.part)
   }
 
   /** Counts in the newest slot. `usedAt` comes first. A slot holds up to 2^32 - 1. */
   add(base: number, amount: number): void {
-    const at = base + RING_AT + ((this.words[base + 1]! + SLOT_MASK + 1) % RING)
+    const at = cellOf(base, this.words[base + 1]!, 0)
     const sum = (this.words[at]! >>> 0) + amount
     this.words[at] = sum > 0xffff_ffff ? -1 : sum | 0
   }
 
   giveBack(base: number, amount: number): void {
-    const at = base + RING_AT + ((this.words[base + 1]! + SLOT_MASK + 1) % RING)
+    const at = cellOf(base, this.words[base + 1]!, 0)
     const left = (this.words[at]! >>> 0) - amount
     this.words[at] = left > 0 ? left | 0 : 0
   }
 
-  /** Empties the slots between the newest one and `slot`, which is the newest then; answers it. */
-  private moveTo(base: number, slot: number): number {
-    const { words } = this
-    const passed = (slot - words[base + 1]!) & SLOT_MASK
-    if (passed === 0) return slot
-    // Another thread's clock is a little ahead: its slot is as good. Far ahead: the clock was set back, and what was counted counts from now on.
-    if (passed === SLOT_MASK) return words[base + 1]!
+  /** Empties the slots that have begun since the newest one, and answers which is the newest now. */
+  private moveOn(base: number, now: number): number {
+    const { words, floats } = this
+    const originAt = (base >> 1) + 1
+    const newest = words[base + 1]!
+    const position = (now - floats[originAt]!) / this.slotMs
+    const slot = Math.floor(position)
+    this.part = position - slot
+    if (slot === newest) return slot
+    // Nothing of before is in the window; or the numbers come to their end.
+    if (slot - newest >= RING || slot > SLOT_MAX) return this.begin(base, now)
+    if (slot < newest) return this.wentBack(base, now, newest)
+    for (let number = newest + 1; number <= slot; number++) words[cellOf(base, number, 0)] = 0
     words[base + 1] = slot
-    if (passed > SLOT_MASK / 2) return slot
-    const empty = passed < RING ? passed : RING
-    for (let i = 0; i < empty; i++) words[base + RING_AT + ((slot - i + SLOT_MASK + 1) % RING)] = 0
     return slot
   }
 
+  private begin(base: number, now: number): number {
+    this.words.fill(0, base + RING_AT, base + RING_AT + RING)
+    this.words[base + 1] = 0
+    this.floats[(base >> 1) + 1] = now
+    this.part = 0
+    return 0
+  }
+
+  /** Another thread's clock is a little ahead: its slot is as good. Far ahead: the clock was set back, and what was counted counts from now on. */
+  private wentBack(base: number, now: number, newest: number): number {
+    const originAt = (base >> 1) + 1
+    const begun = this.floats[originAt]! + newest * this.slotMs
+    if (begun - now > SKEW_MS) this.floats[originAt] = now - newest * this.slotMs
+    this.part = 0
+    return newest
+  }
+
   /** When so much will have left the window. */
-  private untilGone(base: number, now: number, over: number): number {
-    const { words, slotMs } = this
-    const newest = words[base + 1]!
-    const rest = 1 - (now / slotMs - Math.floor(now / slotMs))
+  private untilGone(base: number, over: number): number {
+    const newest = this.words[base + 1]!
     let left = over
     let ms = 0
-    for (let i = SLOTS; i >= 0; i--) {
-      const share = i === SLOTS ? rest : 1
-      const leaving = (words[base + RING_AT + ((newest - i + SLOT_MASK + 1) % RING)]! >>> 0) * share
-      if (leaving >= left && leaving > 0) return ms + (left / leaving) * share * slotMs
+    for (let age = SLOTS; age >= 0; age--) {
+      const share = age === SLOTS ? 1 - this.part : 1
+      const leaving = (this.words[cellOf(base, newest, age)]! >>> 0) * share
+      if (leaving >= left && leaving > 0) return ms + (left / leaving) * share * this.slotMs
       left -= leaving
-      ms += share * slotMs
+      ms += share * this.slotMs
     }
     return ms
   }
+}
+
+/** Word of the count of the slot that is `age` slots older than `newest`. */
+function cellOf(base: number, newest: number, age: number): number {
+  return base + RING_AT + ((newest - age + RING) % RING)
 }
 
 /** At most `amount` in each window of `perMs`, counted from 1970: simple to understand, and twice as much around the border of two. Word 1: its number; word 2: the count. */
@@ -215,13 +239,14 @@ export class FixedWindow implements Meter {
   take(base: number, now: number, amount: number): number {
     const { words } = this
     const number = Math.floor(now / this.perMs)
-    const passed = ((number & SLOT_MASK) - words[base + 1]!) & SLOT_MASK
-    if (passed !== 0 && passed !== SLOT_MASK) {
-      words[base + 1] = number & SLOT_MASK
+    // Of large numbers the low bits are kept.
+    const passed = ((number % (SLOT_MAX + 1)) - words[base + 1]!) & SLOT_MAX
+    if (passed !== 0 && passed !== SLOT_MAX) {
+      words[base + 1] = number % (SLOT_MAX + 1)
       words[base + 2] = 0
     }
     const used = words[base + 2]!
-    this.resetMs = (number + (passed === SLOT_MASK ? 2 : 1)) * this.perMs - now
+    this.resetMs = (number + (passed === SLOT_MAX ? 2 : 1)) * this.perMs - now
     if (used + amount > this.amount) {
       this.remaining = Math.max(0, this.amount - used)
       this.retryMs = this.resetMs
