@@ -6,6 +6,7 @@ import { sentence } from "./issue-sentence.ts"
 import { type ConfigPath, type ConfigSource, fileProblem, type Finding, locate, type Problem, sortProblems } from "./problem.ts"
 import { resolvePaths } from "./resolve-paths.ts"
 import { type Config, configSchema } from "./schema.ts"
+import { shareFilters } from "./shared-filters.ts"
 import { readConfig } from "./source/read.ts"
 import { depthMax, readYaml } from "./source/yaml.ts"
 import { statSync } from "node:fs"
@@ -63,7 +64,7 @@ function validate(source: ConfigSource, before: readonly Problem[], baseDir: str
   const raw = source.value
   if (raw === null || raw === undefined) return { ok: false, problems: [...before, locate(source, emptyFinding)] }
   const parsed = configSchema.safeParse(raw, { error: sentence })
-  const config = parsed.success ? resolvePaths(parsed.data, baseDir) : null
+  const config = parsed.success ? resolvePaths(shareFilters(parsed.data), baseDir) : null
   const slips = [...(parsed.success ? [] : findingsOf(parsed.error.issues, raw)), ...strangeKeys(raw)]
   // A config that is no map at all has one problem, not one and the lack of listeners; and what is there twice makes the rest doubtful.
   const checkable = before.length === 0 && !slips.some(slip => slip.path.length === 0 && slip.part === "value")

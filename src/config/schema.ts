@@ -7,7 +7,7 @@ import { clusterSchema } from "./schema/cluster.ts"
 import { listenerSchema } from "./schema/listener.ts"
 import { observeSchema } from "./schema/observe.ts"
 import { resolverSchema } from "./schema/resolver.ts"
-import { routeSchema } from "./schema/route.ts"
+import { filterSchema, routeSchema } from "./schema/route.ts"
 import { count, field, nameSchema } from "../base/index.ts"
 
 const drainSchema = z.strictObject({
@@ -23,6 +23,7 @@ export const configSchema = z.strictObject({
   listeners: field(z.record(nameSchema, listenerSchema), {}, "Where clients come in, by name."),
   clusters: field(z.record(nameSchema, clusterSchema), {}, "Groups of peers, by name."),
   caches: field(z.record(nameSchema, cacheSchema), {}, "Caches, by name."),
+  filters: field(z.array(filterSchema), [], "Filters of all routes, in front of each one's own."),
   routes: field(routesSchema, [], "What happens to requests; the first route that matches wins."),
   observe: field(observeSchema, {}, "Access log and metrics."),
   acme: field(acmeSchema, {}, "Automatic certificates, for listeners with `tls: auto`."),

@@ -37,11 +37,11 @@ export function dryBuild(config: Config, baseDir: string, needs: DryBuildNeeds =
   }
   for (const [name, listener] of Object.entries(config.listeners)) {
     if (listener.forward?.auth)
-      build(`listeners.${name}.forward.auth`, "proxy-auth", placeOf(`listeners/${name}`, "proxy-auth", 0), listener.forward.auth)
+      build(`listeners.${name}.forward.auth`, "proxy-auth", placeOf({ name: "proxy-auth" }, `listeners/${name}`, 0), listener.forward.auth)
   }
   for (const [i, route] of config.routes.entries()) {
     for (const [j, use] of route.filters.entries())
-      if (use.inline === null) build(`routes[${i}].filters[${j}].${use.name}`, use.name, placeOf(`routes/${route.name}`, use.name, j), use.options)
+      if (use.inline === null) build(whereOf(use, i, j, config), use.name, placeOf(use, `routes/${route.name}`, j), use.options)
     if (route.to.kind === "split") {
       const { key, bytes } = SplitZone.memoryOf(route.name, route.to.split)
       needs.shared(key, bytes)
@@ -53,6 +53,11 @@ export function dryBuild(config: Config, baseDir: string, needs: DryBuildNeeds =
     if (memory !== null) needs.shared(memory.key, memory.bytes)
   }
   return problems
+}
+
+/** The place in the file. */
+function whereOf({ name, everywhere }: { name: string; everywhere?: boolean }, route: number, index: number, { filters: shared }: Config): string {
+  return everywhere === true ? `filters[${index}].${name}` : `routes[${route}].filters[${index - shared.length}].${name}`
 }
 
 function quietDeps(config: Config, baseDir: string, needs: DryBuildNeeds): FilterDeps {

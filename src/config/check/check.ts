@@ -1,4 +1,5 @@
 import type { Finding } from "../problem.ts"
+import { placeFindings } from "../shared-filters.ts"
 import { checkCaches } from "./caches.ts"
 import { checkCertificates } from "./certificates.ts"
 import { checkCircles } from "./circles.ts"
@@ -34,5 +35,8 @@ const checks: readonly Check[] = [
 
 /** Everything that the schema cannot see because it lies between two places of the config, or outside of it. */
 export function checkConfig(subject: Subject): Finding[] {
-  return checks.flatMap(check => check(subject))
+  return placeFindings(
+    checks.flatMap(check => check(subject)),
+    subject.config.filters.length,
+  )
 }

@@ -64,7 +64,7 @@ function checkRules(at: ConfigPath, { match }: RouteConfig): Finding[] {
 
 function checkFilters(at: ConfigPath, route: RouteConfig): Finding[] {
   return route.filters.flatMap((use, i) => {
-    if (use.inline !== null || filters.find(filter => filter.name === use.name)?.raw === true) return []
+    if (use.inline !== null || use.everywhere === true || filters.find(filter => filter.name === use.name)?.raw === true) return []
     return [error([...at, "filters", i], `${use.name} needs a request; connections without HTTP have none`)]
   })
 }

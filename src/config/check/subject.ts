@@ -1,6 +1,7 @@
 import { sentence } from "../issue-sentence.ts"
 import { filters } from "../features.gen.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
+import { shareFilters } from "../shared-filters.ts"
 import { resolvePaths } from "../resolve-paths.ts"
 import { type Config, configSchema } from "../schema.ts"
 
@@ -35,7 +36,7 @@ export function partialSubject(raw: unknown, baseDir: string): Subject {
     return [[section, result.success ? result.data : schema.parse(undefined)]]
   })
   const { routes, routeIndex } = validRoutes(valueAt(raw, ["routes"]))
-  const config = resolvePaths({ ...(Object.fromEntries(sections) as Config), routes }, baseDir)
+  const config = resolvePaths(shareFilters({ ...(Object.fromEntries(sections) as Config), routes }), baseDir)
   return { ...wholeSubject(config, raw, baseDir), routeIndex, whole: false }
 }
 

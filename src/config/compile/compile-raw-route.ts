@@ -1,9 +1,10 @@
 import { deliver, DONE, type Plan } from "../../flow/index.ts"
 import { clusterSteps } from "../../upstream/index.ts"
+import type { FilterUse } from "../schema/route.ts"
 import type { RouteConfig } from "../schema.ts"
 import { logStep } from "./compile-entry.ts"
 import { rulesOf, type RouteParts } from "./compile-route.ts"
-import { buildFilters } from "./filters.ts"
+import { buildFilters, definitionOf } from "./filters.ts"
 import { StepList } from "./step-list.ts"
 
 /**
@@ -15,7 +16,14 @@ export function compileRawRoute(route: RouteConfig, index: number, parts: RouteP
   const name = route.to.kind === "cluster" ? route.to.cluster : ""
   if (config.clusters[name]?.protocol !== protocol) return null
   const upstream = clusterSteps(clusters.get(name)!, rulesOf(route, config, false))
-  const filters = buildFilters(route.filters, deps, { owner: `routes/${route.name}`, nextSlot: { value: 1 }, cluster: handles.get })
+  // What stands among the filters of all routes may be for requests only.
+  const takes = (use: FilterUse): boolean => use.everywhere !== true || use.inline !== null || definitionOf(use.name).raw === true
+  const filters = buildFilters(route.filters, deps, {
+    takes,
+    owner: `routes/${route.name}`,
+    nextSlot: { value: 1 },
+    cluster: handles.get,
+  })
   const list = new StepList(index, deps)
   list.addPhase("identify", filters)
   list.addPhase("access", filters)

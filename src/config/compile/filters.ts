@@ -24,20 +24,23 @@ export interface FilterPlace {
   readonly nextSlot: { value: number }
   /** Throws when there is none of this name. */
   readonly cluster: (name: string) => ClusterHandle
+  /** Which ones are built. Default: all. */
+  readonly takes?: (use: FilterUse) => boolean
 }
 
-/** Where the filter stands that is written at `index`: its `place` in the control thread's dry build and in each worker. */
-export function placeOf(owner: string, name: string, index: number): string {
-  return `${owner}/${name}#${index}`
+/** Where the filter stands that is written at `index`: its `place` in the control thread's dry build and in each worker. One of all routes has one place, and so one memory. */
+export function placeOf({ name, everywhere }: Pick<FilterUse, "name" | "everywhere">, owner: string, index: number): string {
+  return everywhere === true ? `filters/${name}#${index}` : `${owner}/${name}#${index}`
 }
 
 /** Builds the filters of a route, or of a listener, in the order of the config. */
 export function buildFilters(uses: readonly FilterUse[], deps: CompileDeps, place: FilterPlace): NamedFilter[] {
   const out: NamedFilter[] = []
   for (const [index, use] of uses.entries()) {
+    if (place.takes?.(use) === false) continue
     if (use.inline !== null) out.push({ name: use.name, filter: use.inline })
     else if (use.name !== CACHE) {
-      const own = filterDeps(deps, place, placeOf(place.owner, use.name, index))
+      const own = filterDeps(deps, place, placeOf(use, place.owner, index))
       out.push({ name: use.name, filter: definitionOf(use.name).build(use.options, own) })
     }
   }

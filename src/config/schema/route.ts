@@ -31,6 +31,8 @@ export interface FilterUse {
   readonly name: string
   readonly options: unknown
   readonly inline: Filter | null
+  /** It stands among the filters of all routes. Default: it is its route's own. */
+  readonly everywhere?: boolean
 }
 
 /** How requests to origins leave in a better way than they came. */
@@ -92,7 +94,7 @@ function isFilter(value: unknown): value is Filter & { name?: string } {
 const namedFilterSchema = choice("filter", filterShape, true)
 const inlineFilterSchema = scriptOnly(z.custom<Filter & { name?: string }>(isFilter))
 
-const filterSchema = z.union([
+export const filterSchema = z.union([
   inlineFilterSchema.transform((inline): FilterUse => ({ name: typeof inline.name === "string" ? inline.name : "inline", options: null, inline })),
   namedFilterSchema.transform(({ name, options }): FilterUse => ({ name, options, inline: null })),
 ])
