@@ -39,6 +39,7 @@ Examples:
   bothways check bothways.yaml && bothways run bothways.yaml
   bothways explain bothways.yaml GET https://shop.example/api/1
   bothways peers drain shop 10.0.0.3:80 --wait        no new requests; come back when it has none left
+  bothways canary start shop --to 5%                  a new version for a part of the clients
   bothways cache report                               what is not cached, and why
   bothways cache purge --url https://shop.example/
   bothways ca install                                 this machine trusts certificates of the local authority
