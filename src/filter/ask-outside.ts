@@ -1,3 +1,4 @@
+import { isMainThread } from "node:worker_threads"
 import type { ClusterHandle } from "../plugin/index.ts"
 
 /** A request to a service that filters depend on. */
@@ -20,8 +21,15 @@ export type AskOutside = (request: OutsideRequest) => Promise<OutsideAnswer>
 /** Octets of an answer: key sets and tokens are far smaller. */
 const ANSWER_BYTES_MAX = 512 * 1024
 
-/** Asks the host that the URL names, with the authorities of the system. */
-export async function askByUrl({ method, url, fields, body, timeoutMs }: OutsideRequest): Promise<OutsideAnswer> {
+/**
+ * Asks the host that the URL names, with the authorities of the system. Only workers serve clients; whoever goes through filters in another thread
+ * explains a config, and nothing is sent for that: the answer never comes.
+ */
+export function askByUrl(request: OutsideRequest): Promise<OutsideAnswer> {
+  return isMainThread ? new Promise(() => {}) : fetchWhole(request)
+}
+
+async function fetchWhole({ method, url, fields, body, timeoutMs }: OutsideRequest): Promise<OutsideAnswer> {
   const response = await fetch(url, { method, headers: fields, body, redirect: "manual", signal: AbortSignal.timeout(timeoutMs) })
   const chunks: Uint8Array[] = []
   let bytes = 0

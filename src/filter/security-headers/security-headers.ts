@@ -1,6 +1,5 @@
 import { z } from "zod"
 import { type Exchange, NEXT } from "../../flow/index.ts"
-import type { Fields } from "../../http/index.ts"
 import { defineFilter } from "../../plugin/index.ts"
 import { fieldNameSchema } from "../field-name.ts"
 import { dropField, fieldText } from "../headers/edit-fields.ts"
@@ -44,6 +43,8 @@ interface SaneField {
   readonly lower: string
   readonly line: string
   readonly secureOnly: boolean
+  /** About what a page may load: our own page of a fault has its style inside, and nothing else. */
+  readonly isPolicy: boolean
 }
 
 function fieldsOf(settings: Settings): SaneField[] {
@@ -59,7 +60,16 @@ function fieldsOf(settings: Settings): SaneField[] {
     ["Content-Security-Policy-Report-Only", settings.cspReportOnly],
   ]
   return pairs.flatMap(([name, value]) =>
-    value ? [{ lower: name.toLowerCase(), line: `${name}: ${value}\r\n`, secureOnly: name === "Strict-Transport-Security" }] : [],
+    value
+      ? [
+          {
+            lower: name.toLowerCase(),
+            line: `${name}: ${value}\r\n`,
+            secureOnly: name === "Strict-Transport-Security",
+            isPolicy: name.startsWith("Content-Security-Policy"),
+          },
+        ]
+      : [],
   )
 }
 
@@ -75,7 +85,7 @@ export default defineFilter({
       response(x: Exchange) {
         const { response } = x
         for (let i = 0; i < removals.length; i++) dropField(response, removals[i]!)
-        addFields(response, ours, x.scheme === "https", override)
+        addFields(x, ours, override)
         return NEXT
       },
       describe: () => ours.map(field => field.lower).join(", "),
@@ -83,11 +93,11 @@ export default defineFilter({
   },
 })
 
-function addFields(response: Fields, ours: readonly SaneField[], secure: boolean, override: boolean): void {
+function addFields({ response, scheme, fault }: Exchange, ours: readonly SaneField[], override: boolean): void {
   let added = ""
   for (let i = 0; i < ours.length; i++) {
-    const { lower, line, secureOnly } = ours[i]!
-    if (secureOnly && !secure) continue
+    const { lower, line, secureOnly, isPolicy } = ours[i]!
+    if ((secureOnly && scheme !== "https") || (isPolicy && fault !== null)) continue
     if (override) dropField(response, lower)
     else if (fieldText(response, lower) !== "") continue
     added += line
