@@ -75,6 +75,18 @@ describe.each(encoders)("%s", (_, coding, encode) => {
   })
 })
 
+test.each(encoders)("%s: wrong octets give what can be read, or nothing; never more than is allowed", (_, coding, encode) => {
+  const sound = encode(Buffer.from("some text that repeats, some text that repeats, some text ".repeat(40)))
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(255)), { maxLength: 4 }), sizes, (changes, lengths) => {
+      const octets = Buffer.from(sound)
+      for (const [at, octet] of changes) octets[at] = octet
+      const out = inflated(new InflatedBody([coding], { inflatedBytesMax: 5000, ratioMax: 1e6 }, faults), octets, lengths)
+      expect(out === null || out.length <= 5000).toBe(true)
+    }),
+  )
+})
+
 test("one in the other, the last first; what is in between counts", () => {
   const plain = Buffer.from("wrapped ".repeat(100))
   const twice = brotliCompressSync(gzipSync(plain))
