@@ -18,7 +18,7 @@ const kinds = ["deny", "except", "allow"] as const
 type Kind = (typeof kinds)[number]
 
 const entries = z.array(entry).default([])
-const files = listOf(pathSchema).optional()
+const files = (meaning: string) => listOf(pathSchema).optional().describe(meaning)
 
 const options = z
   .strictObject({
@@ -26,7 +26,11 @@ const options = z
     deny: entries.describe("Those that get 403, also when `allow` has them."),
     except: entries.describe("Those that `deny` does not concern."),
     files: z
-      .strictObject({ allow: files, deny: files, except: files })
+      .strictObject({
+        allow: files("Of those who get in; never empty."),
+        deny: files("Of those who get 403."),
+        except: files("Of those whom `deny` does not concern."),
+      })
       .prefault({})
       .describe("Files with one of them a line; # and ; begin comments. Read again when they change."),
   })

@@ -12,12 +12,15 @@ export const oidcOptions = z
   .strictObject({
     issuer: urlSchema.describe("The provider, as it calls itself: what stands before /.well-known/openid-configuration."),
     cluster: nameSchema.optional().describe("Goes through this cluster to the provider, instead of straight to the hosts that it names."),
-    clientId: z.string().min(1).max(256),
+    clientId: z.string().min(1).max(256).describe("What the provider calls this site."),
     clientSecretFile: pathSchema.optional().describe("The client's secret. Default: a public client, with PKCE alone."),
     sessionSecretFile: pathSchema.describe(
       "Secrets of at least 32 characters, one a line: the first encrypts session cookies, all of them are believed.",
     ),
-    scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, "expected a scope")).default(["openid", "profile", "email"]),
+    scopes: z
+      .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, "expected a scope"))
+      .default(["openid", "profile", "email"])
+      .describe("What is asked for; openid is one of them."),
     parameters: z.record(z.string(), z.string()).default({}).describe("More parameters of the log-in, such as `{ prompt: select_account }`."),
     callbackPath: field(pathOption, "/oauth2/callback", "Where the provider sends the browser back to."),
     logoutPath: field(pathOption, "/oauth2/logout", "Ends the session, here and at the provider."),
