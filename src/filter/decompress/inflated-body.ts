@@ -13,6 +13,8 @@ export interface InflateLimits {
 /** Up to here a body may be as small as it likes: a megabyte hurts nobody, and short texts of one letter are no attack. */
 const RATIO_FROM_BYTES = 1024 * 1024
 
+const NOTHING = new Uint8Array(0)
+
 export interface InflateFaults {
   readonly malformed: Fault
   readonly bomb: Fault
@@ -22,6 +24,8 @@ export interface InflateFaults {
 export class InflatedBody implements BodyChange {
   trailers = ""
   fault: Fault
+  /** Of a response: until something has come, so that a bomb or what is no such coding can still be answered with an error. */
+  holdsHead = true
   private readonly decoders: readonly Decoder[]
   private readonly limits: InflateLimits
   private readonly faults: InflateFaults
@@ -40,7 +44,15 @@ export class InflatedBody implements BodyChange {
 
   push(chunk: Uint8Array): Uint8Array | null {
     this.came += chunk.length
-    return this.through(chunk, 0)
+    const out = this.through(chunk, 0)
+    // Where nothing can be made of it the head goes on waiting, for an error.
+    if (out !== null) this.holdsHead = false
+    return out
+  }
+
+  flush(): Uint8Array {
+    this.holdsHead = false
+    return NOTHING
   }
 
   /** Through the decoders from `first` on. */

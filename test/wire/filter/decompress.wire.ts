@@ -11,9 +11,15 @@ import { until } from "../../support/wait.ts"
 const web = await freePort()
 const page = "a page of http://app.internal/ for everybody ".repeat(100)
 const packed = gzipSync(page)
+const bomb = gzipSync(Buffer.alloc(256 * 1024 ** 2), { level: 1 })
 const upstream = await scriptedServer(async connection => {
   while (true) {
     const { head, body, start } = await connection.request(3_600_000)
+    if (start.includes("/bomb")) {
+      connection.send(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`)
+      connection.send(bomb)
+      continue
+    }
     const coded = start.includes("/page") ? packed.toString("latin1") : ""
     const fields = coded === "" ? "" : 'Content-Type: text/html\r\nContent-Encoding: gzip\r\nETag: "p"\r\n'
     const answer = coded === "" ? JSON.stringify({ head, length: body.length, start: body.slice(0, 20) }) : coded
@@ -25,6 +31,7 @@ const proxy = await startBothways({
   clusters: { a: { peers: [upstream.address] } },
   routes: [
     { match: { path: "/page/always" }, filters: [{ decompress: { response: "always" } }, "compress"], to: { cluster: "a" } },
+    { match: { path: "/bomb" }, filters: [{ decompress: { response: { when: "always", inflatedBytesMax: "1MB" } } }], to: { cluster: "a" } },
     { match: { path: "/page/needed" }, filters: [{ decompress: { response: "needed" } }], to: { cluster: "a" } },
     { match: {}, filters: ["decompress"], to: { cluster: "a" } },
   ],
@@ -88,6 +95,11 @@ describe("responses", () => {
     const coded = await get("/page/needed", "gzip")
     expect([coded.fields["content-encoding"], coded.fields["etag"]]).toEqual(["gzip", '"p"'])
     expect(gunzipSync(Buffer.from(coded.body, "latin1")).toString()).toBe(page)
+  })
+  test("a bomb: 502, and the next request is served", async () => {
+    const { status, body } = await get("/bomb", "")
+    expect([status, body]).toEqual([502, expect.stringContaining("upstream.body-bomb")])
+    expect((await get("/page/needed", "gzip")).status).toBe(200)
   })
   test("always, and compressed again", async () => {
     expect((await get("/page/always", "")).body).toBe(page)
