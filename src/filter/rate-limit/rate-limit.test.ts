@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test"
+import { KeyedTable, KIND_METER } from "../../base/index.ts"
+import { Exchange, NEXT, type Verdict } from "../../flow/index.ts"
 import { FakeDeps, FilterRun } from "../filter-run.fixture.ts"
 import rateLimit from "./rate-limit.ts"
 
@@ -56,6 +58,28 @@ describe("rate-limit", () => {
     const deps = new FakeDeps()
     const filters = [runOf({ requests: 3, per: "1m", zone: "z" }, deps), runOf({ requests: 3, per: "1m", zone: "z" }, deps)]
     expect([0, 1, 0, 1, 0].map(i => filters[i]!.status())).toEqual([404, 404, 404, 429, 429])
+  })
+
+  test("a flood of a million clients takes no memory and frees nobody who is limited", () => {
+    const deps = new FakeDeps()
+    const filter = rateLimit.build(rateLimit.options.parse({ requests: 5, per: "1h", keysMax: 2000 }), deps)
+    const x = new Exchange()
+    const ask = (client: string): Verdict => {
+      x.clientAddress = client
+      return filter.access!(x) as Verdict
+    }
+    const heavy = Array.from({ length: 20 }, (_, i) => `192.0.2.${i}`)
+    for (const client of heavy) for (let i = 0; i < 5; i++) ask(client)
+    let passed = 0
+    for (let i = 0; i < 1_000_000; i++) {
+      ask(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`)
+      if (i % 200 === 0) for (const client of heavy) if (ask(client) === NEXT) passed++
+    }
+    expect(passed).toBe(0)
+    expect([...deps.memory.values()].map(memory => memory.byteLength)).toEqual([
+      KeyedTable.bytes({ keysMax: 2000, valueWords: 16, kind: KIND_METER }),
+    ])
+    expect(deps.counts.get("rate_limit_evicted_test_0")).toBeGreaterThan(990_000)
   })
 
   test("exempt addresses, dry run, cost, status", () => {
