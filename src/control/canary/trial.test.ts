@@ -153,8 +153,8 @@ describe("words", () => {
     expect(trial([1, 0], [150, 0])).toEqual({ verdict: "wait", why: "stable has 1 request of the 100 that a verdict needs" })
   })
 
-  test("a difference that is sure and small is forgiven; doubt is no step up", () => {
-    expect(trial([100_000, 10], [10_000, 60], { ...analysis, errors: { difference: 0.01 } }).verdict).toBe("wait")
+  test("a difference that is sure and small is forgiven, and holds up no step; doubt does", () => {
+    expect(trial([100_000, 10], [10_000, 60], { ...analysis, errors: { difference: 0.01 } }).verdict).toBe("good")
     expect(trial([100_000, 10], [10_000, 60]).verdict).toBe("worse")
     expect(trial([9000, 3], [80, 12], { ...analysis, samplesMin: 80 })).toEqual({
       verdict: "worse",

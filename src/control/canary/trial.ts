@@ -63,7 +63,7 @@ export class Trial {
     const slow = this.judgeLatency()
     if (slow !== null) return slow
     const { errors, latency } = this.p
-    if ((errors ?? 1) < DOUBT) return { verdict: "wait", why: `in doubt: ${this.errorsText()}` }
+    if ((errors ?? 1) < DOUBT && !this.isForgiven) return { verdict: "wait", why: `in doubt: ${this.errorsText()}` }
     if ((latency ?? 1) < DOUBT) return { verdict: "wait", why: `in doubt: ${this.latencyText()}` }
     return {
       verdict: "good",
@@ -73,12 +73,17 @@ export class Trial {
     }
   }
 
+  /** However sure it may be, the difference in failures is too small to matter. */
+  private get isForgiven(): boolean {
+    return rate(this.canary) - rate(this.stable) < (this.analysis.errors?.difference ?? 0)
+  }
+
   private judgeErrors(): Judgement | null {
     const { stable, canary, analysis, errors } = this
     if (errors === null || analysis.errors === null || errors.p > this.alpha) return null
     const isBroken = canary.requests >= BROKEN_MIN && rate(canary) >= BROKEN_SHARE
     const isEnough = Math.min(canary.requests, stable.requests) >= analysis.samplesMin
-    if (!(isBroken || isEnough) || rate(canary) - rate(stable) < analysis.errors.difference) return null
+    if (!(isBroken || isEnough) || this.isForgiven) return null
     return { verdict: "worse", why: this.errorsText() }
   }
 
