@@ -74,7 +74,6 @@ export class Guard {
   readonly hedgeBudget: RetryBudget | null
   private readonly outlier: Outlier | null
   private readonly name: string
-  private readonly ejection: Ejection | null
   private readonly failsFrom: Outcome
   private readonly peerFailsFrom: Outcome
   private readonly outlierFailsFrom: Outcome
@@ -92,7 +91,6 @@ export class Guard {
     this.time = parts.time
     this.fine = parts.fine
     this.meter = parts.meter
-    this.ejection = parts.ejection
     this.limits = options.breaker ?? NO_LIMITS
     this.breaker = options.breaker === null || options.breaker.failures === null ? null : new Breaker(states, slot, options.breaker.failures)
     this.adaptive = options.adaptive === null ? null : new AdaptiveLimit(states, slot, options.adaptive)
@@ -243,10 +241,5 @@ export class Guard {
   /** Milliseconds after which a second attempt goes out; 0 = none. */
   hedgeAfter(): number {
     return this.hedgeDelay === null ? 0 : this.hedgeDelay.ms(this.peers)
-  }
-
-  /** Whether anything of it compares peers: for who asks what a cluster has. */
-  get comparesPeers(): boolean {
-    return this.outlier !== null && this.ejection !== null
   }
 }

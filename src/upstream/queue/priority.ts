@@ -11,7 +11,6 @@ export const CLASSES = 4
 
 /** The words of the config, by class. */
 export const priorityWords = ["critical", "high", "normal", "low"] as const
-export type PriorityWord = (typeof priorityWords)[number]
 
 /** What a route says of the importance of its requests. */
 export interface Priority {
