@@ -24,6 +24,25 @@ const NOTHING = new Uint8Array(0)
 /** Of this thread: what comes out of a call is copied from here before the next one. */
 const out = Buffer.allocUnsafeSlow(OUT_BYTES)
 
+/** Memory that outputs are cut from, one behind the other: fewer and larger pieces are less work for the collector. */
+const SLAB_BYTES = 256 * 1024
+const SLAB_PIECE_BYTES_MAX = 16 * 1024
+let slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+let slabAt = 0
+
+/** A copy of the first octets of what came out. */
+function copyOut(bytes: number): Buffer {
+  if (bytes > SLAB_PIECE_BYTES_MAX) return Buffer.from(out.subarray(0, bytes))
+  if (slabAt + bytes > SLAB_BYTES) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+    slabAt = 0
+  }
+  const piece = slab.subarray(slabAt, slabAt + bytes)
+  out.copy(piece, 0, 0, bytes)
+  slabAt += bytes
+  return piece
+}
+
 /** Encodes or decodes one body, piece by piece, without leaving the thread. */
 export class Coder {
   private readonly stream: CodingStream
@@ -73,7 +92,7 @@ export class Coder {
         this.failure = TOO_MUCH
         return null
       }
-      const piece = made === 0 ? null : Buffer.from(out.subarray(0, made))
+      const piece = made === 0 ? null : copyOut(made)
       // Room that is left means that nothing waits.
       if (state[0]! > 0) {
         if (parts === null) return piece ?? NOTHING

@@ -3,6 +3,7 @@ import type { BodyChange, Exchange } from "../../flow/index.ts"
 import { dropField } from "../headers/edit-fields.ts"
 import { dropOctetFields, weakenTag } from "./changed-fields.ts"
 import type { Coder } from "./coder.ts"
+import { type Collector, giveCollector, takeCollector } from "./collector.ts"
 import type { Coding, Encoders } from "./encoders.ts"
 
 /** What the bodies of one filter have in common. */
@@ -41,7 +42,8 @@ export class CompressedBody implements BodyChange {
   /** Octets that will come, -1 = not known. */
   private readonly expected: number
   private state = WAITS
-  private waiting: Uint8Array[] = []
+  /** What waits, and how many octets of it there are. */
+  private waiting: Collector | null = null
   private bytes = 0
   private coder: Coder | null = null
   /** The encoder has something that has not come out. */
@@ -61,10 +63,12 @@ export class CompressedBody implements BodyChange {
   push(chunk: Uint8Array): Uint8Array | null {
     if (this.state === PASSES) return chunk
     if (this.state === ENCODES) return this.encode(chunk)
+    if (this.bytes + chunk.length > this.of.wholeBytesMax) return this.beginWith(chunk)
     // A copy: the chunk is lent.
-    this.waiting.push(Buffer.from(chunk))
+    if (this.waiting === null) this.waiting = takeCollector()
+    this.waiting.add(chunk, this.bytes)
     this.bytes += chunk.length
-    return this.bytes > this.of.wholeBytesMax ? this.begin() : NOTHING
+    return NOTHING
   }
 
   private encode(chunk: Uint8Array): Uint8Array | null {
@@ -78,25 +82,41 @@ export class CompressedBody implements BodyChange {
     this.of.saved(before, out === null ? 0 : out.length)
   }
 
+  private beginWith(chunk: Uint8Array): Uint8Array | null {
+    const begun = this.begin()
+    const more = begun === null ? null : this.push(chunk)
+    if (begun === null || more === null || more.length === 0) return more === null ? null : begun
+    return begun.length === 0 ? more : Buffer.concat([begun, more])
+  }
+
   /** The head leaves before the body has ended. */
   private begin(): Uint8Array | null {
-    const collected = this.takeWaiting()
     if (this.of.streams >= this.of.streamsMax) {
       this.of.refused()
       this.state = PASSES
-      return collected
+      return this.takeWaiting()
     }
     this.of.streams++
     this.state = ENCODES
     this.coder = this.of.encoders.take(this.coding)
     this.setFields()
-    return this.encode(collected)
+    const begun = this.waiting === null ? NOTHING : this.encode(this.waiting.octets(this.bytes))
+    this.dropWaiting()
+    return begun
   }
 
+  /** A copy: what collects is another body's next. */
   private takeWaiting(): Uint8Array {
     const { waiting } = this
-    this.waiting = []
-    return waiting.length === 1 ? waiting[0]! : Buffer.concat(waiting)
+    if (waiting === null) return NOTHING
+    const octets = Buffer.from(waiting.octets(this.bytes))
+    this.dropWaiting()
+    return octets
+  }
+
+  private dropWaiting(): void {
+    if (this.waiting !== null) giveCollector(this.waiting)
+    this.waiting = null
   }
 
   private setFields(): void {
@@ -136,13 +156,13 @@ export class CompressedBody implements BodyChange {
 
   private encodeWhole(): Uint8Array | null {
     const { of, coding, bytes } = this
-    const plain = this.takeWaiting()
     this.state = PASSES
-    if (bytes < of.minBytes) return plain
+    if (bytes < of.minBytes || this.waiting === null) return this.takeWaiting()
     const coder = of.encoders.take(coding)
-    const out = coder.end(plain)
+    const out = coder.end(this.waiting.octets(bytes))
     of.encoders.give(coding, coder)
-    if (out === null || out.length >= bytes) return plain
+    if (out === null || out.length >= bytes) return this.takeWaiting()
+    this.dropWaiting()
     of.saved(bytes, out.length)
     this.setFields()
     return out
@@ -150,6 +170,7 @@ export class CompressedBody implements BodyChange {
 
   /** Gives the encoder back, also when the exchange ends in the middle. */
   close(): void {
+    this.dropWaiting()
     const { coder } = this
     if (coder === null) return
     this.coder = null
