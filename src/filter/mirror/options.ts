@@ -69,7 +69,6 @@ export const mirrorOptions = z.strictObject({
 })
 
 export type MirrorOptions = z.output<typeof mirrorOptions>
-export type BodyOptions = z.output<typeof bodySchema>
 
 /** The patterns among what is ignored. */
 export function patternsOf(ignore: readonly string[]): RE2JS[] {
