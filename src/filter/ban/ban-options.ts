@@ -1,6 +1,7 @@
 import { z } from "zod"
 import { AddressError, CidrSet, count, duration, faults, field, listOf, maybe, nameSchema, nearest, pathSchema } from "../../base/index.ts"
 import { keyMeaning, keySchema } from "../keyed/limit-key.ts"
+import { statusSchema } from "../keyed/status-list.ts"
 
 const codes = faults.map(fault => fault.code)
 
@@ -15,7 +16,7 @@ const faultSchema = z.string().superRefine((code, context) => {
 
 const causeSchema = z
   .strictObject({
-    status: maybe(listOf(count(100, 599)), "Answers with one of these statuses."),
+    status: maybe(listOf(statusSchema), "Answers with one of these statuses, such as 401 or 4xx."),
     fault: maybe(listOf(faultSchema), "Exchanges that end with one of these faults, such as proxy.rate-limited."),
     times: field(count(1, 1_000_000), 1, "So many of them within `per` are a cause."),
     per: field(duration({ min: 1000 }), "1m", "The time that is looked back on."),

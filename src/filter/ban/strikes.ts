@@ -2,6 +2,7 @@ import { formatDuration, KeyedTable, KIND_METER, type SharedTime, type TableShap
 import type { Exchange } from "../../flow/index.ts"
 import type { FilterDeps } from "../../plugin/index.ts"
 import { SlidingWindow } from "../keyed/meter.ts"
+import { statusTest } from "../keyed/status-list.ts"
 import type { BanCause, BanOptions } from "./ban-options.ts"
 
 /** Counts what exchanges end with, by key, for one cause of a ban. */
@@ -9,6 +10,7 @@ export class Strikes {
   /** Why a key is banned. */
   readonly reason: string
   private readonly cause: BanCause
+  private readonly hasStatus: (status: number) => boolean
   private readonly table: KeyedTable
   private readonly window: SlidingWindow
   private readonly time: SharedTime
@@ -21,6 +23,7 @@ export class Strikes {
     this.table = new KeyedTable(deps.shared(`bans/${zone}/strikes/${key}/${what}/${per}`, KeyedTable.bytes(shape)), shape)
     this.window = new SlidingWindow(this.table, Infinity, per)
     this.cause = cause
+    this.hasStatus = statusTest(status ?? [])
     this.time = time
     this.reason = `${times} times ${(status ?? fault ?? []).join(", ")} in ${formatDuration(per)}`
   }
@@ -28,7 +31,7 @@ export class Strikes {
   /** The exchange is over; true = it was one too many. */
   count(x: Exchange, key: string): boolean {
     const { status, fault, times } = this.cause
-    const is = status === null ? x.fault !== null && fault!.includes(x.fault.code) : status.includes(x.status) && (x.headSent || !x.gone)
+    const is = status === null ? x.fault !== null && fault!.includes(x.fault.code) : this.hasStatus(x.status) && (x.headSent || !x.gone)
     if (!is) return false
     const { table, window } = this
     const base = table.enter(key)

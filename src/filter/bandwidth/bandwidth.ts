@@ -2,7 +2,7 @@ import { z } from "zod"
 import { count, field, formatSize, KeyedTable, KIND_METER, maybe, nameSchema, SharedTime, size, type TableShape } from "../../base/index.ts"
 import { type Exchange, NEXT, type PaceGauge, setPace, type Verdict } from "../../flow/index.ts"
 import { defineFilter, type FilterDeps } from "../../plugin/index.ts"
-import { compileKey, keyMeaning, keySchema, type LimitKey } from "../keyed/limit-key.ts"
+import { compileKey, keyMeaning, keySchemaWith, type LimitKey } from "../keyed/limit-key.ts"
 import { placeWord } from "../keyed/place-word.ts"
 import { KeyGauge, OwnGauge } from "./gauges.ts"
 
@@ -14,7 +14,7 @@ const options = z
     up: maybe(size({ min: RATE_MIN }), "Octets a second of request bodies."),
     after: field(size(), 0, "Octets of each answer that go as fast as they can before `down` begins."),
     key: field(
-      z.union([z.enum(["request", "connection"]), keySchema]),
+      keySchemaWith(["request", "connection"]),
       "request",
       `What has the rate: request (each by itself), connection, or a key that all of its requests share, over all workers. ${keyMeaning}`,
     ),

@@ -20,3 +20,8 @@ function answerIs(x: Exchange, first: number, last: number): boolean {
 function brokeOff(x: Exchange): boolean {
   return x.fault !== null && x.fault.source === "upstream" && x.status < 400
 }
+
+/** Counts answers whose status is meant. */
+export function countStatuses(isMeant: (status: number) => boolean): (x: Exchange) => number {
+  return x => (isMeant(x.status) && (x.headSent || !x.gone) ? 1 : 0)
+}

@@ -51,6 +51,10 @@ describe("count", () => {
     ["seconds", { startedAt: 1000, endedAt: 5400 }, 4],
     [[401, 403], { status: 403 }, 1],
     [[401, 403], { status: 404 }, 0],
+    [["4xx", 503], { status: 404 }, 1],
+    [["4xx", 503], { status: 503 }, 1],
+    [["4xx", 503], { status: 500 }, 0],
+    [["4xx"], { status: 499, gone: true, headSent: false }, 0],
   ] as const)("%j of %j is %d", (of, change, wanted) => expect(counterOf({ of }).over(change)).toBe(wanted))
 
   test("more than a slot holds stays at its most", () => {

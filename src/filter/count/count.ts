@@ -15,14 +15,15 @@ import { defineFilter, type Filter, type FilterDeps, type Reading } from "../../
 import { compileKey, keyMeaning, keySchema, type LimitKey } from "../keyed/limit-key.ts"
 import { SlidingWindow } from "../keyed/meter.ts"
 import { placeWord } from "../keyed/place-word.ts"
-import { amounts } from "./amounts.ts"
+import { statusTest, statusSchema } from "../keyed/status-list.ts"
+import { amounts, countStatuses } from "./amounts.ts"
 
 const options = z.strictObject({
   name: nameSchema.describe("Name under which match rules and bans read it. Filters with the same name are one counter, and must say the same."),
   of: field(
-    z.union([z.enum(Object.keys(amounts) as [string, ...string[]]), z.array(wholeNumber(100, 599)).min(1)]),
+    z.union([z.enum(Object.keys(amounts) as [string, ...string[]]), z.array(statusSchema).min(1)]),
     "requests",
-    "What counts: requests, errors (answers from 400 on), client-errors (4xx), server-errors (5xx and answers that broke off), bytes-in, bytes-out (octets of bodies), seconds (of work), or a list of statuses such as [401, 403].",
+    "What counts: requests, errors (answers from 400 on), client-errors (4xx), server-errors (5xx and answers that broke off), bytes-in, bytes-out (octets of bodies), seconds (of work), or a list of statuses such as [401, 5xx].",
   ),
   key: field(keySchema, "client", keyMeaning),
   per: field(duration({ min: 1000 }), "1m", "The time that is looked back on."),
@@ -98,7 +99,7 @@ export default defineFilter({
       return { access, describe: ask }
     }
     const { of } = settings
-    const amountOf = typeof of === "string" ? amounts[of]! : (x: Exchange): number => (of.includes(x.status) ? 1 : 0)
+    const amountOf = typeof of === "string" ? amounts[of]! : countStatuses(statusTest(of))
     return { log: x => add(x, amountOf(x)), describe: ask }
   },
   reading: {

@@ -24,17 +24,21 @@ export interface LimitKey {
   readonly of: (x: Exchange) => string
 }
 
-/** Schema of the option `key`. */
-export const keySchema = z.string().superRefine((text, context) => {
-  const problem = problemOf(text)
-  if (problem !== "") context.addIssue({ code: "custom", message: problem })
-})
+/** Schema of the option `key`, where it may be one of these words, too. */
+export function keySchemaWith(more: readonly string[]) {
+  return z.string().superRefine((text, context) => {
+    const problem = problemOf(text, [...more, ...Object.keys(words)])
+    if (problem !== "") context.addIssue({ code: "custom", message: problem })
+  })
+}
+
+export const keySchema = keySchemaWith([])
 
 export const keyMeaning =
   "What requests are told apart by: client (its address, of IPv6 the network of 64 bits), user, host, path, listener, route, all (one for everybody), or a text with variables such as `${requestField:x-api-key}`. Where a variable is empty there is no key."
 
-function problemOf(text: string): string {
-  if (Object.hasOwn(words, text)) return ""
+function problemOf(text: string, known: readonly string[]): string {
+  if (known.includes(text)) return ""
   if (text.includes("$")) {
     try {
       parseTemplate(text, variableWords)
@@ -44,9 +48,9 @@ function problemOf(text: string): string {
       throw error
     }
   }
-  const near = nearest(text, Object.keys(words))
+  const near = nearest(text, known)
   const hint = near === null ? "" : `; did you mean ${near}?`
-  return `expected ${Object.keys(words).join(", ")} or a text with variables such as \${requestField:x-api-key}, got ${JSON.stringify(text)}${hint}`
+  return `expected ${known.join(", ")} or a text with variables such as \${requestField:x-api-key}, got ${JSON.stringify(text)}${hint}`
 }
 
 /** Compiles an option that the schema has let through. */
