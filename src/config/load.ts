@@ -3,7 +3,17 @@ import { checkConfig } from "./check/check.ts"
 import { partialSubject, wholeSubject } from "./check/subject.ts"
 import { findingsOf } from "./issue-findings.ts"
 import { sentence } from "./issue-sentence.ts"
-import { type ConfigPath, type ConfigSource, fileProblem, type Finding, locate, type Problem, sortProblems } from "./problem.ts"
+import {
+  type ConfigPath,
+  type ConfigSource,
+  fileProblem,
+  type Finding,
+  locate,
+  parsePath,
+  type Place,
+  type Problem,
+  sortProblems,
+} from "./problem.ts"
 import { resolvePaths } from "./resolve-paths.ts"
 import { type Config, configSchema } from "./schema.ts"
 import { shareFilters } from "./shared-filters.ts"
@@ -22,6 +32,8 @@ export type LoadResult =
       readonly baseDir: string
       /** The config, or a fragment, is a script: functions in it cannot be sent to another thread. */
       readonly script: boolean
+      /** Where something of the model is written, by its path as texts have it: `routes[0].filters[1].jwt`. */
+      place(path: string): Place
     }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly files: readonly string[] }
 
@@ -49,7 +61,9 @@ function finish(validated: Validated, files: readonly string[], script: boolean)
   return validated.ok ? { ...validated, files, script } : { ...validated, files }
 }
 
-type Validated = { ok: true; config: Config; warnings: Problem[]; baseDir: string } | { ok: false; problems: Problem[] }
+type Validated =
+  | { ok: true; config: Config; warnings: Problem[]; baseDir: string; place: (path: string) => Place }
+  | { ok: false; problems: Problem[] }
 
 /** A script's object may have getters, and those may throw. */
 function validateScript(source: ConfigSource, before: readonly Problem[], baseDir: string): Validated {
@@ -71,7 +85,7 @@ function validate(source: ConfigSource, before: readonly Problem[], baseDir: str
   const findings = checkable ? checkConfig(config ? wholeSubject(config, raw, baseDir) : partialSubject(raw, baseDir)) : []
   const problems = sortProblems([...before, ...[...slips, ...findings].map(finding => locate(source, finding))])
   if (config === null || problems.some(problem => problem.severity === "error")) return { ok: false, problems }
-  return { ok: true, config, warnings: problems, baseDir }
+  return { ok: true, config, warnings: problems, baseDir, place: path => source.place(parsePath(path), "value") }
 }
 
 /** zod drops a key `__proto__` in silence, so that nobody's prototype is set; here it is an unknown key like any other. */

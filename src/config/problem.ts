@@ -59,6 +59,16 @@ export function pathText(path: ConfigPath): string {
   return text
 }
 
+/** The path that a text of `pathText` says. */
+export function parsePath(text: string): ConfigPath {
+  const path: (string | number)[] = []
+  for (const [, key, index, quoted] of text.matchAll(/(?:^|\.)([A-Za-z_][A-Za-z0-9_-]*)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/g)) {
+    if (key !== undefined) path.push(key)
+    else path.push(index !== undefined ? Number(index) : (JSON.parse(quoted!) as string))
+  }
+  return path
+}
+
 /** Tells line and column of an offset, both from 1. yaml's own LineCounter loses line breaks that lie within a syntax error. */
 export function lineIndex(text: string): (offset: number) => { line: number; column: number } {
   const starts = [0]

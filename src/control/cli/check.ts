@@ -22,17 +22,17 @@ export function addCheck(program: Command, context: CommandContext): void {
     .action(async (file: string | undefined, options: CheckOptions) => {
       const path = findConfig(file)
       const result = await withProgress(context, `loading ${path}`, loadConfig(path))
-      context.exit(reportCheck(path, withFilters(path, result), options, context))
+      context.exit(reportCheck(path, withFilters(result), options, context))
     })
 }
 
-/** What only building the filters can tell; it has a place in the model and none in the file. */
-function withFilters(path: string, result: LoadResult): LoadResult {
+/** What only building the filters can tell. */
+function withFilters(result: LoadResult): LoadResult {
   if (!result.ok) return result
   const built = dryBuild(result.config, result.baseDir)
   if (built.length === 0) return result
   const problems = built.map(
-    (problem): Problem => ({ severity: "error", file: path, line: 1, column: 1, path: problem.where, message: problem.message }),
+    (problem): Problem => ({ severity: "error", ...result.place(problem.where), path: problem.where, message: problem.message }),
   )
   return { ok: false, problems: [...result.warnings, ...problems], files: result.files }
 }
