@@ -3,6 +3,7 @@ import { FakeClock, TimerWheel } from "../base/index.ts"
 import type { Downstream, Upstream } from "../http/index.ts"
 import { Exchange, type Plan } from "./exchange.ts"
 import { setPace } from "./pace.ts"
+import { takeAhead } from "./response-ahead.ts"
 
 /** One octet a millisecond. */
 class Gauge {
@@ -123,6 +124,21 @@ describe("a pace", () => {
     expect([x.down!.sendPart!(Buffer.alloc(1000)), x.down!.sendPart!(Buffer.alloc(1000)), x.down!.flush()]).toEqual([100, 0, false])
     pass(120)
     expect(x.down!.sendPart!(Buffer.alloc(50))).toBe(50)
+  })
+
+  test("a response that is taken ahead of its client: the source is not held back, the client's side is", () => {
+    const { x, seen, pass } = scene()
+    x.headSent = false
+    const room = { bytes: 0, bytesMax: 1e6 }
+    takeAhead(x, 1e6, room)
+    x.headSent = true
+    for (let i = 0; i < 5; i++) x.onResponseBody(Buffer.alloc(100))
+    x.onResponseEnd("")
+    expect([seen.sent.length, seen.sourcePaused, room.bytes]).toEqual([100, false, 400])
+    pass(250)
+    expect(seen.sent.length).toBeWithin(200, 401)
+    pass(400)
+    expect([seen.sent.length, seen.ended, room.bytes]).toEqual([500, true, 0])
   })
 
   test("an exchange that is over leaves no timer", () => {

@@ -53,6 +53,11 @@ export class Pace implements Downstream, TimerOwner {
 
   /** A chunk of an answer whose head has left. */
   body(chunk: Uint8Array): void {
+    // Its peer is not to wait for the client: what is too early waits there, in front of this.
+    if (this.x.pump.ahead !== null) {
+      responseBodyCame(this.x, chunk)
+      return
+    }
     const taken = this.held || this.rest.length > 0 ? 0 : this.feed(chunk)
     if (taken === chunk.length || this.x.pace !== this) return
     // A copy: the chunk is lent.
@@ -122,7 +127,9 @@ export class Pace implements Downstream, TimerOwner {
       responseEndCame(x, this.trailers)
       return
     }
-    if (this.flush() && rest.length === 0) downDrained(x)
+    // Who changes the body may have some of it yet.
+    x.down!.flush()
+    if (x.pace === this && rest.length === 0 && !this.held && !this.full) downDrained(x)
   }
 
   onTimer(timer: Timer): void {
