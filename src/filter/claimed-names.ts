@@ -1,6 +1,6 @@
 // HOT
 import type { Exchange } from "../flow/index.ts"
-import type { Fields } from "../http/index.ts"
+import { type Fields, nameId } from "../http/index.ts"
 import { dropField } from "./headers/edit-fields.ts"
 
 const LINE = 4
@@ -13,18 +13,24 @@ const UNDERSCORE = 95
  */
 export class ClaimedNames {
   private readonly names: readonly string[]
+  /** Those that the codecs know, as their numbers. */
+  private readonly ids: readonly number[]
   /** The names with hyphens, by their length. */
   private readonly byLength: readonly (readonly string[] | undefined)[]
 
   constructor(names: readonly string[]) {
     const lower: string[] = []
+    const ids: number[] = []
     const byLength: string[][] = []
     for (const name of names) {
       lower.push(name.toLowerCase())
+      const id = nameId(name, 0, name.length)
+      if (id !== 0) ids.push(id)
       const sameLength = (byLength[name.length] ??= [])
       sameLength.push(name.toLowerCase().replaceAll("_", "-"))
     }
     this.names = lower
+    this.ids = ids
     this.byLength = byLength
   }
 
@@ -42,8 +48,9 @@ export class ClaimedNames {
       const candidates = byLength[length]
       if (candidates !== undefined && isOneOf(request, i, candidates)) request.removeAt(i)
     }
-    // Names that the codecs know, and lines that filters before added.
-    for (let k = 0; k < names.length; k++) dropField(request, names[k]!)
+    for (let k = 0; k < this.ids.length; k++) request.remove(this.ids[k]!)
+    // What filters before have added.
+    if (request.extra !== "") for (let k = 0; k < names.length; k++) dropField(request, names[k]!)
   }
 }
 

@@ -4,6 +4,7 @@ import { type Exchange, FAULT_VERDICT, NEXT, type Verdict } from "../../flow/ind
 import { defineFilter, type FilterDeps } from "../../plugin/index.ts"
 import { realmOption } from "../basic-login.ts"
 import { fileProblems } from "../file-problems.ts"
+import { LastSecrets } from "../last-secrets.ts"
 import { DOUBLED, readToken, removeTokens, tokenSource, tokenSourceSchema, type TokenSource } from "../token-source.ts"
 import { type KeyFile, parseKeyFile } from "./key-file.ts"
 
@@ -26,6 +27,7 @@ class ApiKey {
   private readonly settings: z.infer<typeof options>
   private readonly sources: readonly TokenSource[]
   private readonly challenge: string
+  private readonly last = new LastSecrets<string>()
   private readonly wrong: { add(n: number): void }
 
   constructor(settings: z.infer<typeof options>, deps: FilterDeps) {
@@ -36,6 +38,7 @@ class ApiKey {
     const path = deps.path(settings.keys)
     const content = deps.watchFile(path, changed => {
       this.keys = parseKeyFile(changed, path)
+      this.last.clear()
     })
     this.keys = parseKeyFile(content, path)
   }
@@ -44,13 +47,19 @@ class ApiKey {
     const key = readToken(x, this.sources)
     if (!this.settings.keepKey) removeTokens(x, this.sources)
     if (key === "") return this.refuse(x)
-    const name = key === DOUBLED || key.length > KEY_CHARS_MAX ? null : this.keys.nameOf(key)
+    const name = this.last.recall(x, key) ?? this.look(x, key)
     if (name === null) {
       this.wrong.add(1)
       return this.refuse(x)
     }
     x.user = name
     return NEXT
+  }
+
+  private look(x: Exchange, key: string): string | null {
+    const name = key === DOUBLED || key.length > KEY_CHARS_MAX ? null : this.keys.nameOf(key)
+    if (name !== null) this.last.keep(x, key, name)
+    return name
   }
 
   describe(): string {

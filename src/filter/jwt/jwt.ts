@@ -6,6 +6,7 @@ import { ClaimFields, claimsAllow, claimValues, scopesOf } from "../claims.ts"
 import { keysOf, secretKeys } from "../key-options.ts"
 import type { KeySource } from "../key-source.ts"
 import { Unavailable } from "../published.ts"
+import { LastSecrets } from "../last-secrets.ts"
 import { Remembered } from "../remembered.ts"
 import { DOUBLED, readToken, removeTokens, tokenSource, type TokenSource } from "../token-source.ts"
 import { asymmetric, verifyToken } from "../token-verifier.ts"
@@ -25,6 +26,8 @@ interface Outcome {
   readonly user: string
   /** Lines for the peer. */
   readonly lines: string
+  /** Wall clock; from here on the token has to be checked again. */
+  readonly untilMs: number
 }
 
 /** Bearer tokens (RFC 6750) that are JSON Web Tokens (RFC 7519). */
@@ -36,6 +39,7 @@ class Jwt {
   private readonly fields: ClaimFields
   private readonly rules: JWTVerifyOptions
   private readonly remembered: Remembered<Outcome>
+  private readonly last = new LastSecrets<Outcome>()
   /** Checks under way, by the token's key: equal ones are made once. */
   private readonly checks = new Map<string, Promise<Outcome>>()
   private version = 0
@@ -68,9 +72,20 @@ class Jwt {
     if (!this.settings.keepToken) removeTokens(x, this.sources)
     if (token === "") return this.settings.optional ? NEXT : this.ask(x)
     if (token === DOUBLED || token.length > this.settings.tokenBytesMax) return this.settle(x, this.invalid)
+    const nowMs = Date.now()
+    this.follow(nowMs)
+    const last = this.last.recall(x, token)
+    if (last !== undefined && nowMs < last.untilMs && nowMs < this.keys.goodUntilMs) return this.settle(x, last)
+    return this.look(x, token, nowMs)
+  }
+
+  /** What is known of the token whatever connection it came on, or its check. */
+  private look(x: Exchange, token: string, nowMs: number): PhaseVerdict {
     const key = this.remembered.keyOf(token)
-    const known = this.recall(key, Date.now())
-    return known === undefined ? this.decideLater(x, token, key) : this.settle(x, known)
+    const known = nowMs < this.keys.goodUntilMs ? this.remembered.recall(key, nowMs) : undefined
+    if (known === undefined) return this.decideLater(x, token, key)
+    this.last.keep(x, token, known)
+    return this.settle(x, known)
   }
 
   describe(): string {
@@ -78,18 +93,14 @@ class Jwt {
     return `issuer ${issuer.join(" ")}, audience ${audience.join(" ")}${scopes.length === 0 ? "" : `, scopes ${scopes.join(" ")}`}`
   }
 
-  /** What is known is worth nothing when the keys have changed or are too old. */
-  private recall(key: string, nowMs: number): Outcome | undefined {
+  /** What is known is worth nothing when the keys have changed. */
+  private follow(nowMs: number): void {
     const { keys } = this
     if (nowMs >= keys.refreshAtMs) keys.refresh()
-    this.follow()
-    return nowMs < keys.goodUntilMs ? this.remembered.recall(key, nowMs) : undefined
-  }
-
-  private follow(): void {
-    if (this.keys.version === this.version) return
-    this.version = this.keys.version
+    if (keys.version === this.version) return
+    this.version = keys.version
     this.remembered.clear()
+    this.last.clear()
   }
 
   private async decideLater(x: Exchange, token: string, key: string): Promise<Verdict> {
@@ -112,11 +123,11 @@ class Jwt {
     this.checked.add(1)
     try {
       await this.keys.ready()
-      this.follow()
+      this.follow(Date.now())
       const { version } = this.keys
       const claims = await verifyToken(token, this.keys, this.rules)
       const outcome = this.outcomeOf(claims)
-      if (this.keys.version === version) this.remembered.keep(key, outcome, this.endOf(claims))
+      if (this.keys.version === version) this.remembered.keep(key, outcome, outcome.untilMs)
       return outcome
     } catch (error) {
       if (error instanceof Unavailable) return this.unavailable
@@ -130,9 +141,9 @@ class Jwt {
     const has = scopesOf(claims)
     if (!scopes.every(scope => has.has(scope)) || !claimsAllow(claims, wanted)) {
       const scope = scopes.length === 0 ? "" : `, scope="${scopes.join(" ")}"`
-      return refusal(FAULT.scopeMissing, `${this.challenge}, error="insufficient_scope"${scope}\r\n`)
+      return { ...refusal(FAULT.scopeMissing, `${this.challenge}, error="insufficient_scope"${scope}\r\n`), untilMs: this.endOf(claims) }
     }
-    return { fault: null, replyFields: "", user: claimValues(claims, user)[0] ?? "", lines: this.fields.linesOf(claims) }
+    return { fault: null, replyFields: "", user: claimValues(claims, user)[0] ?? "", lines: this.fields.linesOf(claims), untilMs: this.endOf(claims) }
   }
 
   private endOf({ exp }: JWTPayload): number {
@@ -161,7 +172,7 @@ class Jwt {
 }
 
 function refusal(fault: Fault, replyFields: string): Outcome {
-  return { fault, replyFields, user: "", lines: "" }
+  return { fault, replyFields, user: "", lines: "", untilMs: 0 }
 }
 
 function rulesOf(settings: JwtOptions): JWTVerifyOptions {
