@@ -9,7 +9,7 @@ export async function measure(scenario: Scenario, contender: Contender, setting:
   try {
     if (scenario.unit === "KB a connection") return (await scenario.load(at, seconds, setting.originPort)) / 1024
     // Compilers, pools and caches settle first: they are paid for once, not for each request.
-    await scenario.load(at, Math.max(1, seconds / 2), setting.originPort)
+    await scenario.load(at, Math.max(scenario.settleSeconds ?? 1, seconds / 2), setting.originPort)
     const before = cpuMicros(at.pid)
     const answered = await scenario.load(at, seconds, setting.originPort)
     return (cpuMicros(at.pid) - before) / answered

@@ -12,6 +12,8 @@ export interface Scenario {
   readonly against: readonly string[]
   /** What the figure is: CPU time, divided by the number that `load` gives, or the figure itself. */
   readonly unit: "µs a request" | "µs a handshake" | "KB a connection"
+  /** How long everything settles before it is measured; default 1. Requests that cost more come more slowly, and it is their number that counts. */
+  readonly settleSeconds?: number
   /** Puts the load on; gives the number of requests answered, or for memory the figure in octets. */
   load(at: Running, seconds: number, originPort: number): Promise<number>
 }
@@ -61,6 +63,7 @@ export const scenarios: readonly Scenario[] = [
       what: `reverse, 20 KB of JSON, gzip level ${level} on the way`,
       against: ["nginx"],
       unit: "µs a request",
+      settleSeconds: 4,
       load: (at, seconds) => wrk(local(at.plain, `/gzip${level}/20k.json`), { seconds, headers: ["Accept-Encoding: gzip"] }),
     }),
   ),
