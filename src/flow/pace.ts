@@ -181,13 +181,18 @@ export class Pace implements Downstream, TimerOwner {
   sendBody(chunk: Uint8Array): boolean {
     if (!this.inner.sendBody(chunk)) this.full = true
     this.charge(chunk.length)
-    return !this.full && !this.held
+    return this.isOpen()
   }
 
   sendText(text: string): boolean {
     if (!this.inner.sendText(text)) this.full = true
     this.charge(text.length)
-    return !this.full && !this.held
+    return this.isOpen()
+  }
+
+  /** Who is told to stop may leave out the flush at the end of its turn, and its chunk's memory is lent until then. */
+  private isOpen(): boolean {
+    return this.held ? this.flush() : !this.full
   }
 
   sendPart(chunk: Uint8Array): number {
