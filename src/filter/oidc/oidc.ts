@@ -101,7 +101,8 @@ class Oidc {
     if (session !== undefined) return session
     const text = this.sealer.open(value, this.purpose)
     const data = text === null ? null : parseSession(text)
-    if (data === null || nowMs >= data.until * 1000) return null
+    // The rules may be others than when the cookie was made.
+    if (data === null || nowMs >= data.until * 1000 || !this.login.allows(data.claims)) return null
     const opened = sessionOf(data, this.options, this.fields)
     this.known.keep(key, opened, data.until * 1000)
     return opened
@@ -167,19 +168,22 @@ class Oidc {
   private async leave({ base, cookies }: Visit): Promise<Outcome> {
     const value = this.kind.join(cookies)
     const session = value === "" ? null : this.open(value)
-    const home = locationOf(base, this.options.afterLogout)
-    return { kind: "redirect", location: session === null ? home : await this.endSession(session, home), lines: this.kind.dropChunks(cookies) }
+    const location = await this.endSession(session?.data.idToken ?? "", locationOf(base, this.options.afterLogout))
+    return { kind: "redirect", location, lines: this.kind.dropChunks(cookies) }
   }
 
-  /** OpenID Connect RP-Initiated Logout 1.0. A provider that is down ends nothing; the session here is over all the same. */
-  private async endSession({ data }: Session, home: string): Promise<string> {
+  /**
+   * OpenID Connect RP-Initiated Logout 1.0. Also for whoever has no session here: the rules may have kept out the user that the provider knows. A provider
+   * that is down ends nothing; the session here is over all the same.
+   */
+  private async endSession(idToken: string, home: string): Promise<string> {
     const endpoint = await this.provider.metadata().then(
       ({ endSession }) => endSession,
       () => null,
     )
     if (endpoint === null) return home
     const url = new URL(endpoint)
-    if (data.idToken !== "") url.searchParams.set("id_token_hint", data.idToken)
+    if (idToken !== "") url.searchParams.set("id_token_hint", idToken)
     url.searchParams.set("client_id", this.options.clientId)
     url.searchParams.set("post_logout_redirect_uri", home)
     return url.href

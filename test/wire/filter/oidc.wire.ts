@@ -37,6 +37,8 @@ const oidc = (more: object = {}) => ({
   },
 })
 const apart = {
+  userinfo: true,
+  set: { "X-Department": "${claim:department}" },
   passAccessToken: true,
   cluster: "id",
   callbackPath: "/token/callback",
@@ -114,6 +116,7 @@ describe("oidc: the log-in", () => {
     const jar = new CookieJar()
     expect((await jar.follow(`${base}/token/x`, base)).status).toBe(200)
     expect((await jar.visit(`${base}/token/x`, { Authorization: "Bearer mine" })).status).toBe(200)
+    expect(upstream.requests.at(-1)!.fields["x-department"]).toBe("sales")
     expect(upstream.requests.at(-1)!.head.match(/^authorization: .*$/gim)).toEqual([
       expect.stringMatching(/^Authorization: Bearer access-[0-9a-f]+$/),
     ])
@@ -196,6 +199,21 @@ describe("oidc: what is refused", () => {
     }
   })
 
+  test("a session that other rules let in is none", async () => {
+    const jar = await loggedIn()
+    const strict = {
+      ...config(two),
+      admin: { bind: other.admin.slice(7) },
+      workers: 1,
+      routes: [{ name: "strict", match: {}, filters: [oidc({ claims: { groups: ["admin"] } })], to: { cluster: "app" } }],
+    }
+    const api = { headers: { Accept: "*/*", Cookie: `bothways=${jar.cookies.get("bothways")}` } }
+    expect((await fetch(`http://127.0.0.1:${two}/x`, api)).status).toBe(200)
+    other.rewrite(strict)
+    other.program.signal("SIGHUP")
+    await until(async () => (await fetch(`http://127.0.0.1:${two}/x`, api)).status === 401, 5000, "the stricter rules")
+  })
+
   test("a session cookie with a changed character is no session", async () => {
     const jar = await loggedIn()
     const value = jar.cookies.get("bothways")!
@@ -260,9 +278,13 @@ describe("oidc: sessions go on and end", () => {
       url.searchParams.get("id_token_hint")?.split(".").length,
     ]).toEqual([302, "/logout", `${base}/`, 3])
     expect(jar.cookies.size).toBe(0)
-    provider.down = true
-    const second = new CookieJar()
-    expect((await second.visit(`${base}/oauth2/logout`)).headers.get("location")).toBe(`${base}/`)
+    // Without a session as well: somebody whom the rules keep out has one at the provider.
+    const stranger = new URL((await new CookieJar().visit(`${base}/oauth2/logout`)).headers.get("location")!)
+    expect([stranger.pathname, stranger.searchParams.has("id_token_hint"), stranger.searchParams.get("client_id")]).toEqual([
+      "/logout",
+      false,
+      "shop",
+    ])
   })
 
   test("a large session goes in chunks, and comes back", async () => {
