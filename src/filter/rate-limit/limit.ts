@@ -6,6 +6,9 @@ import { compileKey, type LimitKey } from "../keyed/limit-key.ts"
 import { FixedWindow, type Meter, OVER, SlidingWindow, TokenBucket } from "../keyed/meter.ts"
 import type { LimitOptions } from "./rate-limit-options.ts"
 
+/** No key looks like it. */
+const NO_KEY = "\0"
+
 /** What a limit is built with besides its own options. */
 export interface LimitParts {
   /** What a request counts. */
@@ -29,6 +32,8 @@ export class Limit {
   private readonly meter: Meter
   private readonly time: SharedTime
   private readonly cost: number
+  /** Stands for all requests that have no key; "" = they are not limited. */
+  private readonly emptyKey: string
   private readonly evictions: { add(n: number): void }
   // Slots of what is left and of the seconds until all is there again, for the fields of the answer.
   private readonly leftSlot: number
@@ -39,6 +44,7 @@ export class Limit {
     this.name = options.name ?? formatDuration(options.per)
     this.key = compileKey(options.key)
     this.cost = cost
+    this.emptyKey = options.withoutKey === "limit" ? NO_KEY : ""
     this.time = time
     this.evictions = evictions
     const shape: TableShape = { keysMax: options.keysMax, valueWords: 16, kind: KIND_METER }
@@ -52,7 +58,7 @@ export class Limit {
 
   /** What the meter says of this request: 0, milliseconds to wait, or OVER. A request without a key is not limited. */
   take(x: Exchange): number {
-    const key = this.key.of(x)
+    const key = this.keyOf(x)
     if (key === "") return 0
     const { table, meter } = this
     const base = table.enter(key)
@@ -67,7 +73,7 @@ export class Limit {
 
   /** Undoes `take` for a request that another limit refuses. */
   giveBack(x: Exchange): void {
-    const key = this.key.of(x)
+    const key = this.keyOf(x)
     if (key === "") return
     const base = this.table.find(key)
     if (base !== -1) this.meter.giveBack(base, this.cost)
@@ -83,6 +89,11 @@ export class Limit {
   /** Seconds until all is there again. */
   resetOf(x: Exchange): number {
     return x.slots[this.resetSlot] as number
+  }
+
+  private keyOf(x: Exchange): string {
+    const key = this.key.of(x)
+    return key === "" ? this.emptyKey : key
   }
 
   private countEvicted(): void {

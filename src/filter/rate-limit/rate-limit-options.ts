@@ -18,6 +18,11 @@ const limitShape = {
   ),
   delay: maybe(duration({ min: 1, max: 60_000 }), "Requests that come too soon wait for their turn, up to so long, instead of being refused."),
   key: field(keySchema, "client", keyMeaning),
+  withoutKey: field(
+    z.enum(["pass", "limit"]),
+    "pass",
+    "Requests without a key are not limited (pass), or all of them together are like one key (limit).",
+  ),
   zone: maybe(
     nameSchema,
     "Filters whose limits name the same zone count together, where period and algorithm are the same too. Default: a zone of its own.",

@@ -54,6 +54,11 @@ describe("rate-limit", () => {
     expect([status(of("a")), status(of("b")), status(of("a")), status(), status()]).toEqual([404, 404, 429, 404, 404])
   })
 
+  test("requests without a key may be limited together", () => {
+    const { status } = runOf({ requests: 1, per: "1m", key: "user", withoutKey: "limit" })
+    expect([status(), status()]).toEqual([404, 429])
+  })
+
   test("two workers and two filters of a zone count together", () => {
     const deps = new FakeDeps()
     const filters = [runOf({ requests: 3, per: "1m", zone: "z" }, deps), runOf({ requests: 3, per: "1m", zone: "z" }, deps)]
