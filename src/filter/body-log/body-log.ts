@@ -82,7 +82,7 @@ export default defineFilter({
       response(x) {
         const captured = of(x)
         const hasBody = x.responseBody !== BODY_NONE && x.responseBody !== BODY_TUNNEL && x.method !== "HEAD"
-        if (captured === undefined || captured.response !== null || settings.responseBody === 0 || !hasBody) return NEXT
+        if (captured === undefined || settings.responseBody === 0 || !hasBody) return NEXT
         captured.response = captureOf(x.response, settings.responseBody)
         changeResponseBody(x, captured.response)
         return NEXT

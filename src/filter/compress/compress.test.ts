@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test"
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib"
 import fc from "fast-check"
-import { acquireExchange } from "../../flow/index.ts"
+import { acquireExchange, setLocalResponse } from "../../flow/index.ts"
+import { type Downstream, Fields } from "../../http/index.ts"
 import { FakeDeps, FilterRun } from "../filter-run.fixture.ts"
 import { CompressedBody, type Compression } from "./compressed-body.ts"
 import compress from "./compress.ts"
@@ -90,6 +91,21 @@ function head(fields: string, answer = "Content-Type: text/plain\r\n", options: 
   const reply = run.send(`${method} / HTTP/1.1\r\nHost: a.test\r\n${fields}\r\n`)
   return reply.slice(0, reply.indexOf("\r\n\r\n") + 2)
 }
+
+test("a local reply in place of an answer that another filter refused is looked at anew", () => {
+  const filter = compress.build(compress.options.parse({ minBytes: 1 }), new FakeDeps())
+  const x = acquireExchange()
+  x.request = Fields.of([["Accept-Encoding", "gzip"]])
+  filter.identify!(x)
+  for (let i = 0; i < 2; i++) {
+    x.down = {} as Downstream
+    setLocalResponse(x, 200, "Content-Type: text/plain\r\n", Buffer.from("a".repeat(99)))
+    filter.response!(x)
+    expect(x.response.extra).toContain("Vary: Accept-Encoding")
+    x.down!.sendBody(Buffer.from("a".repeat(99)))
+  }
+  filter.log!(x)
+})
 
 describe("which", () => {
   test("eight octets get no smaller: no coding, but Vary", () => {

@@ -64,15 +64,18 @@ class Compress {
   private readonly types: MediaTypes
   private readonly streamed: boolean
   private readonly of: Compression
-  /** Before other filters change the request: what the client accepts. Later: its body on the way. */
-  private readonly slot: number
+  /** What the client accepts, from before other filters change the request. */
+  private readonly acceptSlot: number
+  /** The body on its way. */
+  private readonly bodySlot: number
 
   constructor(settings: Options, deps: FilterDeps) {
     this.codings = settings.codings
     this.accepted = new AcceptedCodings(settings.codings)
     this.types = compileTypes(settings.types)
     this.streamed = settings.types?.includes(EVENTS) ?? false
-    this.slot = deps.slot()
+    this.acceptSlot = deps.slot()
+    this.bodySlot = deps.slot()
     const before = deps.counter("compress_before_bytes", "Octets of bodies before they were compressed.")
     const after = deps.counter("compress_after_bytes", "Octets of bodies behind their compression.")
     const refused = deps.counter("compress_streams_max", "Bodies that went as they are because streamsMax was reached.")
@@ -92,7 +95,7 @@ class Compress {
     const { request } = x
     if (!request.has(NAME.acceptEncoding)) return NEXT
     if (request.has(NAME.cacheControl) && listHas(request.joined(NAME.cacheControl), "no-transform")) return NEXT
-    x.slots[this.slot] = this.accepted.of(request.joined(NAME.acceptEncoding))
+    x.slots[this.acceptSlot] = this.accepted.of(request.joined(NAME.acceptEncoding))
     return NEXT
   }
 
@@ -109,14 +112,16 @@ class Compress {
     if (x.status === 304) this.keepTag(x)
     if (!this.mayEncode(x)) return NEXT
     varyByCoding(x)
-    const wanted = x.slots[this.slot] as readonly number[] | undefined
+    const wanted = x.slots[this.acceptSlot] as readonly number[] | undefined
     if (wanted === undefined || wanted.length === 0) return NEXT
     const coding = this.codings[wanted[0]!]!
     if (x.method === "HEAD") setHead(x, coding)
     else {
       const body = new CompressedBody(x, this.of, coding, x.responseBody === BODY_LENGTH ? x.responseLength : -1)
       changeResponseBody(x, body)
-      x.slots[this.slot] = body
+      // A local reply in place of an answer that did not come to its end.
+      this.release(x)
+      x.slots[this.bodySlot] = body
     }
     return NEXT
   }
@@ -146,8 +151,8 @@ class Compress {
   }
 
   release(x: Exchange): void {
-    const body = x.slots[this.slot]
-    if (body instanceof CompressedBody) body.close()
+    const body = x.slots[this.bodySlot] as CompressedBody | undefined
+    body?.close()
   }
 }
 

@@ -119,6 +119,8 @@ class Decompress {
     if (x.method === "HEAD") x.responseBody = BODY_CHUNKED
     else if (x.responseBody !== BODY_NONE) {
       const body = new InflatedBody(codings, this.response, { malformed: FAULT.malformedResponse, bomb: FAULT.responseBomb })
+      const former = x.slots[this.responseSlot] as InflatedBody | undefined
+      former?.close()
       x.slots[this.responseSlot] = body
       changeResponseBody(x, body)
     }
