@@ -13,5 +13,5 @@ export function addSchema(program: Command, context: CommandContext): void {
     .command("schema")
     .description("print the JSON Schema of the config")
     .addHelpText("after", examples)
-    .action(() => void context.out.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`))
+    .action(async () => void context.out.write(`${JSON.stringify(await configJsonSchema(), null, 2)}\n`))
 }

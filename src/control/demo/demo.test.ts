@@ -39,13 +39,13 @@ describe("origins of the demo", () => {
 })
 
 describe("config of the demo", () => {
-  test("it loads without an error or a warning", () => {
-    const loaded = parseConfig(JSON.stringify(demoConfig(origins, demoPorts)))
+  test("it loads without an error or a warning", async () => {
+    const loaded = await parseConfig(JSON.stringify(demoConfig(origins, demoPorts)))
     expect(loaded).toMatchObject({ ok: true, warnings: [] })
   })
 
-  test("its forward side opens the origins' address and ports and nothing else", () => {
-    const loaded = parseConfig(JSON.stringify(demoConfig(origins, demoPorts)))
+  test("its forward side opens the origins' address and ports and nothing else", async () => {
+    const loaded = await parseConfig(JSON.stringify(demoConfig(origins, demoPorts)))
     if (!loaded.ok) throw new Error("does not load")
     const { forward } = loaded.config.listeners["forward"]!
     expect(forward).toMatchObject({ privateRanges: ["127.0.0.1/32"], connectPorts: [] })
