@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { FAULT, formatSize, size } from "../../base/index.ts"
 import { changeRequestBody, changeResponseBody, type Exchange, FAULT_VERDICT, NEXT, type Verdict } from "../../flow/index.ts"
-import { AcceptedCodings, BODY_CHUNKED, BODY_NONE, BODY_TUNNEL, NAME } from "../../http/index.ts"
+import { AcceptedCodings, BODY_CHUNKED, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, NAME } from "../../http/index.ts"
 import { defineFilter } from "../../plugin/index.ts"
 import { dropOctetFields, forbidsTransform, hasWholeBody, listOf, varyByCoding, weakenTag } from "../compress/changed-fields.ts"
 import { dropField } from "../headers/edit-fields.ts"
@@ -118,7 +118,12 @@ class Decompress {
     weakenTag(x)
     if (x.method === "HEAD") x.responseBody = BODY_CHUNKED
     else if (x.responseBody !== BODY_NONE) {
-      const body = new InflatedBody(codings, this.response, { malformed: FAULT.malformedResponse, bomb: FAULT.responseBomb })
+      const body = new InflatedBody(
+        codings,
+        this.response,
+        { malformed: FAULT.malformedResponse, bomb: FAULT.responseBomb },
+        x.responseBody === BODY_LENGTH,
+      )
       const former = x.slots[this.responseSlot] as InflatedBody | undefined
       former?.close()
       x.slots[this.responseSlot] = body

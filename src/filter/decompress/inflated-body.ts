@@ -30,11 +30,13 @@ export class InflatedBody implements BodyChange {
   private readonly limits: InflateLimits
   private readonly faults: InflateFaults
   private came = 0
+  private readonly isSoon: boolean
   /** Octets that each decoder has given. */
   private readonly given: number[]
 
-  /** `codings` in the order they were applied, as Content-Encoding lists them. */
-  constructor(codings: readonly Decodable[], limits: InflateLimits, faults: InflateFaults) {
+  /** `codings` in the order they were applied, as Content-Encoding lists them. `isSoon`: its length is known. */
+  constructor(codings: readonly Decodable[], limits: InflateLimits, faults: InflateFaults, isSoon = false) {
+    this.isSoon = isSoon
     this.decoders = codings.map(decoderOf).reverse()
     this.given = this.decoders.map(() => 0)
     this.limits = limits
@@ -50,8 +52,9 @@ export class InflatedBody implements BodyChange {
     return out
   }
 
+  /** Of a body whose length is known the beginning is not far. */
   flush(): Uint8Array {
-    this.holdsHead = false
+    if (!this.isSoon) this.holdsHead = false
     return NOTHING
   }
 
