@@ -60,10 +60,26 @@ function whereOf({ name, everywhere }: { name: string; everywhere?: boolean }, r
   return everywhere === true ? `filters[${index}].${name}` : `routes[${route}].filters[${index - shared.length}].${name}`
 }
 
+/** Large memory is used again for all that ask for as much: what is thrown away is written anew when it is given out again, and then takes real memory. */
+class Scratch {
+  readonly #bySize = new Map<number, SharedArrayBuffer>()
+
+  of(bytes: number): SharedArrayBuffer {
+    const known = this.#bySize.get(bytes)
+    if (known !== undefined) return known
+    const memory = new SharedArrayBuffer(bytes)
+    if (bytes >= SCRATCH_BYTES_MIN) this.#bySize.set(bytes, memory)
+    return memory
+  }
+}
+
+const SCRATCH_BYTES_MIN = 1024 * 1024
+
 function quietDeps(config: Config, baseDir: string, needs: DryBuildNeeds): FilterDeps {
   let slots = 0
   const sizes = new Map<string, number>()
   const clock = new FakeClock()
+  const scratch = new Scratch()
   return {
     place: "",
     time: { clock, wheel: new TimerWheel(clock.now()) },
@@ -72,7 +88,7 @@ function quietDeps(config: Config, baseDir: string, needs: DryBuildNeeds): Filte
       if (before !== bytes) throw new Error(`two filters share ${key} with different settings`)
       sizes.set(key, bytes)
       needs.shared(key, bytes)
-      return new SharedArrayBuffer(bytes)
+      return scratch.of(bytes)
     },
     worker: { index: 0, count: needs.workers ?? 1 },
     // The check of the config has seen whether there is one.
