@@ -34,7 +34,8 @@ describe("what may wait", () => {
     new HeldRequest(of).begin(upload(100))
     expect([new HeldRequest(of).begin(upload(60)), of.bytes, over]).toEqual([NEXT, 100, 2])
   })
-  test("or is refused", () => {
+  test("or is refused, unless it is only that there is no room", () => {
+    expect(new HeldRequest(room({ over: "refuse", bytes: 100 })).begin(upload(60))).toBe(NEXT)
     const x = upload(101)
     expect([new HeldRequest(room({ over: "refuse" })).begin(x), x.fault]).toEqual([FAULT_VERDICT, FAULT.bodyTooLarge])
   })

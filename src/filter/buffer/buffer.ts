@@ -12,11 +12,8 @@ const requestOption = z.strictObject({
     .describe("Octets of one request body that wait in memory."),
   totalBytesMax: size({ min: 1 })
     .default(64 * 1024 ** 2)
-    .describe("Octets of all request bodies that wait at a time, in one worker."),
-  over: z
-    .enum(["stream", "refuse"])
-    .default("stream")
-    .describe("A body that is larger, or for which there is no room: it goes on as it comes, or is refused (413)."),
+    .describe("Octets of all request bodies that wait at a time, in one worker; without room a body goes on as it comes."),
+  over: z.enum(["stream", "refuse"]).default("stream").describe("A larger body goes on as it comes, or is refused (413)."),
 })
 
 const responseOption = z.strictObject({

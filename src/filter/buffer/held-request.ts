@@ -7,7 +7,7 @@ import { dropField } from "../headers/edit-fields.ts"
 export interface RequestRoom {
   readonly bytesMax: number
   readonly totalBytesMax: number
-  /** What becomes of a body that is larger, or for which there is no room: it goes on as it comes, or is refused. */
+  /** What becomes of a body that is larger: it goes on as it comes, or is refused. One for which there is no room goes on as it comes. */
   readonly over: "stream" | "refuse"
   bytes: number
   /** Counts bodies that went over. */
@@ -29,7 +29,12 @@ export class HeldRequest implements BodyWaiter, Waiter {
     if (pump.requestEnded) return this.whole(x)
     // Nobody knows how much it will be where no length is said.
     const bytes = x.requestBody === BODY_LENGTH ? x.requestLength : room.bytesMax
-    if (bytes > room.bytesMax || room.bytes + bytes > room.totalBytesMax) return this.tooMuch(x)
+    if (bytes > room.bytesMax) return this.tooMuch(x)
+    // Refusing would let a few slow clients keep everybody else from uploading.
+    if (room.bytes + bytes > room.totalBytesMax) {
+      room.overflowed()
+      return NEXT
+    }
     this.reserved = bytes
     room.bytes += bytes
     pump.aheadBytesMax = Math.max(bytes, pump.aheadBytesMax)
