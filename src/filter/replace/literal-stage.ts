@@ -4,6 +4,7 @@ import type { Stage } from "./replaced-body.ts"
 /** Replaces one text by another, also where chunks cut it. Texts have one character an octet. */
 export class LiteralStage implements Stage {
   private readonly find: string
+  private readonly octets: Buffer
   private readonly by: string
   /** How often it is still done. */
   private left: number
@@ -12,8 +13,16 @@ export class LiteralStage implements Stage {
 
   constructor(find: string, by: string, times: number) {
     this.find = find
+    this.octets = Buffer.from(find, "latin1")
     this.by = by
     this.left = times
+  }
+
+  passes(chunk: Buffer): boolean {
+    if (this.left === 0) return this.rest === ""
+    if (this.rest !== "" || chunk.includes(this.octets)) return false
+    const end = chunk.latin1Slice(Math.max(0, chunk.length - this.find.length + 1))
+    return this.partAtEnd(end, 0) === end.length
   }
 
   push(text: string): string {

@@ -34,6 +34,11 @@ export class PatternStage implements Stage {
     this.left = rule.times
   }
 
+  /** The end of a line has to be seen with what comes behind it. */
+  passes(): boolean {
+    return this.left === 0 && this.rest === ""
+  }
+
   push(text: string): string {
     return this.take(text, false)
   }

@@ -6,6 +6,8 @@ export interface Stage {
   /** What can be said of the body so far. */
   push(text: string): string
   end(text: string): string
+  /** Nothing is held back, and a chunk would come out as it is: most do, and need not be turned into text and back. */
+  passes(chunk: Buffer): boolean
 }
 
 /** A body on its way through rules, each over what the one before has left. */
@@ -18,8 +20,12 @@ export class ReplacedBody implements BodyChange {
   }
 
   push(chunk: Uint8Array): Uint8Array {
-    let text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).latin1Slice()
-    for (let i = 0; i < this.stages.length && text !== ""; i++) text = this.stages[i]!.push(text)
+    const octets = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    let from = 0
+    while (from < this.stages.length && this.stages[from]!.passes(octets)) from++
+    if (from === this.stages.length) return chunk
+    let text = octets.latin1Slice()
+    for (let i = from; i < this.stages.length && text !== ""; i++) text = this.stages[i]!.push(text)
     return Buffer.from(text, "latin1")
   }
 
