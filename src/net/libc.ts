@@ -32,7 +32,6 @@ const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
-const TCP_NOTSENT_LOWAT = 25
 const MSG_DONTWAIT = 0x40
 const MSG_PEEK_DONTWAIT = 0x42
 const EINTR = 4
@@ -151,15 +150,6 @@ export function errorName(error: number): string {
   } catch {
     return `error ${error}`
   }
-}
-
-/**
- * Connections accepted from here hold at most so many octets in the system that have not been sent yet (tcp(7)): a client that reads nothing is noticed when
- * they are full, and costs no megabytes of the system's memory until then.
- */
-export function limitUnsent(fd: number, bytes: number): void {
-  number[0] = bytes
-  symbols?.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, numberPointer, 4)
 }
 
 /** Sets the length of the accept queue of a listening socket; the system caps it at net.core.somaxconn. */

@@ -1,6 +1,6 @@
 import type { Address, UnixAddress } from "../base/index.ts"
 import { chmodSync } from "node:fs"
-import { closeDescriptor, duplicate, limitUnsent, resizeBacklog } from "./libc.ts"
+import { closeDescriptor, duplicate, resizeBacklog } from "./libc.ts"
 import { ListenError } from "./listen-error.ts"
 import { canOpenSockets, openSocket } from "./listening-socket.ts"
 import { SocketFile } from "./socket-file.ts"
@@ -24,8 +24,6 @@ export interface OpenOptions {
 }
 
 const BACKLOG = 4096
-/** Twice what a fast client takes between two turns of the event loop. */
-const UNSENT_BYTES_MAX = 256 * 1024
 
 /** A listener, and the file that goes with it. */
 export interface OpenListener {
@@ -45,7 +43,6 @@ export function openListener(options: OpenOptions, settings: object): OpenListen
   const native = bindNatively(bind, { ...settings, ...sharing(options.reusePort === true) })
   // The runtime asks for 512; asking again resizes the queue (listen(2) on Linux).
   resizeBacklog(native.fd, backlog)
-  limitUnsent(native.fd, UNSENT_BYTES_MAX)
   return { native, file: null }
 }
 
