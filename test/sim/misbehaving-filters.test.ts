@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test"
 import { FAULT, setLogSink, systemClock } from "../../src/base/index.ts"
-import { type Exchange, FAULT_VERDICT, NEXT, setFlowClock, type Step } from "../../src/flow/index.ts"
+import { type Exchange, FAULT_VERDICT, setFlowClock, type Step } from "../../src/flow/index.ts"
 import { answerLocally, beginWith, GET, OK, respondWith, under } from "./story.ts"
 import { World } from "./world.ts"
 
@@ -10,6 +10,11 @@ afterEach(() => {
   setLogSink(null)
   setFlowClock(systemClock)
 })
+
+/** Time in the simulator stands still; promises do not. */
+async function promisesSettled(): Promise<void> {
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+}
 
 describe("filters that misbehave", () => {
   const misdeeds: Record<string, Step> = {
@@ -23,12 +28,12 @@ describe("filters that misbehave", () => {
     "refuses without a reason": () => FAULT_VERDICT,
     answers: answerLocally,
     "says nothing": () => undefined as never,
-    "is asynchronous": () => Promise.resolve(NEXT) as never,
+    "is asynchronous and says nothing": () => Promise.resolve(undefined) as never,
     "fails later": () => Promise.reject(new Error("a defect of a plug-in")) as never,
   }
   const statuses: Record<string, number> = { refuses: 403, answers: 200 }
   for (const [what, step] of Object.entries(misdeeds)) {
-    test(`a filter of the response that ${what} ends its exchange and no other`, () => {
+    test(`a filter of the response that ${what} ends its exchange and no other`, async () => {
       const world = new World({ peers: 1 })
       let calls = 0
       respondWith(world, x => {
@@ -37,6 +42,7 @@ describe("filters that misbehave", () => {
       })
       const { client, upstream } = under(world)
       upstream.deliver("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nw")
+      await promisesSettled()
       expect(client.sent).toStartWith(`HTTP/1.1 ${statuses[what] ?? 500} `)
       expect(calls).toBeLessThan(3)
       expect([world.active, world.logged.length, upstream.closed]).toEqual([0, 1, true])
@@ -44,11 +50,12 @@ describe("filters that misbehave", () => {
       world.shutDown()
       expect(world.leaks()).toEqual([])
     })
-    test(`a filter of the request that ${what}`, () => {
+    test(`a filter of the request that ${what}`, async () => {
       const world = new World({ peers: 1 })
       beginWith(world, step)
       const client = world.connect()
       client.deliver(GET)
+      await promisesSettled()
       expect(client.sent).toStartWith(`HTTP/1.1 ${statuses[what] ?? 500} `)
       expect([world.active, world.logged.length]).toEqual([0, 1])
       world.errors.length = 0

@@ -27,7 +27,9 @@ const options = z
     response: z
       .union([
         z.enum(["never", "needed", "always"]).transform(when => ({ when, ...limitsOption(100 * 1024 ** 2).parse({}) })),
-        limitsOption(100 * 1024 ** 2).extend({ when: z.enum(["never", "needed", "always"]).default("needed") }),
+        limitsOption(100 * 1024 ** 2).extend({
+          when: z.enum(["never", "needed", "always"]).default("needed").describe("needed = for clients that do not take the coding."),
+        }),
       ])
       .prefault("never")
       .describe(

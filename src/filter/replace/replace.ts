@@ -19,10 +19,13 @@ const TEXTS = [
 const FIND_BYTES_MAX = 4096
 
 const patternOption = z.strictObject({
-  pattern: z.string().superRefine((pattern, context) => {
-    const problem = troubleOf(pattern)
-    if (problem !== "") context.addIssue({ code: "custom", message: problem })
-  }),
+  pattern: z
+    .string()
+    .superRefine((pattern, context) => {
+      const problem = troubleOf(pattern)
+      if (problem !== "") context.addIssue({ code: "custom", message: problem })
+    })
+    .describe("RE2 pattern for octets, one line at a time."),
   matchBytesMax: size({ min: 1, max: 64 * 1024 })
     .default(1024)
     .describe("Octets that a match may have; a longer one stays as it is."),
