@@ -4,9 +4,6 @@ import type { Config, Problem } from "../config/index.ts"
 import { clearGauges, createMetricsMemory, MetricsRegistry, renderPrometheus } from "../observe/index.ts"
 import { PeerStates, systemTimers } from "../upstream/index.ts"
 import type { AdminView } from "./admin/admin-routes.ts"
-import { Canaries } from "./canary/canaries.ts"
-import { canaryFeature } from "./canary/canary-routes.ts"
-import { faultFeature } from "./canary/fault-routes.ts"
 import { cacheView } from "./caches/admin-view.ts"
 import { Caches } from "./caches/caches.ts"
 import { AdminKeeper } from "./admin/admin-keeper.ts"
@@ -18,18 +15,16 @@ import { watchConfig } from "./config-watch.ts"
 import type { ConfigSource } from "./config-source.ts"
 import { type ControlCounts, controlSamples } from "./control-metrics.ts"
 import { sayResilience } from "./resilience-status.ts"
+import { type ControlFeature, controlFeatures } from "./features.ts"
 import { clusterEntries, statusOf } from "./instance-status.ts"
 import { adminSettings, checkOverrides, override, type Overrides } from "./overrides.ts"
 import { PeerDirectory } from "./peers/peer-directory.ts"
 import { Drains } from "./peers/drains.ts"
 import { describeChanges } from "./peers/peer-changes.ts"
-import { RunTimePeers } from "./peers/run-time-peers.ts"
-import { peerFeature } from "./admin/peer-routes.ts"
 import { makeResolver } from "./peers/make-resolver.ts"
 import { listenerBinds, settlePorts } from "./ports.ts"
 import type { ReloadProblem, SharedMemory } from "./protocol.ts"
 import { type LoadOutcome, Reloader, type ReloadOutcome } from "./reload.ts"
-import { banFeature } from "./bans/ban-feature.ts"
 import { BanZones } from "./bans/ban-zones.ts"
 import { Zones } from "./shared-zones.ts"
 import { Stager } from "./stager.ts"
@@ -90,11 +85,11 @@ export class Instance {
   readonly #caches: Caches
   readonly #zones = new Zones()
   readonly #bans = new BanZones(logOf("control"))
-  readonly #canaries = new Canaries({ zones: this.#zones, log: logOf("control") })
   readonly #certificates = new CertificateKeeper({
     looked: () => this.#pool.lookAtFiles(),
     answered: name => this.#pool.broadcast({ type: "answered", name }),
   })
+  readonly #features: readonly ControlFeature[]
   readonly #stager: Stager
   readonly #reloader: Reloader
   readonly #admin: AdminKeeper
@@ -134,6 +129,14 @@ export class Instance {
       leave: (cluster, slot, cut) => this.#pool.broadcast({ type: "leave", cluster, slot, cut }, "live"),
     })
     this.#caches = new Caches(workerCount, this.#log)
+    this.#features = controlFeatures({
+      zones: this.#zones,
+      bans: this.#bans,
+      peers: this.#peers,
+      drains: this.#drains,
+      states: this.#states,
+      log: this.#log,
+    })
     this.#admin = new AdminKeeper(this.#view(), this.#log, bind => options.inheritance?.takeAdmin(bind) ?? -1)
     this.#stager = this.#newStager()
     this.#reloader = this.#newReloader()
@@ -214,10 +217,8 @@ export class Instance {
     this.#reloader.close("the proxy has stopped")
     this.#unwatch()
     this.#peers.stop()
-    this.#drains.stop()
+    for (const feature of this.#features) feature.stop?.()
     void this.#caches.close()
-    this.#bans.close()
-    this.#canaries.stop()
     this.#certificates.close()
     this.#admin.close()
     this.#pool.stop()
@@ -314,7 +315,7 @@ export class Instance {
   #committed(config: Config): Promise<void> {
     const wanted = this.#options.workers ?? workersOf(config)
     if (wanted !== this.workerCount) this.#log.warn("another number of workers takes effect at the next start", { running: this.workerCount, wanted })
-    this.#canaries.follow(config)
+    for (const feature of this.#features) feature.follow?.(config)
     return this.#admin.follow(adminSettings(config))
   }
 
@@ -347,10 +348,7 @@ export class Instance {
       terminateWorker: index => this.#pool.terminate(index),
       features: [
         upgradeRoutes(timeoutMs => this.upgrade("admin API", timeoutMs)),
-        peerFeature(this.#runTimePeers()),
-        canaryFeature(this.#canaries),
-        faultFeature(this.#zones, this.#log),
-        banFeature(this.#bans),
+        ...this.#features.flatMap(({ admin }) => (admin === undefined ? [] : [admin])),
       ],
       caches: cacheView({
         caches: this.#caches,
@@ -362,13 +360,9 @@ export class Instance {
     }
   }
 
-  #runTimePeers(): RunTimePeers {
-    return new RunTimePeers({ directory: this.#peers, drains: this.#drains, states: this.#states, log: this.#log })
-  }
-
   #metrics(): string {
     const own = controlSamples({ counts: this.#counts, workers: this.#pool.status(), files: this.#pool.files(), ...this.#facts() })
-    return renderPrometheus(this.#registry, this.#memory.metrics, [...own, ...this.#canaries.samples()])
+    return renderPrometheus(this.#registry, this.#memory.metrics, [...own, ...this.#features.flatMap(feature => feature.samples?.() ?? [])])
   }
 
   async #status(): Promise<Status> {

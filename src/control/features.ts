@@ -1,0 +1,52 @@
+import type { Log } from "../base/index.ts"
+import type { Config } from "../config/index.ts"
+import type { ExtraSample } from "../observe/index.ts"
+import type { PeerStates } from "../upstream/index.ts"
+import type { AdminFeature } from "./admin/admin-feature.ts"
+import { peerFeature } from "./admin/peer-routes.ts"
+import { banFeature } from "./bans/ban-feature.ts"
+import type { BanZones } from "./bans/ban-zones.ts"
+import { Canaries } from "./canary/canaries.ts"
+import { canaryFeature } from "./canary/canary-routes.ts"
+import { faultFeature } from "./canary/fault-routes.ts"
+import type { Drains } from "./peers/drains.ts"
+import type { PeerDirectory } from "./peers/peer-directory.ts"
+import { RunTimePeers } from "./peers/run-time-peers.ts"
+import type { Zones } from "./shared-zones.ts"
+
+/** What a feature of this thread is to the instance. What it leaves out it has no part in. */
+export interface ControlFeature {
+  /** Its part of the admin API. */
+  readonly admin?: AdminFeature
+  /** The config is live, and so is its memory. */
+  follow?(config: Config): void
+  /** Its part of the metrics page, beside what workers count. */
+  samples?(): readonly ExtraSample[]
+  stop?(): void
+}
+
+/** What features are made of. */
+export interface FeatureParts {
+  readonly zones: Zones
+  readonly bans: BanZones
+  readonly peers: PeerDirectory
+  readonly drains: Drains
+  readonly states: PeerStates
+  readonly log: Log
+}
+
+/** The features of the control thread: the one place to name a new one. */
+export function controlFeatures({ zones, bans, peers, drains, states, log }: FeatureParts): readonly ControlFeature[] {
+  const canaries = new Canaries({ zones, log })
+  return [
+    { admin: peerFeature(new RunTimePeers({ directory: peers, drains, states, log })), stop: () => drains.stop() },
+    {
+      admin: canaryFeature(canaries),
+      follow: config => canaries.follow(config),
+      samples: () => canaries.samples(),
+      stop: () => canaries.stop(),
+    },
+    { admin: faultFeature(zones, log) },
+    { admin: banFeature(bans), stop: () => bans.close() },
+  ]
+}
