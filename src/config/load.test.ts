@@ -87,7 +87,8 @@ describe("the model", () => {
     const { bind, tls, forward, limits, timeouts } = config.listeners.web!
     expect({ bind, tls, forward }).toEqual({ bind: [{ host: "", port: 8080 }], tls: null, forward: null })
     expect(limits).toMatchObject({ connectionsMax: 65_536, connectionsPerClientMax: 0, headBytesMax: 65_536, fieldsMax: 256, targetBytesMax: 16_384 })
-    expect(timeouts).toEqual({ handshake: 10_000, head: 15_000, idle: 75_000, body: 30_000, bodyRateMin: 0, write: 60_000, tunnelIdle: 3_600_000 })
+    const rates = { bodyRateMin: 0, writeRateMin: 0 }
+    expect(timeouts).toEqual({ handshake: 10_000, head: 15_000, idle: 75_000, body: 30_000, ...rates, write: 60_000, tunnelIdle: 3_600_000 })
     const { peers, balance, health, allDown, tls: upstreamTls, retry } = config.clusters.shop!
     expect(peers).toEqual([{ address: "127.0.0.1:9001", host: "127.0.0.1", port: 9001, path: "", weight: 1, backup: false }])
     expect({ name: balance.name, allDown, upstreamTls }).toEqual({ name: "round-robin", allDown: "try", upstreamTls: null })

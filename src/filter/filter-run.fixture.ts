@@ -127,7 +127,7 @@ export class FilterRun {
     const plan = planOf(filter, this.seen, answer)
     const hooks: ServerHooks = {
       limits: { headBytesMax: 65_536, fieldsMax: 100, targetBytesMax: 8192, requestsMax: 0 } as ServerHooks["limits"],
-      timeouts: { head: 0, idle: 0, body: 0, bodyRateMin: 0, write: 0 },
+      timeouts: { head: 0, idle: 0, body: 0, bodyRateMin: 0, write: 0, writeRateMin: 0 },
       secure: false,
       forward: false,
       http2: false,

@@ -31,6 +31,8 @@ export interface ServerTimeouts {
   readonly bodyRateMin: number
   /** Between two octets that the client takes. */
   readonly write: number
+  /** HTTP/1: octets a second that a client must take of an answer on average, while it is what we wait for, after ten seconds of that. */
+  readonly writeRateMin: number
 }
 
 /** What a listener gives to its connections. One object for all of them. */

@@ -24,6 +24,8 @@ export interface Wire {
   readonly remotePort: number
   readonly localAddress: string
   readonly localPort: number
+  /** All octets that the kernel ever took; a wire that does not count has none. */
+  readonly bytesWritten?: number
 }
 
 /** Callbacks of a connection. They are plain methods; none may throw. */

@@ -135,7 +135,7 @@ export function hearRequests(bytes: string, cuts: Cuts): Verdict {
   let fault = ""
   const hooks: ServerHooks = {
     limits: LIMITS,
-    timeouts: { head: 0, idle: 0, body: 0, bodyRateMin: 0, write: 0 },
+    timeouts: { head: 0, idle: 0, body: 0, bodyRateMin: 0, write: 0, writeRateMin: 0 },
     secure: false,
     forward: false,
     http2: false,

@@ -150,7 +150,7 @@ export interface Logged {
   readonly peer: string
 }
 
-const TIMEOUTS = { head: 15_000, idle: 75_000, body: 30_000, bodyRateMin: 0, write: 60_000 }
+const TIMEOUTS = { head: 15_000, idle: 75_000, body: 30_000, bodyRateMin: 0, write: 60_000, writeRateMin: 0 }
 const POOL: PoolSettings = {
   idleMax: 16,
   idleTimeoutMs: 55_000,

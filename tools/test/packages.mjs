@@ -18,6 +18,7 @@ const needed = {
   gtlsclient: "ngtcp2-client",
   gtlsserver: "ngtcp2-server",
   pebble: "pebble",
+  slowhttptest: "slowhttptest",
 }
 
 /** Installs what is missing where that is allowed: as root, with apt-get. Gives the commands that are still missing. */

@@ -158,6 +158,11 @@ const listenerTimeoutsSchema = z.strictObject({
   body: field(duration({ min: 1 }), "30s", "Silence between two parts of a request body."),
   bodyRateMin: field(size(), 0, "Slowest request body in octets a second, on average; 0 = off."),
   write: field(duration({ min: 1 }), "60s", "The client takes nothing of its answer."),
+  writeRateMin: field(
+    size(),
+    0,
+    "HTTP/1: slowest taking of an answer in octets a second, on average over the time that the client is waited for and after ten seconds of it; 0 = off. Against clients that take a little just before `write` runs out.",
+  ),
   tunnelIdle: field(duration({ min: 1 }), "1h", "Silence in both directions of a tunnel."),
 })
 

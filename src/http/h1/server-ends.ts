@@ -123,7 +123,7 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner, Do
     }
     this.state = LINGER
     this.ahead = null
-    if (this.blocked) this.arm(this.hooks.timeouts.write)
+    if (this.blocked) this.armWrite()
     else this.linger()
     this.resumeReading()
   }
@@ -163,7 +163,7 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner, Do
 
   protected awaitRequest(): void {
     this.idleSince = this.time.clock.now()
-    if (this.blocked) this.arm(this.hooks.timeouts.write)
+    if (this.blocked) this.armWrite()
     else this.armIdle()
   }
 

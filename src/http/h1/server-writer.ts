@@ -5,6 +5,7 @@ import { BODY_TUNNEL, type Message } from "../message.ts"
 import { frame, frameLines, statusLine } from "./response-out.ts"
 import { NAME } from "../names.ts"
 import type { ServerHooks } from "../server-hooks.ts"
+import { WriteRate } from "../write-rate.ts"
 import { WireBoth } from "./wire-both.ts"
 
 /** The writing half of a client connection: one response at a time, framed for that client. */
@@ -17,6 +18,8 @@ export abstract class ServerWriter extends WireBoth {
   protected continueDue = false
   protected trailersWanted = false
   private chunkedOut = false
+  /** Only where a listener asks for a rate. */
+  private rate: WriteRate | null = null
 
   constructor(wire: Wire, hooks: ServerHooks) {
     super(wire, hooks.time)
@@ -27,6 +30,7 @@ export abstract class ServerWriter extends WireBoth {
     this.headSent = false
     this.chunkedOut = false
     this.continueDue = continueDue
+    if (this.rate !== null) this.rate.reset()
   }
 
   sendInterim(status: number, lines: string): void {
@@ -101,7 +105,7 @@ export abstract class ServerWriter extends WireBoth {
 
   override flush(): boolean {
     if (super.flush()) return true
-    if (this.m !== null && this.headSent) this.arm(this.hooks.timeouts.write)
+    if (this.m !== null && this.headSent) this.armWrite()
     return false
   }
 
@@ -113,6 +117,20 @@ export abstract class ServerWriter extends WireBoth {
   }
 
   protected onProgress(): void {
-    if (this.blocked) this.arm(this.hooks.timeouts.write)
+    if (this.blocked) this.armWrite()
+    else if (this.rate !== null) this.rate.rest(this.time.clock.now())
+  }
+
+  /** The socket is full: how long that may last. Whoever takes too little has no time left, and the timer ends it, for we are in the middle of somebody's turn. */
+  protected armWrite(): void {
+    const { write, writeRateMin } = this.hooks.timeouts
+    this.arm(writeRateMin > 0 && this.takesTooLittle(writeRateMin) ? 1 : write)
+  }
+
+  private takesTooLittle(rateMin: number): boolean {
+    const { bytesWritten } = this.wire
+    if (bytesWritten === undefined) return false
+    if (this.rate === null) this.rate = new WriteRate()
+    return this.rate.tooSlow(bytesWritten, rateMin, this.time.clock.now())
   }
 }
