@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks"
-import { rawClient } from "../../support/raw-client.ts"
+import { type RawClientOptions, rawClient } from "../../support/raw-client.ts"
 import { pause } from "../../support/wait.ts"
 
 /** What an attack may cost those who do nothing wrong, on two cores that it shares with the attacker. */
@@ -9,6 +9,7 @@ export interface HonestOptions {
   /** Local address to come from. */
   readonly from?: string
   readonly path?: string
+  readonly tls?: boolean
   readonly everyMs?: number
 }
 
@@ -24,10 +25,12 @@ export class HonestClient implements AsyncDisposable {
     this.running = this.run(port, options)
   }
 
-  private async run(port: number, { from, path = "/", everyMs = 50 }: HonestOptions): Promise<void> {
+  private async run(port: number, { from, path = "/", tls = false, everyMs = 50 }: HonestOptions): Promise<void> {
     while (!this.over) {
       const startedAt = performance.now()
-      await this.ask(port, path, from).catch(error => void this.wrong.push(String(error)))
+      await this.ask(port, path, { ...(from !== undefined && { from }), ...(tls && { tls: { servername: "a.test" } }) }).catch(
+        error => void this.wrong.push(String(error)),
+      )
       const ms = performance.now() - startedAt
       this.asked++
       this.slowestMs = Math.max(this.slowestMs, ms)
@@ -35,8 +38,8 @@ export class HonestClient implements AsyncDisposable {
     }
   }
 
-  private async ask(port: number, path: string, from: string | undefined): Promise<void> {
-    using client = await rawClient(port, from === undefined ? {} : { from })
+  private async ask(port: number, path: string, options: RawClientOptions): Promise<void> {
+    using client = await rawClient(port, options)
     client.send(`GET ${path} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n`)
     const { status } = await client.response()
     if (status !== 200) this.wrong.push(`answered with ${status}`)
