@@ -46,7 +46,10 @@ describe("rewrite", () => {
 
   test("a prefix in front, the whole path, a pattern with groups and a query", () => {
     expect(send({ prefix: "/v2" }, "/x?q")).toBe("/v2/x?q")
-    expect(send({ prefix: "/v2" }, "/")).toBe("/v2")
+    expect(send({ prefix: "/v2" }, "/")).toBe("/v2/")
+    expect(send({ strip: "/a", prefix: "/v2" }, "/a/")).toBe("/v2/ /a")
+    expect(send({ strip: "/a", prefix: "/v2" }, "/a")).toBe("/v2 /a")
+    expect(send({ strip: "/a", prefix: "/v2" }, "/")).toBe("/v2/")
     expect(send({ path: "/all" }, "/x?q")).toBe("/all?q")
     const pattern = { match: "^/users/([0-9]+)$", to: "/profile?id=$1" }
     expect(send({ pattern }, "/users/7?old")).toBe("/profile?id=7")

@@ -78,10 +78,18 @@ function groupsOf(text: string): GroupTemplate {
 function compileChanges(settings: Options): PathChange[] {
   const changes: PathChange[] = []
   const { strip: prefixes, pattern, path, prefix, query } = settings
-  if (prefixes !== null) changes.push(x => stripFirst(x, prefixes))
+  // /a without /a is nothing, which only a slash can stand for; of /a/ a slash is left, which goes on behind what is put in front.
+  let isWhole = false
+  if (prefixes !== null)
+    changes.push(x => {
+      const endsInSlash = x.path.endsWith("/")
+      const done = stripFirst(x, prefixes)
+      isWhole = !endsInSlash && x.path === "/"
+      return done
+    })
   if (pattern !== null) changes.push(compilePatterns(pattern))
   if (path !== null) changes.push(x => setTarget(x, path))
-  if (prefix !== null) changes.push(x => setPath(x, x.path === "/" ? prefix : prefix + x.path))
+  if (prefix !== null) changes.push(x => setPath(x, isWhole && x.path === "/" ? prefix : prefix + x.path))
   const edits = [...editsOf(query.set, true), ...editsOf(query.add, false)]
   if (edits.length + query.remove.length > 0)
     changes.push(x => {
