@@ -3,7 +3,7 @@ import { FAULT, hashString } from "../../base/index.ts"
 import { compileValue, type ValueReader } from "../../filter/index.ts"
 import { type Exchange, grpcStatusOf, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
-import { type ClusterSteps, takeCookie } from "../../upstream/index.ts"
+import { type ClusterSteps, keepFromSharedCaches, takeCookie } from "../../upstream/index.ts"
 import type { SplitConfig } from "../schema/split.ts"
 import type { SplitShares } from "./split-shares.ts"
 import { SHARE_ONE, type SplitZone } from "./split-zone.ts"
@@ -143,6 +143,7 @@ export class SplitStep {
     if (typeof place !== "number" || place < 0 || x.fault !== null) return NEXT
     const value = place.toString(16).padStart(HEX, "0")
     x.response.append("Set-Cookie", `${this.placeCookie}=${value}${this.after}${x.scheme === "https" ? "; Secure" : ""}`)
+    keepFromSharedCaches(x)
     return NEXT
   }
 

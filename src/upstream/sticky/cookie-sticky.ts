@@ -5,6 +5,7 @@ import type { Time } from "../../http/index.ts"
 import type { Peer } from "../peer.ts"
 import type { Tried } from "../tried.ts"
 import { takeCookie } from "./cookie-pairs.ts"
+import { keepFromSharedCaches } from "./keep-from-shared-caches.ts"
 import { homeKey, homeOf, Places, STICKY_SLOT, type Sticky } from "./sticky.ts"
 
 export interface CookieStickyOptions {
@@ -135,6 +136,7 @@ export class CookieSticky implements Sticky {
     const { secure } = this.options
     const isSecure = secure === null ? x.scheme === "https" : secure
     x.response.append("Set-Cookie", isSecure ? `${this.before}${value}${this.after}; Secure` : this.before + value + this.after)
+    keepFromSharedCaches(x)
     return NEXT
   }
 
