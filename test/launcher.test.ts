@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test"
 import { spawnSync } from "node:child_process"
-import { chmodSync, copyFileSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, copyFileSync, mkdirSync, realpathSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { startProgram, temporaryFolder } from "./support/processes.ts"
 import { until } from "./support/wait.ts"
@@ -102,5 +102,32 @@ describe("stands aside", () => {
     await using started = startProgram("launcher", launcher, ["wait"])
     await until(() => started.lines.length > 0)
     expect(realpathSync(`/proc/${started.pid}/exe`)).toBe(bun)
+  })
+})
+
+describe("chooses what it runs", () => {
+  const built = program.replace("JSON.stringify(", '"built " + JSON.stringify(')
+  const age = (path: string, seconds: number): void => utimesSync(path, seconds, seconds)
+
+  beforeEach(() => {
+    link(join(tree, "node_modules/bun/bin/bun.exe"), bun)
+    put(join(tree, "package.json"), "{}")
+    put(join(tree, "dist/main.js"), built)
+    for (const path of ["package.json", "src", "src/main.ts"]) age(join(tree, path), 1000)
+  })
+
+  test("what was built, while no source is newer", () => {
+    expect(run(launcher, "run", "a.yaml").stdout).toBe('built ["run","a.yaml"]')
+    age(join(tree, "src/main.ts"), Date.now() / 1000 + 10)
+    expect(run(launcher, "run", "a.yaml").stdout).toBe('["run","a.yaml"]')
+  })
+
+  test("the sources, for a config that is a script, or has one in its folder", () => {
+    expect(run(launcher, "run", "b.config.ts").stdout).toBe('["run","b.config.ts"]')
+    const folder = join(tree, "conf.d")
+    put(join(folder, "a.yaml"), "")
+    expect(run(launcher, "run", folder).stdout).toStartWith("built ")
+    put(join(folder, "b.ts"), "")
+    expect(run(launcher, "run", folder).stdout).toStartWith("[")
   })
 })

@@ -1,6 +1,7 @@
 // Everything that must hold: types, lint and format, the import law, generated files, and every test. Ends with one line, `N passed, N failed`.
 //   node tools/test.mjs            all of it
 //   node tools/test.mjs PART…      only test files whose path contains one of the parts
+import { spawnSync } from "node:child_process"
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -35,6 +36,11 @@ const checks = [
   { name: "generated files", command: bun, args: ["tools/gen.ts", "--check"] },
 ]
 
+// The program as people run it is what the tests over sockets start.
+const built = spawnSync(bun, ["tools/build.ts"], { stdio: "inherit" })
+if (built.status === 0) process.env.BOTHWAYS_TEST_MAIN = join(process.cwd(), "dist/main.js")
+else report("build", 0, 1, "tools/build.ts failed")
+
 const missing = bringPackages()
 if (missing.length > 0 && process.env.CI === "true") report("packages", 0, 1, `missing: ${missing.join(", ")}`)
 const files = testFiles().filter(file => parts.length === 0 || parts.some(part => file.includes(part)))
@@ -48,7 +54,7 @@ const together = files.filter(file => !file.startsWith("bench/"))
 // One process a file: a crash or a hang costs that file and hides no other.
 await inParallel(
   together.map(file => () => runFile(file)),
-  Math.min(availableParallelism(), 4),
+  Math.min(availableParallelism() + 1, 4),
 )
 await inParallel(
   alone.map(file => () => runFile(file)),

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs"
+import { statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
 import { freePort } from "./ports.ts"
@@ -65,20 +65,22 @@ export async function startBothways(config: string | object, options: BothwaysOp
   model.workers ??= options.workers ?? 1
   const file = join(temporaryFolder("config"), "bothways.yaml")
   writeFileSync(file, JSON.stringify(model, null, 2))
-  const program = startProgram(
-    "bothways",
-    process.execPath,
-    [join(root, "src/main.ts"), "run", file, ...(options.args ?? [])],
-    options.env && { env: options.env },
-  )
+  const program = startProgram("bothways", process.execPath, [mainFor([]), "run", file, ...(options.args ?? [])], options.env && { env: options.env })
   const admin = `http://${model.admin.bind}`
   await untilReady(program, () => isReady(admin))
   return new Bothways(program, file, admin)
 }
 
+/** The program as it is installed, where `npm test` has built it; a config that is a script imports the sources, of which there must be no second copy. */
+export function mainFor(args: readonly string[]): string {
+  const built = process.env["BOTHWAYS_TEST_MAIN"] ?? ""
+  const isScript = args.some(arg => /\.[cm]?[jt]s$/.test(arg) || statSync(arg, { throwIfNoEntry: false })?.isDirectory() === true)
+  return built === "" || isScript ? join(root, "src/main.ts") : built
+}
+
 /** Runs one command of the program to its end. */
 export async function runBothways(args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const program = startProgram("bothways", process.execPath, [join(root, "src/main.ts"), ...args])
+  const program = startProgram("bothways", process.execPath, [mainFor(args), ...args])
   const code = await program.exit()
   return { code, stdout: program.lines.join("\n"), stderr: program.stderr }
 }

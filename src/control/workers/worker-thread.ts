@@ -1,4 +1,5 @@
 import { type MessagePort, Worker } from "node:worker_threads"
+import { moduleUrl } from "../../base/index.ts"
 import type { FromWorker, ToWorker, WorkerSetup } from "../protocol.ts"
 
 /** A worker as its slot sees it. Tests put a fake behind it. */
@@ -18,7 +19,7 @@ export interface WorkerEvents {
 export type SpawnWorker = (setup: WorkerSetup, events: WorkerEvents) => WorkerPort
 
 /** Starts the data thread. */
-export const spawnThread: SpawnWorker = (setup, events) => startThread(new URL("../worker.ts", import.meta.url), setup, events)
+export const spawnThread: SpawnWorker = (setup, events) => startThread(moduleUrl("control/worker.ts"), setup, events)
 
 /** Starts a thread from a module. An uncaught error in it is told through `ended`; a hung one only its heartbeat gives away. */
 export function startThread(module: URL, setup: WorkerSetup, events: WorkerEvents): WorkerPort {

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test"
 import { join } from "node:path"
+import { mainFor } from "../../support/bothways.ts"
 import { Authority } from "../../support/certificates.ts"
 import { startNginx } from "../../support/peers.ts"
 import { freePorts } from "../../support/ports.ts"
@@ -7,7 +8,6 @@ import { isListening, type Program, startProgram, temporaryFolder, untilReady } 
 import { rawClient } from "../../support/raw-client.ts"
 import { until } from "../../support/wait.ts"
 
-const root = join(import.meta.dirname, "..", "..", "..")
 const authority = new Authority()
 const pair = authority.issue(["localhost", "127.0.0.1"])
 const [named] = (await freePorts(1)) as [number]
@@ -23,7 +23,7 @@ afterAll(async () => {
 /** Starts a command that listens, and gives its port. */
 async function started(words: readonly string[], env: Record<string, string> = {}): Promise<{ port: number; program: Program }> {
   const [port] = (await freePorts(1)) as [number]
-  const all = [join(root, "src/main.ts"), ...words, "--listen", `127.0.0.1:${port}`, "--admin", "off", "--workers", "1"]
+  const all = [mainFor([]), ...words, "--listen", `127.0.0.1:${port}`, "--admin", "off", "--workers", "1"]
   const program = startProgram(`bothways ${words[0]}`, process.execPath, all, { env })
   programs.push(program)
   await untilReady(program, () => isListening(port))

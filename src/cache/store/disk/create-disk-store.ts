@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads"
-import { log, writeLog } from "../../../base/index.ts"
+import { log, moduleUrl, writeLog } from "../../../base/index.ts"
 import type { PurgeTarget, StoredFacts } from "../contract.ts"
 import type { DiskAttachment, DiskOptions, DiskSettings, DiskStats, DiskStore } from "./disk-contract.ts"
 import { diskSettings } from "./disk-settings.ts"
@@ -27,7 +27,7 @@ export interface KeeperSetup {
 }
 
 const spawnThread: SpawnKeeper = (setup, events) => {
-  const keeper = new Worker(new URL("./keeper-thread.ts", import.meta.url), { workerData: setup })
+  const keeper = new Worker(moduleUrl("cache/store/disk/keeper-thread.ts"), { workerData: setup })
   keeper.on("message", events.message)
   keeper.on("error", (error: unknown) => events.ended(error instanceof Error ? (error.stack ?? error.message) : String(error)))
   keeper.on("exit", () => events.ended("its thread ended by itself"))
