@@ -13,6 +13,8 @@ const KNOWN_MAX = 256
 
 /** The addresses of a file. `closing` as in CidrSet. Throws FileError, which names file and line. */
 export function readListFile(content: string, path: string, closing: boolean): CidrSet {
+  // What writes the list may have failed, or be about to write it: then everybody who was denied would get in.
+  if (closing && content.trim() === "") throw new FileError(path, "is empty; a list that is meant to name nobody says so in a comment")
   const key = `${closing} ${path}`
   const digest = hash("sha1", content)
   const before = known.get(key)
