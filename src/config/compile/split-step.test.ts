@@ -157,7 +157,9 @@ describe("choosing", () => {
     choose(fresh)
     fresh.scheme = "https"
     step.tell(fresh)
-    expect(fresh.response.extra).toMatch(/^Set-Cookie: p=[0-3][0-9a-f]{7}; Path=\/; Max-Age=60; HttpOnly; SameSite=Lax; Secure\r\nCache-Control: private\r\n$/)
+    expect(fresh.response.extra).toMatch(
+      /^Set-Cookie: p=[0-3][0-9a-f]{7}; Path=\/; Max-Age=60; HttpOnly; SameSite=Lax; Secure\r\nCache-Control: private\r\n$/,
+    )
     step.tell(x)
     expect(x.response.extra).toBe("")
   })
