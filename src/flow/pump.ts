@@ -106,9 +106,10 @@ export function requestBodyCame(x: Exchange, chunk: Uint8Array): void {
   }
   keep(pump, chunk)
   if (pump.upReady) {
-    x.up!.sendBody(chunk)
-    // Also what has to wait: a client that waits for an answer to this chunk sends no other that would push it out.
-    if (!x.up!.flush()) x.down!.pauseBody()
+    const up = x.up!
+    up.sendBody(chunk)
+    // Also what has to wait: a client that waits for an answer to this chunk sends no other that would push it out. The chunk may have ended the attempt.
+    if (x.up === up && !up.flush()) x.down!.pauseBody()
   } else if (pump.keptBytes > pump.aheadBytesMax && x.down !== null) {
     x.down.pauseBody()
     tellWaiter(x)

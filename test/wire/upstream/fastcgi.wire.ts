@@ -108,7 +108,8 @@ describe("PHP-FPM", () => {
       return `${status} ${body.split(" ")[0]}`
     }
     expect(await chunked(3)).toBe("200 30000")
-    expect((await chunked(200)).slice(0, 3)).toBe("411")
+    // The answer leaves in the middle of a chunk, and what the client still sends must not cost it.
+    for (let i = 0; i < 20; i++) expect((await chunked(200)).slice(0, 3)).toBe("411")
   })
 
   test("statuses, fields, cookies, redirections", async () => {
