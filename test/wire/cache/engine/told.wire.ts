@@ -80,6 +80,8 @@ describe("the log and the metrics", () => {
 
   test("what was asked about, and what was waited for", async () => {
     await ask("/asks/again")
+    // The client has its answer a moment before the other worker can find it.
+    await until(async () => JSON.stringify(await world.look("/cache/entries?url=http://a.test/asks/again")).includes('"response"'))
     world.answer = () => 'HTTP/1.1 304 Not Modified\r\nETag: "s"\r\n\r\n'
     await ask("/asks/again", [], { worker: 1 })
     world.answer = () => ""
