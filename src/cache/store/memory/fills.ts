@@ -66,7 +66,7 @@ export class Fills {
       parts.refuse(REFUSED_TOO_LARGE)
       return 0
     }
-    if (!parts.lock.take()) return 0
+    if (!parts.lock.takeForFill()) return 0
     parts.keeping.sweep()
     const before = this.look(key)
     const slot = before < 0 || (before > 0 && !replace) ? 0 : this.place(key, before > 0)
@@ -80,7 +80,7 @@ export class Fills {
    */
   supersede(slot: number, key: CacheKey): number {
     const { parts } = this
-    if (!parts.lock.take()) return 0
+    if (!parts.lock.takeForFill()) return 0
     const flags = parts.memory.entries[(slot << ENTRY_SHIFT) + FLAGS]!
     const next = (flags & LIVE) === 0 ? 0 : this.place(key, (flags & REPLACING) !== 0)
     parts.keeping.drop(slot)
@@ -177,7 +177,7 @@ export class Fills {
     const runUnits = unitsOf(meta)
     const units = bodyLength >= 0 ? unitsOf(meta + bodyLength) : Math.min(runUnits + BODY_UNITS_FIRST, unitsOf(entryBytesMax))
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      if (!parts.lock.take()) return false
+      if (!parts.lock.takeForFill()) return false
       const reachable = parts.keeping.isWithinReach(units)
       const block = reachable ? parts.keeping.makeBlock(units, runUnits) : NO_UNIT
       if (block !== NO_UNIT) {
@@ -234,7 +234,7 @@ export class Fills {
     let missing = unitsOf(octets)
     let last = tail
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      if (!lock.take()) return false
+      if (!lock.takeForFill()) return false
       const reachable = keeping.isWithinReach(missing)
       const wanted = Math.max(missing, better)
       let got = space.extend(last, wanted)

@@ -5,6 +5,8 @@ const SPINS_MAX = 400
 /** Sleeps of about 0.1 ms: a holder that the system has put aside needs the processor more than the one that waits. */
 const SLEEPS_MAX = 20
 const SLEEP_MS = 0.05
+/** For a fill, which others wait for: to give it up costs them another fetch. */
+const FILL_SLEEPS_MAX = 400
 const PATIENT_SLEEPS_MAX = 5000
 
 /**
@@ -22,10 +24,12 @@ export class StoreLock {
 
   /** False = it took too long, or the store is retired. */
   take(): boolean {
-    const control = this.control
-    if (control[RETIRED] !== 0) return false
-    if (Atomics.compareExchange(control, LOCK, 0, this.mine) === 0) return this.check()
-    return this.wait(SLEEPS_MAX)
+    return this.takeWithin(SLEEPS_MAX)
+  }
+
+  /** As `take`, but waits for some 40 ms: for steps of a fill, which requests of all threads may wait for. */
+  takeForFill(): boolean {
+    return this.takeWithin(FILL_SLEEPS_MAX)
   }
 
   /** For what must not be left undone: waits for half a second at least. A store that is held for longer is retired, for its holder does not live. */
@@ -54,6 +58,13 @@ export class StoreLock {
     if (Atomics.load(this.control, RETIRED) === 0) return true
     this.release()
     return false
+  }
+
+  private takeWithin(sleepsMax: number): boolean {
+    const { control } = this
+    if (control[RETIRED] !== 0) return false
+    if (Atomics.compareExchange(control, LOCK, 0, this.mine) === 0) return this.check()
+    return this.wait(sleepsMax)
   }
 
   private wait(sleepsMax: number): boolean {
