@@ -1,16 +1,14 @@
 // HOT
 import { type Fault, FAULT } from "../base/index.ts"
-import { BODY_LENGTH, BODY_NONE, type Downstream, type Message, type TunnelEnd } from "../http/index.ts"
-import type { ConnectionInfo } from "../net/index.ts"
+import { BODY_LENGTH, BODY_NONE, type Downstream, type Message } from "../http/index.ts"
 import type { BodyChange } from "./change-body.ts"
+import { DownstreamWrapper } from "./downstream-wrapper.ts"
 import { expire } from "./engine.ts"
 import type { Exchange } from "./exchange.ts"
 import { localReply } from "./local-reply.ts"
 
 /** The client's side of an exchange whose response body is changed: stands before the codec's own, so that others need not know of it. */
-export class ChangedDownstream implements Downstream {
-  /** The codec's, or what stands between. */
-  inner: Downstream
+export class ChangedDownstream extends DownstreamWrapper {
   change: BodyChange
   private readonly x: Exchange
   private broken = false
@@ -18,20 +16,12 @@ export class ChangedDownstream implements Downstream {
   private headHeld = false
 
   constructor(x: Exchange, inner: Downstream, change: BodyChange) {
+    super(inner)
     this.x = x
-    this.inner = inner
     this.change = change
   }
 
-  get info(): ConnectionInfo {
-    return this.inner.info
-  }
-
-  sendInterim(status: number, lines: string): void {
-    this.inner.sendInterim(status, lines)
-  }
-
-  sendHead(m: Message): void {
+  override sendHead(m: Message): void {
     if (this.change.holdsHead === true && m.method !== "HEAD") this.headHeld = true
     else this.inner.sendHead(m)
   }
@@ -67,7 +57,7 @@ export class ChangedDownstream implements Downstream {
     return this.sendBody(Buffer.from(text, "latin1"))
   }
 
-  sendEnd(trailers: string): void {
+  override sendEnd(trailers: string): void {
     if (this.broken) return
     const { x, change, inner } = this
     const out = change.end(trailers)
@@ -111,24 +101,8 @@ export class ChangedDownstream implements Downstream {
     return inner.flush()
   }
 
-  pauseBody(): void {
-    this.inner.pauseBody()
-  }
-
-  resumeBody(): void {
-    this.inner.resumeBody()
-  }
-
-  continueBody(): void {
-    this.inner.continueBody()
-  }
-
-  closeAfter(fault: Fault): void {
-    this.inner.closeAfter(fault)
-  }
-
   /** While the head waits nothing has left, and the client can be told. */
-  abort(fault: Fault): void {
+  override abort(fault: Fault): void {
     const { x, inner } = this
     if (!this.headHeld || fault.status === 0) {
       inner.abort(fault)
@@ -141,9 +115,5 @@ export class ChangedDownstream implements Downstream {
     x.responseBytes = body === null ? 0 : body.length
     if (body !== null) inner.sendBody(body)
     inner.sendEnd("")
-  }
-
-  takeTunnel(): TunnelEnd {
-    return this.inner.takeTunnel()
   }
 }

@@ -1,7 +1,7 @@
 // HOT
-import { type Fault, Timer, type TimerOwner } from "../base/index.ts"
-import type { Downstream, Message, Time, TunnelEnd } from "../http/index.ts"
-import type { ConnectionInfo } from "../net/index.ts"
+import { Timer, type TimerOwner } from "../base/index.ts"
+import type { Downstream, Time, TunnelEnd } from "../http/index.ts"
+import { DownstreamWrapper } from "./downstream-wrapper.ts"
 import type { Exchange } from "./exchange.ts"
 import { longest, type PaceGauge } from "./pace-gauge.ts"
 import { PacedTunnel } from "./paced-tunnel.ts"
@@ -12,11 +12,10 @@ import { downDrained, responseBodyCame, responseEndCame } from "./pump.ts"
  * a body comes before; and in front of the pump, for an answer's chunk is cut, and what it is too early for waits here, with its end, until a timer of the worker's
  * wheel lets it go. The source is held back meanwhile, so that no more than one chunk of it waits.
  */
-export class Pace implements Downstream, TimerOwner {
+export class Pace extends DownstreamWrapper implements TimerOwner {
   readonly down: PaceGauge[] = []
   readonly up: PaceGauge[] = []
   private readonly x: Exchange
-  private readonly inner: Downstream
   private readonly time: Time
   private readonly downTimer = new Timer(this)
   private readonly upTimer = new Timer(this)
@@ -35,8 +34,8 @@ export class Pace implements Downstream, TimerOwner {
   private upPaused = false
 
   constructor(x: Exchange, inner: Downstream, time: Time) {
+    super(inner)
     this.x = x
-    this.inner = inner
     this.time = time
   }
 
@@ -154,29 +153,17 @@ export class Pace implements Downstream, TimerOwner {
     this.inner.pauseBody()
   }
 
-  pauseBody(): void {
+  override pauseBody(): void {
     this.upPaused = true
     this.inner.pauseBody()
   }
 
-  resumeBody(): void {
+  override resumeBody(): void {
     this.upPaused = false
     if (!this.upHeld) this.inner.resumeBody()
   }
 
   // ---- the client's side
-
-  get info(): ConnectionInfo {
-    return this.inner.info
-  }
-
-  sendInterim(status: number, lines: string): void {
-    this.inner.sendInterim(status, lines)
-  }
-
-  sendHead(m: Message): void {
-    this.inner.sendHead(m)
-  }
 
   sendBody(chunk: Uint8Array): boolean {
     if (!this.inner.sendBody(chunk)) this.full = true
@@ -205,28 +192,12 @@ export class Pace implements Downstream, TimerOwner {
     return taken
   }
 
-  sendEnd(trailers: string): void {
-    this.inner.sendEnd(trailers)
-  }
-
   flush(): boolean {
     if (!this.inner.flush()) this.full = true
     return !this.full && !this.held
   }
 
-  continueBody(): void {
-    this.inner.continueBody()
-  }
-
-  closeAfter(fault: Fault): void {
-    this.inner.closeAfter(fault)
-  }
-
-  abort(fault: Fault): void {
-    this.inner.abort(fault)
-  }
-
-  takeTunnel(): TunnelEnd {
+  override takeTunnel(): TunnelEnd {
     return new PacedTunnel(this.inner.takeTunnel(), this, this.time)
   }
 

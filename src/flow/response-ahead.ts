@@ -1,8 +1,8 @@
 // HOT
-import { assert, type Fault } from "../base/index.ts"
-import type { Downstream, Message, TunnelEnd } from "../http/index.ts"
-import type { ConnectionInfo } from "../net/index.ts"
+import { assert } from "../base/index.ts"
+import type { Downstream } from "../http/index.ts"
 import { ChangedDownstream } from "./changed-downstream.ts"
+import { DownstreamWrapper } from "./downstream-wrapper.ts"
 import { resume } from "./engine.ts"
 import type { Exchange } from "./exchange.ts"
 import { NEXT } from "./verdict.ts"
@@ -38,9 +38,8 @@ export function takeAhead(x: Exchange, bytesMax: number, room: AheadRoom): Ahead
 }
 
 /** The client's side of an exchange whose peer does not wait for the client. */
-export class AheadDownstream implements Downstream {
+export class AheadDownstream extends DownstreamWrapper {
   private readonly x: Exchange
-  private readonly inner: Downstream
   private readonly bytesMax: number
   private readonly room: AheadRoom
   private queue: Uint8Array[] = []
@@ -53,22 +52,10 @@ export class AheadDownstream implements Downstream {
   endWaits = false
 
   constructor(x: Exchange, inner: Downstream, bytesMax: number, room: AheadRoom) {
+    super(inner)
     this.x = x
-    this.inner = inner
     this.bytesMax = bytesMax
     this.room = room
-  }
-
-  get info(): ConnectionInfo {
-    return this.inner.info
-  }
-
-  sendInterim(status: number, lines: string): void {
-    this.inner.sendInterim(status, lines)
-  }
-
-  sendHead(m: Message): void {
-    this.inner.sendHead(m)
   }
 
   sendBody(chunk: Uint8Array): boolean {
@@ -91,7 +78,7 @@ export class AheadDownstream implements Downstream {
     return this.sendBody(Buffer.from(text, "latin1"))
   }
 
-  sendEnd(trailers: string): void {
+  override sendEnd(trailers: string): void {
     if (this.bytes === 0) {
       this.inner.sendEnd(trailers)
       return
@@ -154,29 +141,5 @@ export class AheadDownstream implements Downstream {
     this.free(this.bytes)
     this.queue = []
     this.first = 0
-  }
-
-  pauseBody(): void {
-    this.inner.pauseBody()
-  }
-
-  resumeBody(): void {
-    this.inner.resumeBody()
-  }
-
-  continueBody(): void {
-    this.inner.continueBody()
-  }
-
-  closeAfter(fault: Fault): void {
-    this.inner.closeAfter(fault)
-  }
-
-  abort(fault: Fault): void {
-    this.inner.abort(fault)
-  }
-
-  takeTunnel(): TunnelEnd {
-    return this.inner.takeTunnel()
   }
 }
