@@ -3,6 +3,7 @@ import { assert, type Fault } from "../base/index.ts"
 import { BODY_NONE, type BodyKind, type Downstream, Fields, type Message, type Upstream } from "../http/index.ts"
 import { changedRequestBodyCame, changedRequestEndCame } from "./change-body.ts"
 import { clientGone, requestFaulted, responseHeadCame, upFaulted } from "./engine.ts"
+import type { Notes } from "./notes.ts"
 import type { Pace } from "./pace.ts"
 import {
   downDrained,
@@ -97,6 +98,8 @@ export class Exchange implements Message {
   peerAddress = "" // http
   /** Who the client is, "" = anonymous. */
   user = "" // filter (identify)
+  /** What else was found out and decided; null = nothing. */
+  notes: Notes | null = null // flow
 
   // request, as the codec decoded it
   method = "" // http
@@ -257,21 +260,10 @@ export class Exchange implements Message {
     this.listener = null
     this.down = null
     this.user = ""
+    this.notes = null
     this.clientAddress = ""
     this.peerAddress = ""
-    // A head that is refused leaves some of these as they are; they must not be another client's.
-    this.method = ""
-    this.scheme = "http"
-    this.host = ""
-    this.authority = ""
-    this.port = 0
-    this.path = ""
-    this.rulePath = ""
-    this.query = ""
-    this.version = 11
-    this.requestBody = BODY_NONE
-    this.forwardForm = false
-    this.encodedSlash = false
+    this.forgetTarget()
     this.status = 0
     this.reason = ""
     this.localBody = null
@@ -301,6 +293,22 @@ export class Exchange implements Message {
     this.response.reset("")
     this.pump.reset()
     if (free.length < KEEP_MAX && this.request.ids.length <= FIELDS_KEEP_MAX && this.response.ids.length <= FIELDS_KEEP_MAX) free.push(this)
+  }
+
+  /** A head that is refused leaves some of these as they are; they must not be another client's. */
+  private forgetTarget(): void {
+    this.method = ""
+    this.scheme = "http"
+    this.host = ""
+    this.authority = ""
+    this.port = 0
+    this.path = ""
+    this.rulePath = ""
+    this.query = ""
+    this.version = 11
+    this.requestBody = BODY_NONE
+    this.forwardForm = false
+    this.encodedSlash = false
   }
 }
 

@@ -19,6 +19,11 @@ const needed = {
   gtlsserver: "ngtcp2-server",
   pebble: "pebble",
   slowhttptest: "slowhttptest",
+  slapd: "slapd",
+  ldapadd: "ldap-utils",
+  "c-icap": "c-icap",
+  nft: "nftables",
+  tcpdump: "tcpdump",
 }
 
 /** Installs what is missing where that is allowed: as root, with apt-get. Gives the commands that are still missing. */

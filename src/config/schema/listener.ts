@@ -2,7 +2,8 @@ import { z } from "zod"
 import { duration, size } from "../../base/index.ts"
 import { certificateName } from "../certificate-name.ts"
 import { shown } from "../issue-sentence.ts"
-import { bindSchema, cidrSchema, portsSchema } from "./address.ts"
+import { bindSchema, cidrSchema } from "./address.ts"
+import { forwardSchema } from "./forward.ts"
 import { count, field, listOf, maybe, off, pathSchema } from "../../base/index.ts"
 
 /** TLS versions; YAML reads a bare 1.2 as a number. */
@@ -66,43 +67,6 @@ const listenerTlsLongSchema = z.strictObject({
 const listenerTlsSchema = z.union([
   z.literal("auto").transform((): z.output<typeof listenerTlsLongSchema> => listenerTlsLongSchema.parse({ auto: true })),
   listenerTlsLongSchema,
-])
-
-const forwardAuthSchema = z.strictObject({
-  htpasswd: pathSchema.describe("File with `user:hash` lines."),
-  realm: field(
-    z
-      .string()
-      .min(1)
-      .max(200)
-      .regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/, "expected printable ASCII without quotes and backslashes"),
-    "proxy",
-    "Name that the client shows when it asks for the password (RFC 9110 section 11.5).",
-  ),
-})
-
-const forwardLongSchema = z.strictObject({
-  privateRanges: field(
-    z.union([z.enum(["deny", "allow"]), z.array(cidrSchema).min(1)]),
-    "deny",
-    "Whether clients may reach loopback, private and link-local addresses: deny, allow, or the ranges that are open.",
-  ),
-  connectPorts: field(z.array(portsSchema), [443], "Ports that CONNECT may name."),
-  udpPorts: field(z.array(portsSchema), [443], "Ports that CONNECT-UDP may name (RFC 9298), on routes whose upgrade lists connect-udp."),
-  ports: field(z.array(portsSchema), ["80", "443", "1025-65535"], "Ports that absolute-form requests may name."),
-  auth: maybe(forwardAuthSchema, "Clients must give a user and a password."),
-  privacy: field(
-    z.enum(["transparent", "standard", "anonymous", "high"]),
-    "standard",
-    "How much of the client the origin learns: transparent adds X-Forwarded-For, standard sends Via with a pseudonym, anonymous sends neither, high also removes telling header fields.",
-  ),
-})
-
-// `true` means the long form with nothing in it.
-const forwardSchema = z.union([
-  z.literal(false).transform((): null => null),
-  z.literal(true).transform((): z.output<typeof forwardLongSchema> => forwardLongSchema.parse({})),
-  forwardLongSchema,
 ])
 
 const http3LongSchema = z.strictObject({

@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { type Clock, systemClock } from "../../../base/index.ts"
-import { type Exchange, grpcStatusOf, type ListenerInfo, type RouteInfo } from "../../../flow/index.ts"
+import { type Exchange, grpcStatusOf, type ListenerInfo, type Notes, type RouteInfo } from "../../../flow/index.ts"
 import { NAME } from "../../../http/index.ts"
 import { defineLogFormat, type LogFormatter } from "../../../plugin/index.ts"
 import { escapeJson } from "../escape.ts"
@@ -30,10 +30,15 @@ export function jsonFormatter(settings: JsonOptions, clock: Clock = systemClock)
     const fault = x.fault === null ? "" : `,"fault":"${x.fault.code}"`
     const route = x.plan === null ? "" : routePart(x.plan.route)
     const user = named(',"user":"', x.user)
-    const front = `{"time":"${time.iso()}"${listener},"client":"${escapeJson(x.clientAddress)}"${user}${requestPart(x, redact)}`
+    const front = `{"time":"${time.iso()}"${listener},"client":"${escapeJson(x.clientAddress)}"${user}${x.notes === null ? "" : notesPart(x.notes)}${requestPart(x, redact)}`
     const back = `,"requestBytes":${x.requestBytes},"responseBytes":${x.responseBytes}${fieldsPart(x, redact)}}\n`
     return `${front},"status":${statusOf(x)}${grpcPart(x)}${cachePart(x)}${fault}${route}${upstreamPart(x)}${back}`
   }
+}
+
+function notesPart({ groups, rule, action, category, exit, tls, tlsReason, ja4 }: Notes): string {
+  const policy = named(',"groups":"', groups.join(",")) + named(',"rule":"', rule) + named(',"action":"', action) + named(',"category":"', category)
+  return policy + named(',"exit":"', exit) + named(',"tls":"', tls) + named(',"tlsReason":"', tlsReason) + named(',"ja4":"', ja4)
 }
 
 function requestPart(x: Exchange, redact: Redactor): string {
