@@ -43,6 +43,7 @@ import filterRequireCertificate from "../filter/require-certificate/require-cert
 import filterRewrite from "../filter/rewrite/rewrite.ts"
 import filterSecurityHeaders from "../filter/security-headers/security-headers.ts"
 import answerFiles from "../answer/files/files.ts"
+import answerPac from "../answer/pac/pac.ts"
 import answerRedirect from "../answer/redirect/redirect.ts"
 import answerRespond from "../answer/respond/respond.ts"
 import balanceConsistentHash from "../upstream/balance/consistent-hash/consistent-hash.ts"
@@ -110,6 +111,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
 /** Keys under `to:`, beside cluster and origin. */
 export const answers: readonly AnswerDefinition<unknown>[] = [
   answerFiles,
+  answerPac,
   answerRedirect,
   answerRespond,
 ]

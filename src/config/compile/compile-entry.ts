@@ -1,3 +1,4 @@
+import { pacGate } from "../../answer/index.ts"
 import { CidrSet, FAULT } from "../../base/index.ts"
 import { identifyCertificate, limitForwards, refuseMethod, trustedHopsStep } from "../../filter/index.ts"
 import { deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
@@ -40,6 +41,8 @@ export function compileEntry(name: string, listener: ListenerConfig, parts: Entr
   if (listener.forward === null) list.add("gate", "gate", reverseGate(listener.tls !== undefined && listener.tls !== null))
   // Authorities have no password for a proxy.
   if (challenges !== null && !listener.tls) list.add("answer", "certificate challenge", httpChallengeStep(challenges))
+  const pac = listener.forward?.pac
+  if (pac) list.add("answer", "pac", pacGate(pac, { secure: listener.tls !== null }))
   if (listener.trustedHops.length > 0) list.add("identify", "trusted hops", trustedHopsStep(CidrSet.parse(listener.trustedHops)))
   if (listener.tls?.clientCertificates) list.add("identify", "client certificate", identifyCertificate)
   const auth = listener.forward?.auth

@@ -1,6 +1,7 @@
 import { z } from "zod"
 import { field, maybe, pathSchema } from "../../base/index.ts"
 import { cidrSchema, portsSchema } from "./address.ts"
+import { forwardPacSchema } from "./forward-pac.ts"
 
 const forwardAuthSchema = z.strictObject({
   htpasswd: pathSchema.describe("File with `user:hash` lines."),
@@ -25,6 +26,11 @@ const forwardLongSchema = z.strictObject({
   udpPorts: field(z.array(portsSchema), [443], "Ports that CONNECT-UDP may name (RFC 9298), on routes whose upgrade lists connect-udp."),
   ports: field(z.array(portsSchema), ["80", "443", "1025-65535"], "Ports that absolute-form requests may name."),
   auth: maybe(forwardAuthSchema, "Clients must give a user and a password."),
+  pac: field(
+    forwardPacSchema,
+    false,
+    "Gives clients a proxy auto-configuration file at /proxy.pac and /wpad.dat, also those that have not logged in. true = all defaults.",
+  ),
   privacy: field(
     z.enum(["transparent", "standard", "anonymous", "high"]),
     "standard",

@@ -1,0 +1,1 @@
+export { type OwnWay, pacGate, type PacOptions, pacOptions } from "./pac/pac.ts"
