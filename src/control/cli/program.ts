@@ -6,6 +6,7 @@ import { addCache } from "./cache/cache.ts"
 import { addCanary } from "./canary/canary.ts"
 import { addCheck } from "./check.ts"
 import { addDemo } from "./demo.ts"
+import { addEnv } from "./env/env.ts"
 import { addExplain } from "./explain.ts"
 import { EXIT } from "./exit-codes.ts"
 import { addForward } from "./forward.ts"
@@ -117,6 +118,7 @@ function buildProgram(context: CommandContext): Command {
     addDemo,
     addCheck,
     addExplain,
+    addEnv,
     addSchema,
     addReload,
     addStatus,
