@@ -52,10 +52,11 @@ function resolveListener(listener: ListenerConfig, path: Resolve): ListenerConfi
 }
 
 function resolveCluster(cluster: Config["clusters"][string], path: Resolve): Config["clusters"][string] {
-  const { tls } = cluster
+  const { tls, parent } = cluster
   const maybePath = (name: string | null) => name && path(name)
   return {
     ...cluster,
+    parent: parent && { ...parent, passwordFile: maybePath(parent.passwordFile), tokenFile: maybePath(parent.tokenFile) },
     tls: tls && { ...tls, ca: maybePath(tls.ca), cert: maybePath(tls.cert), key: maybePath(tls.key) },
   }
 }

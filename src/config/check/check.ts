@@ -6,6 +6,7 @@ import { checkCircles } from "./circles.ts"
 import { checkFiles } from "./files.ts"
 import { checkForward } from "./forward.ts"
 import { checkListeners } from "./listeners.ts"
+import { checkParents } from "./parents.ts"
 import { checkRaw } from "./raw.ts"
 import { checkReach } from "./reach.ts"
 import { checkReadings } from "./readings.ts"
@@ -21,6 +22,7 @@ const checks: readonly Check[] = [
   checkReferences,
   checkReadings,
   checkForward,
+  checkParents,
   checkReach,
   checkCircles,
   checkValues,

@@ -28,6 +28,8 @@ import { type Apart, compileCache, type RouteCachePlan } from "./cache.ts"
 import { answerDeps, answerOf, buildFilters, type NamedFilter } from "./filters.ts"
 import { type Arm, armRoutes, compileSplit } from "./split.ts"
 import { priorityOf } from "./compile-guard.ts"
+import { parentLogin } from "./parent-login.ts"
+import { parentSteps } from "./parent-steps.ts"
 import { StepList } from "./step-list.ts"
 import { compileTold } from "./told.ts"
 
@@ -283,7 +285,11 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
   if (to.kind === "cluster") return clusterSteps(parts.clusters.get(to.cluster)!, rulesOf(route, parts.config, false))
   if (to.kind !== "origin") return null
   if (to.via !== null && to.via !== undefined)
-    return throughParent(clusterSteps(parts.clusters.get(to.via)!, rulesOf(route, parts.config, true)), parts)
+    return parentSteps(
+      clusterSteps(parts.clusters.get(to.via)!, rulesOf(route, parts.config, true)),
+      parentLogin(parts.config.clusters[to.via]!.parent),
+      parts.origins,
+    )
   const rules = rulesOf(route, parts.config, false)
   const byListener = new Map([...parts.origins].map(([name, origins]) => [name, originSteps(origins, rules, to.upgrade)]))
   const of = (x: Exchange): ClusterSteps => byListener.get(x.listener!.name)!
@@ -298,26 +304,6 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
     finish: x => (byListener.has(x.listener!.name) ? of(x).finish(x) : NEXT),
     retry: x => of(x).retry(x),
   }
-}
-
-/** Ports and literal addresses are the listener's rules, whoever dials; names are for the parent to resolve. */
-function throughParent(steps: ClusterSteps, { origins }: RouteParts): ClusterSteps {
-  const peer = (x: Exchange): Verdict => {
-    const of = origins.get(x.listener!.name)
-    const fault = of === undefined || !x.forwardForm ? FAULT.notForward : x.upgrade === CONNECT_UDP ? FAULT.forbidden : of.parts.checks.target(x)
-    if (fault === null) return steps.peer(x)
-    x.fault = fault
-    return FAULT_VERDICT
-  }
-  return { ...steps, peer, judge: x => judgeParent(x, steps) }
-}
-
-/** A parent that asks for credentials asks us: what a client could answer is meant for this proxy and goes no further (RFC 9110 section 11.7.2). */
-function judgeParent(x: Exchange, steps: ClusterSteps): Verdict {
-  const verdict = steps.judge(x)
-  if (verdict !== NEXT || x.status !== 407) return verdict
-  x.fault = FAULT.parentAuth
-  return FAULT_VERDICT
 }
 
 function localStep({ name, to }: RouteConfig, { deps }: RouteParts): Step {

@@ -6,7 +6,9 @@ import { type EndpointConfig, endpointSchema } from "./address.ts"
 import { choice, type ChoiceInput } from "./choice.ts"
 import { featureShape } from "./feature.ts"
 import { healthSchema } from "./health.ts"
+import { clusterHttp2Schema } from "./http2.ts"
 import { withPreset } from "./careful.ts"
+import { parentSchema, withParentTls } from "./parent.ts"
 import { resilienceSchema } from "./resilience.ts"
 import { tlsVersionSchema } from "./listener.ts"
 import { count, field, maybe, pathSchema } from "../../base/index.ts"
@@ -135,7 +137,12 @@ const writtenSchema = z.strictObject({
   ),
   fastcgi: maybe(fastcgiSchema, "How requests become calls of scripts, where the protocol is fastcgi."),
   tls: field(clusterTlsSchema, false, "TLS towards the peers. true = all defaults."),
+  parent: maybe(
+    parentSchema,
+    "The peers are proxies for routes `to: { origin: { via } }`: what they speak, and who we are there. Default: HTTP, without a log-in.",
+  ),
   pool: field(poolSchema, {}, "Connections to the peers."),
+  http2: field(clusterHttp2Schema, {}, "Connections that speak HTTP/2: windows, padding, and how a peer that is gone is noticed."),
   limits: field(limitsSchema, {}, "Limits of the peers' answers."),
   timeouts: field(upstreamTimeoutsSchema, {}, "Timeouts towards the peers."),
   retry: field(retrySchema, {}, "When a failed attempt is made again."),
@@ -148,7 +155,7 @@ const writtenSchema = z.strictObject({
 })
 
 /** A cluster. What the word `careful` means is filled in before it is read. */
-export const clusterSchema = z.preprocess(withPreset, writtenSchema) as unknown as z.ZodType<
+export const clusterSchema = z.preprocess(written => withPreset(withParentTls(written)), writtenSchema) as unknown as z.ZodType<
   z.output<typeof writtenSchema>,
   z.input<typeof writtenSchema>
 >
