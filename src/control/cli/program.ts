@@ -13,6 +13,7 @@ import { addForward } from "./forward.ts"
 import { NoInstanceError } from "./admin-client.ts"
 import { addPeers } from "./peers/peers.ts"
 import { addReload } from "./reload.ts"
+import { addReport } from "./report/report.ts"
 import { addReverse } from "./reverse.ts"
 import { addRun } from "./run.ts"
 import { addSchema } from "./schema.ts"
@@ -119,6 +120,7 @@ function buildProgram(context: CommandContext): Command {
     addCheck,
     addExplain,
     addEnv,
+    addReport,
     addSchema,
     addReload,
     addStatus,
