@@ -3,6 +3,8 @@ import type { Exchange } from "./exchange.ts"
 /** What became of TLS that a client spoke through us: carried unread, ended by us without a look at who is behind it, or opened. */
 export type TlsDecision = "" | "tunnel" | "inspect" | "refuse"
 
+const NONE: readonly string[] = []
+
 /**
  * What was found out and decided about a request beyond its route, for rules, log and reports. Each word is "" until somebody says it.
  * An exchange gets one when there is something to note, so that those without pay nothing.
@@ -10,10 +12,16 @@ export type TlsDecision = "" | "tunnel" | "inspect" | "refuse"
 export class Notes {
   /** Groups of the user, as whoever identified them says. */
   groups: readonly string[] = NONE
+  /** Who the client says that it is, which nobody has checked. */
+  claimedUser = ""
   /** Name of the policy rule that decided. */
   rule = ""
   /** What that rule did: "block", "allow", "log" … */
   action = ""
+  /** What a policy would have done if it were enforced: `rule:action`, several with spaces. */
+  would = ""
+  /** Names this refusal on the page that the client gets, so that it can be found in the log. */
+  reference = ""
   /** Category of the site, from the operator's lists. */
   category = ""
   /** Label of the exit that was taken. */
@@ -24,11 +32,16 @@ export class Notes {
   tlsReason = ""
   /** The client's JA4 fingerprint. */
   ja4 = ""
+  /** Name and protocols that the client says in TLS, the name in lower case. */
+  tlsName = ""
+  alpn: readonly string[] = NONE
   /** The request came inside a tunnel that we opened: who asks was found out when the tunnel began, and its target is this origin. */
   inside = false
+  /** `address:port` that the client called, when its connection was brought here without its knowledge. */
+  called = ""
+  /** What is dialled in the place of the host's own addresses: the address that was called. */
+  dials = ""
 }
-
-const NONE: readonly string[] = []
 
 /** The notes of an exchange, made when there are none yet. */
 export function notesOf(x: Exchange): Notes {

@@ -42,6 +42,8 @@ export interface Message {
   down: Downstream | null
   up: Upstream | null
   startedAt: number
+  /** What went wrong, null = nothing, or nothing yet. */
+  readonly fault: Fault | null
 
   /** The receiver keeps no chunk of the request body, or response body, that comes now: its memory may be used again when the call returns. */
   /** Textual address of the client, as trusted hops name it. */

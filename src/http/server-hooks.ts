@@ -1,6 +1,8 @@
 import type { Fault } from "../base/index.ts"
+import type { H2Tuning } from "./h2/tuning.ts"
 import type { Message } from "./message.ts"
 import type { Downstream, DownstreamConnection } from "./sides.ts"
+import type { SocksOptions } from "./socks/socks-options.ts"
 import type { Time } from "../net/index.ts"
 
 export interface HeadLimits {
@@ -46,11 +48,15 @@ export interface ServerHooks {
   readonly altSvc: string
   /** Speaks HTTP/2 on plain connections that begin with its preface (RFC 9113 section 3.3). */
   readonly http2: boolean
+  /** How its connections of HTTP/2 are set up. Default: as `h2Tuning` says. */
+  readonly h2Tuning?: H2Tuning
   /** No keep-alive any more: the listener is closing. */
   readonly closing: boolean
   /** When closing: whoever asked lately may ask once more and is told then. Default true. */
   readonly lastRequests?: boolean
   readonly time: Time
+  /** Takes clients that speak SOCKS. Default: null, it takes none. */
+  readonly socks?: SocksOptions | null
   /** A message to fill; this is its client side. */
   acquire(down: Downstream): Message
   /** The message was not used. */
@@ -61,6 +67,8 @@ export interface ServerHooks {
   refuse(m: Message, fault: Fault): void
   /** The connection goes on in another version of HTTP: `next` counts in its place. */
   replaced(former: DownstreamConnection, next: DownstreamConnection): void
+  /** Who a client says that it is, which nobody has checked: for the log. */
+  claimed?(m: Message, name: string): void
   /** Something went wrong with the connection as a whole. */
   faulted(fault: Fault): void
   closed(connection: DownstreamConnection): void

@@ -1,7 +1,9 @@
 import { z } from "zod"
 import { field, maybe, pathSchema } from "../../base/index.ts"
 import { cidrSchema, portsSchema } from "./address.ts"
+import { forwardTransparentSchema } from "./forward-transparent.ts"
 import { forwardPacSchema } from "./forward-pac.ts"
+import { forwardSocksSchema } from "./forward-socks.ts"
 
 const forwardAuthSchema = z.strictObject({
   htpasswd: pathSchema.describe("File with `user:hash` lines."),
@@ -25,11 +27,20 @@ const forwardLongSchema = z.strictObject({
   connectPorts: field(z.array(portsSchema), [443], "Ports that CONNECT may name."),
   udpPorts: field(z.array(portsSchema), [443], "Ports that CONNECT-UDP may name (RFC 9298), on routes whose upgrade lists connect-udp."),
   ports: field(z.array(portsSchema), ["80", "443", "1025-65535"], "Ports that absolute-form requests may name."),
+  socks: field(
+    forwardSocksSchema,
+    true,
+    "Clients that speak SOCKS 4, 4a or 5 are taken on the same port; what they ask for is judged as CONNECT is.",
+  ),
   auth: maybe(forwardAuthSchema, "Clients must give a user and a password."),
   pac: field(
     forwardPacSchema,
     false,
     "Gives clients a proxy auto-configuration file at /proxy.pac and /wpad.dat, also those that have not logged in. true = all defaults.",
+  ),
+  transparent: maybe(
+    forwardTransparentSchema,
+    "Takes connections that nftables brings here although their clients do not know of the proxy: redirect, tproxy or the long form.",
   ),
   privacy: field(
     z.enum(["transparent", "standard", "anonymous", "high"]),

@@ -1,14 +1,16 @@
 // HOT
 import { assert, type Fault, FAULT, formatAddress } from "../../base/index.ts"
-import type { ListenerConfig, Snapshot } from "../../config/index.ts"
-import { acquireExchange, begin, type Exchange, FAULT_VERDICT, type ListenerInfo, type Plan, type Step } from "../../flow/index.ts"
+import { h2TuningOf, type ListenerConfig, type Snapshot } from "../../config/index.ts"
+import { acquireExchange, begin, type Exchange, FAULT_VERDICT, type ListenerInfo, notesOf, type Plan, type Step } from "../../flow/index.ts"
 import {
   acceptConnection,
   type Downstream,
   type DownstreamConnection,
+  type H2Tuning,
   H3ServerConnection,
   RawServerConnection,
   type RawOptions,
+  type SocksOptions,
   type Message,
   type ServerHooks,
   type ServerTimeouts,
@@ -31,7 +33,9 @@ import {
 } from "../../net/index.ts"
 import { LISTENER, type WorkerMetrics } from "../../observe/index.ts"
 import type { CertificateGate } from "./certificate-gate.ts"
+import { openTransparent, type Transparent, transparentOf } from "./open-transparent.ts"
 import { rawOptionsOf } from "./raw-options.ts"
+import { socksOptionsOf } from "./socks-options.ts"
 import type { QuicPlace } from "./quic-place.ts"
 
 const REFUSED_TEXT = `HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 39\r\nConnection: close\r\n\r\nToo many connections; try again later.\n`
@@ -55,6 +59,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   readonly secure: boolean
   readonly forward: boolean
   http2: boolean
+  h2Tuning: H2Tuning | undefined
   altSvc = ""
   readonly time: Time
   closing = false
@@ -69,8 +74,11 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   quicCertificates: QuicCertificates | null = null
   /** Its UDP ports, where it hands on datagrams. */
   udp: UdpListening[] = []
+  /** How SOCKS clients are taken; null = they are not. */
+  socks: SocksOptions | null = null
   /** How clients without HTTP are taken; null = it speaks HTTP. */
   private raw: RawOptions | null = null
+  private transparent: Transparent | null = null
   certificates: CertificateStore | null = null
   /** Where certificates are made while it serves. */
   gate: CertificateGate | null = null
@@ -94,7 +102,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.info = { name, index, secure: config.tls !== null, forward: config.forward !== null }
     this.secure = config.tls !== null
     this.forward = config.forward !== null
-    this.http2 = config.http2
+    this.http2 = config.http2 !== null
     this.time = parts.time
     this.counts = parts.counts
     this.metrics = parts.metrics
@@ -112,15 +120,19 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.entry = entry
     this.limits = config.limits
     this.timeouts = config.timeouts
-    this.http2 = config.http2
+    this.http2 = config.http2 !== null
+    this.h2Tuning = config.http2 === null ? undefined : h2TuningOf(config.http2)
     this.altSvc = altSvcOf(config)
+    this.socks = socksOptionsOf(config)
     this.raw = rawOptionsOf(this.info.name, snapshot.config)
+    this.transparent = transparentOf(config.forward)
     const steps: Step[] = [refuseStep, ...entry.steps.slice(entry.respondAt)] // allow(spread): at reload only
     this.refusal = { ...entry, steps, respondAt: 1, logAt: 1 + entry.logAt - entry.respondAt } // allow(spread): at reload only
   }
 
   onOpen(wire: Wire, info: ConnectionInfo): WireHandler | null {
     if (this.raw !== null) return this.openRaw(wire, info, this.raw)
+    if (this.transparent !== null) return this.openTransparent(wire, info, this.transparent)
     const connection = acceptConnection(wire, info, this)
     this.opened(connection)
     return connection
@@ -130,6 +142,13 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     const connection = new RawServerConnection(wire, info, this, options)
     this.opened(connection)
     connection.begin()
+    return connection
+  }
+
+  private openTransparent(wire: Wire, info: ConnectionInfo, options: Transparent): WireHandler {
+    const connection = openTransparent(wire, info, this, options)
+    this.opened(connection)
+    if (connection instanceof RawServerConnection) connection.begin()
     return connection
   }
 
@@ -151,7 +170,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   onRefused(wire: Wire, _info: ConnectionInfo, _refusal: Refusal): WireHandler | null {
     this.metrics.add(this.metricsAt + LISTENER.refused, 1)
     this.metrics.fault(FAULT.connectionsMax)
-    if (!this.secure && this.raw === null) {
+    if (!this.secure && this.raw === null && this.socks?.only !== true) {
       wire.write(REFUSED_TEXT)
       wire.end()
     }
@@ -183,6 +202,10 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     x.snapshot = this.snapshot
     x.plan = this.entry
     begin(x)
+  }
+
+  claimed(m: Message, name: string): void {
+    notesOf(m as Exchange).claimedUser = name
   }
 
   refuse(m: Message, fault: Fault): void {

@@ -43,7 +43,7 @@ export function forwardRequestStep(options: ForwardFieldsOptions): Step {
       if (privacy === "high") fields.remove(NAME.referer)
     }
     // The version that the request came by (RFC 9110 section 7.6.3).
-    if (sends) fields.append("Via", `${(x.version / 10).toFixed(1)} ${via}`)
+    if (sends) fields.append("Via", `${x.version < 10 ? `SOCKS/${x.version}` : (x.version / 10).toFixed(1)} ${via}`)
     return NEXT
   }
 }

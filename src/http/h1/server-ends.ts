@@ -2,6 +2,8 @@
 import { assert, type Fault, FAULT } from "../../base/index.ts"
 import type { ConnectionInfo, Wire } from "../../net/index.ts"
 import { H2ServerConnection } from "../h2/server.ts"
+import { SocksServerConnection } from "../socks/socks-server.ts"
+import { type SocksOptions, speaksSocks } from "../socks/socks-options.ts"
 import { BODY_TUNNEL, type Message } from "../message.ts"
 import type { ServerHooks } from "../server-hooks.ts"
 import type { DownstreamConnection, TunnelEnd } from "../sides.ts"
@@ -50,6 +52,24 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner, Do
     this.closed = true
     this.endTimer()
     const next = new H2ServerConnection(this.wire, this.info, this.hooks)
+    this.wire.data = next
+    this.hooks.replaced(this, next)
+    next.onData(this.wire, octets)
+  }
+
+  /** How SOCKS is spoken here, if that is what the client begins with; null = it is not. */
+  protected socksOf(buffer: Buffer): SocksOptions | null {
+    const { socks } = this.hooks
+    return socks !== undefined && socks !== null && this.requests === 0 && speaksSocks(buffer[0]!, socks) ? socks : null
+  }
+
+  protected goOnAsSocks(m: Message, octets: Buffer, options: SocksOptions): void {
+    this.hooks.recycle(m)
+    this.m = null
+    this.state = CLOSED
+    this.closed = true
+    this.endTimer()
+    const next = new SocksServerConnection(this.wire, this.info, this.hooks, options)
     this.wire.data = next
     this.hooks.replaced(this, next)
     next.onData(this.wire, octets)

@@ -123,6 +123,11 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
       if (fresh) m.startedAt = this.time.clock.now()
       return this.headRead(m, buffer, start + used)
     }
+    const socks = this.socksOf(buffer)
+    if (socks !== null) {
+      this.goOnAsSocks(m, buffer, socks)
+      return null
+    }
     if (used === REFUSED && this.isOtherVersion(buffer)) {
       this.goOnAsH2(m, buffer)
       return null

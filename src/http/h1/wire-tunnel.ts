@@ -10,6 +10,11 @@ export class WireTunnel implements Upstream {
     this.end = new H1Tunnel(wire, time, null, null, null)
   }
 
+  /** The connection, for its addresses. */
+  get wire(): Wire {
+    return this.end.wire
+  }
+
   sendBody(): boolean {
     return true
   }

@@ -38,13 +38,17 @@ export function compileFacts(redact: Redactor, clock: Clock) {
     client: octets(x => x.clientAddress),
     user: text(x => x.user),
     groups: text(x => x.notes?.groups.join(",") ?? ""),
+    claimedUser: octets(x => x.notes?.claimedUser ?? ""),
     rule: text(x => x.notes?.rule ?? ""),
     action: plain(x => x.notes?.action ?? ""),
+    would: text(x => x.notes?.would ?? ""),
+    reference: plain(x => x.notes?.reference ?? ""),
     category: text(x => x.notes?.category ?? ""),
     exit: text(x => x.notes?.exit ?? ""),
     tls: plain(x => x.notes?.tls ?? ""),
     tlsReason: text(x => x.notes?.tlsReason ?? ""),
     ja4: text(x => x.notes?.ja4 ?? ""),
+    called: plain(x => x.notes?.called ?? ""),
     method: octets(x => x.method),
     scheme: plain(x => x.scheme),
     host: octets(x => x.host),
@@ -99,7 +103,19 @@ function requestLine(x: Exchange, redact: Redactor): string {
 }
 
 export function versionOf(version: number): string {
-  return version === 11 ? "1.1" : version === 10 ? "1.0" : version === 20 ? "2.0" : version === 30 ? "3.0" : ""
+  return version === 11
+    ? "1.1"
+    : version === 10
+      ? "1.0"
+      : version === 20
+        ? "2.0"
+        : version === 30
+          ? "3.0"
+          : version === 5
+            ? "socks5"
+            : version === 4
+              ? "socks4"
+              : ""
 }
 
 /** Milliseconds with two decimals, -1 when either end was not reached. */

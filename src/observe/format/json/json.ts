@@ -36,9 +36,21 @@ export function jsonFormatter(settings: JsonOptions, clock: Clock = systemClock)
   }
 }
 
-function notesPart({ groups, rule, action, category, exit, tls, tlsReason, ja4 }: Notes): string {
-  const policy = named(',"groups":"', groups.join(",")) + named(',"rule":"', rule) + named(',"action":"', action) + named(',"category":"', category)
-  return policy + named(',"exit":"', exit) + named(',"tls":"', tls) + named(',"tlsReason":"', tlsReason) + named(',"ja4":"', ja4)
+function notesPart({ groups, claimedUser, rule, action, category, exit, tls, tlsReason, ja4, called }: Notes): string {
+  const policy =
+    named(',"groups":"', groups.join(",")) +
+    named(',"claimedUser":"', claimedUser) +
+    named(',"rule":"', rule) +
+    named(',"action":"', action) +
+    named(',"category":"', category)
+  return (
+    policy +
+    named(',"exit":"', exit) +
+    named(',"tls":"', tls) +
+    named(',"tlsReason":"', tlsReason) +
+    named(',"ja4":"', ja4) +
+    named(',"called":"', called)
+  )
 }
 
 function requestPart(x: Exchange, redact: Redactor): string {

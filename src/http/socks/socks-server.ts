@@ -1,0 +1,325 @@
+// HOT
+import { assert, type Fault, FAULT } from "../../base/index.ts"
+import type { ConnectionInfo, Wire, WireHandler } from "../../net/index.ts"
+import { H1Tunnel, type TunnelOwner } from "../h1/tunnel-end.ts"
+import { WireOut } from "../h1/wire-out.ts"
+import { WireTunnel } from "../h1/wire-tunnel.ts"
+import { BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
+import { NAME } from "../names.ts"
+import type { ServerHooks } from "../server-hooks.ts"
+import type { Downstream, DownstreamConnection, TunnelEnd } from "../sides.ts"
+import { readHost } from "../target.ts"
+import { basicOf, NO_METHOD, NO_PASSWORD, offered, PASSWORD, readGreeting, readPassword } from "./read-greeting.ts"
+import { asked, BAD, CONNECT, MORE, readRequest4, readRequest5 } from "./read-request.ts"
+import { replyCode, replyText, SUCCEEDED } from "./reply.ts"
+import type { SocksOptions } from "./socks-options.ts"
+
+// what the connection is doing
+const READING = 0
+/** The request is whole; the answer is not there. */
+const ANSWERING = 1
+const TUNNEL = 2
+/** We have closed our half and read on, so that a reset does not destroy what we said. */
+const LINGER = 3
+const CLOSED = 4
+
+// what it reads
+const FIRST = 0
+const CREDENTIALS = 1
+const REQUEST = 2
+
+const LINGER_MS = 2000
+/** A client that is in the middle of asking when its listener closes may finish, for so long. */
+const LAST_REQUEST_MS = 1000
+
+/**
+ * A client connection that speaks SOCKS 4, 4a or 5. What it asks for is one exchange with the method CONNECT, as if it had come by HTTP:
+ *
+ *     5: greeting ──> [name and password] ──> request ──> route, access, dial … ──> reply ──> tunnel
+ *     4: request ──> …
+ *
+ * Names go into the exchange as they came: whoever dials resolves them, or hands them on. What is said ahead of the tunnel is kept for it. Whether name and
+ * password are right is decided with the request, so that the listener's log-in is one for all clients; a wrong one gets the reply "not allowed".
+ */
+export class SocksServerConnection extends WireOut implements Downstream, DownstreamConnection, WireHandler, TunnelOwner {
+  readonly info: ConnectionInfo
+  private readonly hooks: ServerHooks
+  private readonly options: SocksOptions
+  private m: Message | null = null
+  private state = READING
+  private part = FIRST
+  /** 4 or 5; 0 = nothing has come. */
+  private version = 0
+  /** What the client says about itself, as a field of HTTP would; "" = nothing that anybody judges. */
+  private credentials = ""
+  private ahead: Buffer | null = null
+  /** What the request's own form has against it, as a reply code; 0 = nothing. */
+  private objection = 0
+  private halfClosed = false
+  private tunnel: H1Tunnel | null = null
+
+  constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks, options: SocksOptions) {
+    super(wire, hooks.time)
+    this.info = info
+    this.hooks = hooks
+    this.options = options
+    this.arm(hooks.timeouts.head)
+  }
+
+  // ---- reading
+
+  onData(_wire: Wire, chunk: Buffer): void {
+    this.time.clock.tick()
+    if (this.state === READING) this.read(this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk]))
+    else if (this.state === ANSWERING) {
+      this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
+      this.wire.pause()
+    }
+  }
+
+  /** Takes what is whole. No part is longer than 520 octets, and each is refused as soon as it cannot become one. */
+  private read(octets: Buffer): void {
+    let at = 0
+    this.ahead = null
+    while (this.state === READING && at < octets.length) {
+      const used = this.readPart(octets, at)
+      if (used <= 0) break
+      at += used
+    }
+    if (this.state === READING && at < octets.length) this.ahead = at === 0 ? octets : octets.subarray(at)
+  }
+
+  private readPart(octets: Buffer, at: number): number {
+    if (this.part === FIRST) {
+      const first = octets[at]!
+      this.version = first === 4 ? 4 : 5
+      if (first === 4 && this.options.v4) return this.readRequest(octets, at)
+      if (first !== 5 || !this.options.v5) return this.refuse(FAULT.socksMalformed)
+      return this.readGreeting(octets, at)
+    }
+    return this.part === CREDENTIALS ? this.readCredentials(octets, at) : this.readRequest(octets, at)
+  }
+
+  private readGreeting(octets: Buffer, at: number): number {
+    const used = readGreeting(octets, at)
+    if (used === MORE) return MORE
+    const { passwords } = this.options
+    // Whoever insists on a password gives it to a listener that has no use for it, as with HTTP.
+    const method = !passwords && offered.none ? NO_PASSWORD : offered.password ? PASSWORD : NO_METHOD
+    if (method === NO_METHOD) return this.refuse(FAULT.socksMethod)
+    this.part = method === PASSWORD ? CREDENTIALS : REQUEST
+    this.say(method === PASSWORD ? "\x05\x02" : "\x05\0")
+    return used
+  }
+
+  private readCredentials(octets: Buffer, at: number): number {
+    const used = readPassword(octets, at)
+    if (used === MORE) return MORE
+    const basic = used === BAD ? "" : basicOf(octets, at)
+    if (basic === "") return this.refuse(FAULT.socksMalformed)
+    if (this.options.passwords) this.credentials = basic
+    this.part = REQUEST
+    this.say("\x01\0")
+    return used
+  }
+
+  private say(text: string): void {
+    this.putText(text)
+    this.flush()
+  }
+
+  private readRequest(octets: Buffer, at: number): number {
+    this.part = REQUEST
+    const used = this.version === 4 ? readRequest4(octets, at) : readRequest5(octets, at)
+    if (used === MORE) return MORE
+    if (used === BAD) {
+      this.objection = asked.reply
+      return this.refuse(FAULT.socksMalformed)
+    }
+    if (asked.command !== CONNECT) return this.refuse(FAULT.socksCommand)
+    const end = at + used
+    this.ahead = end === octets.length ? null : octets.subarray(end)
+    const m = this.acquire()
+    m.authority = asked.authority
+    m.port = asked.port
+    const bad = readHost(m)
+    this.state = ANSWERING
+    this.disarm()
+    if (bad !== null) this.hooks.refuse(m, bad)
+    else this.start(m, asked.claimed)
+    return used
+  }
+
+  private start(m: Message, claimed: string): void {
+    describe(m, this.credentials)
+    this.credentials = ""
+    if (claimed !== "") this.hooks.claimed?.(m, claimed)
+    this.hooks.start(m)
+  }
+
+  private acquire(): Message {
+    const m = this.hooks.acquire(this)
+    this.m = m
+    m.method = "CONNECT"
+    m.version = this.version
+    m.forwardForm = true
+    m.path = ""
+    m.rulePath = ""
+    m.query = ""
+    m.requestBody = BODY_NONE
+    m.startedAt = this.time.clock.now()
+    m.request.reset("")
+    return m
+  }
+
+  /** It cannot be served whatever the rules say: the log has it, and the client hears why where there is a way to say it. */
+  private refuse(fault: Fault): number {
+    this.state = ANSWERING
+    this.disarm()
+    this.hooks.refuse(this.acquire(), fault)
+    return BAD
+  }
+
+  onEnd(_wire: Wire): void {
+    this.halfClosed = true
+    if (this.broken) this.lost(FAULT.aborted)
+    // What is not whole will never be. Otherwise the client has said all that it will, and waits.
+    else if (this.state === READING) this.shut(false)
+    else if (this.state === LINGER && !this.blocked) this.shut(false)
+  }
+
+  onClose(_wire: Wire, _error: Error | null): void {
+    const { m } = this
+    this.m = null
+    this.state = CLOSED
+    this.closed = true
+    this.dropOutput()
+    this.endTimer()
+    if (m !== null) m.onClientGone(FAULT.aborted)
+    this.hooks.closed(this)
+  }
+
+  override onTimer(): void {
+    if (this.broken) this.lost(FAULT.aborted)
+    else if (this.state !== READING || this.version === 0) this.shut(this.state !== READING)
+    else this.refuse(this.hooks.closing ? FAULT.draining : FAULT.headTimeout)
+  }
+
+  private lost(fault: Fault): void {
+    const { m } = this
+    this.m = null
+    this.shut(true)
+    if (m !== null) m.onClientGone(fault)
+  }
+
+  private shut(reset: boolean): void {
+    if (this.state === CLOSED) return
+    this.state = CLOSED
+    this.closed = true
+    this.dropOutput()
+    this.endTimer()
+    if (reset) this.wire.terminate()
+    else this.wire.end()
+  }
+
+  // ---- Downstream
+
+  sendHead(m: Message): void {
+    assert(this.m === m && this.state === ANSWERING, "one answer a connection")
+    if (m.responseBody !== BODY_TUNNEL) this.putText(this.refusal(m))
+    else {
+      const wire = m.up instanceof WireTunnel ? m.up.wire : null
+      this.putText(wire === null ? replyText(this.version, SUCCEEDED, "", 0) : replyText(this.version, SUCCEEDED, wire.localAddress, wire.localPort))
+    }
+  }
+
+  /** How a client hears that it gets no tunnel, where it is in its conversation; "" = there is no word for it. */
+  private refusal(m: Message): string {
+    if (this.part === REQUEST) return replyText(this.version, this.objection === 0 ? replyCode(m.fault, m.status) : this.objection, "", 0)
+    if (this.part === CREDENTIALS) return "\x01\x01"
+    return m.fault === FAULT.socksMethod ? "\x05\xff" : ""
+  }
+
+  sendEnd(_trailers: string): void {
+    this.m = null
+    this.flush()
+    if (this.state === CLOSED) return
+    this.ahead = null
+    if (this.halfClosed && !this.blocked) {
+      this.shut(false)
+      return
+    }
+    this.state = LINGER
+    this.arm(LINGER_MS)
+    if (!this.blocked) this.wire.shutdown()
+    this.wire.resume()
+  }
+
+  protected onWritable(): void {
+    if (this.state !== LINGER) return
+    if (this.halfClosed) this.shut(false)
+    else this.wire.shutdown()
+  }
+
+  protected onProgress(): void {}
+
+  takeTunnel(): TunnelEnd {
+    assert(this.state === ANSWERING, "a tunnel begins behind a reply")
+    this.flush()
+    this.m = null
+    this.state = TUNNEL
+    this.endTimer()
+    const { ahead } = this
+    this.ahead = null
+    this.closed = true
+    this.tunnel = new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
+    this.tunnel.inherit(this.halfClosed, this.broken)
+    return this.tunnel
+  }
+
+  tunnelGone(): void {
+    this.hooks.closed(this)
+  }
+
+  abort(_fault: Fault): void {
+    this.m = null
+    this.shut(true)
+  }
+
+  sendInterim(_status: number, _lines: string): void {}
+
+  // A page in place of a tunnel is for clients that can show one.
+  sendBody(_chunk: Uint8Array): boolean {
+    return true
+  }
+
+  sendText(_text: string): boolean {
+    return true
+  }
+
+  pauseBody(): void {}
+  resumeBody(): void {}
+  continueBody(): void {}
+  closeAfter(_fault: Fault): void {}
+
+  // ---- DownstreamConnection
+
+  closeIdle(): void {
+    if (this.state === READING) this.arm(LAST_REQUEST_MS)
+  }
+
+  closeNow(): void {
+    if (this.tunnel !== null) this.tunnel.abort()
+    else this.lost(FAULT.draining)
+  }
+}
+
+/** What HTTP would have said beside the target: what is sent to a parent, and what the listener's log-in reads. */
+function describe(m: Message, credentials: string): void {
+  const host = `Host: ${m.authority}\r\n`
+  const { request } = m
+  request.reset(credentials === "" ? host : `${host}Proxy-Authorization: ${credentials}\r\n`)
+  request.push(NAME.host, 0, 4, 6, host.length - 2)
+  request.end = request.raw.length
+  if (credentials !== "") request.push(NAME.proxyAuthorization, host.length, host.length + 19, host.length + 21, request.end - 2)
+}
