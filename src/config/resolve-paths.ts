@@ -10,6 +10,7 @@ export function resolvePaths(config: Config, baseDir: string): Config {
     ...config,
     listeners: eachOf(config.listeners, listener => resolveListener(listener, path)),
     clusters: eachOf(config.clusters, cluster => resolveCluster(cluster, path)),
+    lists: eachOf(config.lists, list => ({ ...list, files: list.files && list.files.map(path) })),
     caches: eachOf(config.caches, cache => ({ ...cache, disk: cache.disk && { ...cache.disk, path: path(cache.disk.path) } })),
     routes: config.routes.map(route => ({ ...route, to: resolveDestination(route.to, path) })),
     acme: resolveAcme(config.acme, path),

@@ -5,6 +5,7 @@ import { adminSchema } from "./schema/admin.ts"
 import { cacheSchema } from "./schema/cache.ts"
 import { clusterSchema } from "./schema/cluster.ts"
 import { listenerSchema } from "./schema/listener.ts"
+import { namesListSchema } from "./schema/lists.ts"
 import { observeSchema } from "./schema/observe.ts"
 import { resolverSchema } from "./schema/resolver.ts"
 import { filterSchema, routeSchema } from "./schema/route.ts"
@@ -23,6 +24,7 @@ export const configSchema = z.strictObject({
   listeners: field(z.record(nameSchema, listenerSchema), {}, "Where clients come in, by name."),
   clusters: field(z.record(nameSchema, clusterSchema), {}, "Groups of peers, by name."),
   caches: field(z.record(nameSchema, cacheSchema), {}, "Caches, by name."),
+  lists: field(z.record(nameSchema, namesListSchema), {}, "Lists of names, by name: for the matchers `domain` and `category` and for rules of filters."),
   filters: field(z.array(filterSchema), [], "Filters of all routes, in front of each one's own."),
   routes: field(routesSchema, [], "What happens to requests; the first route that matches wins."),
   observe: field(observeSchema, {}, "Access log and metrics."),
@@ -42,4 +44,5 @@ export type ListenerConfig = Config["listeners"][string]
 export type ForwardConfig = NonNullable<ListenerConfig["forward"]>
 export type ClusterConfig = Config["clusters"][string]
 export type ClusterTlsConfig = NonNullable<ClusterConfig["tls"]>
+export type ListConfig = Config["lists"][string]
 export type RouteConfig = Config["routes"][number]

@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { FakeClock, readDataFile, TimerWheel } from "../base/index.ts"
-import { answers, type Config, filters, placeOf, SplitZone, unknownCluster } from "../config/index.ts"
+import { answers, type Config, filters, placeOf, quietLists, SplitZone, unknownCluster } from "../config/index.ts"
 import type { FilterDeps } from "../plugin/index.ts"
 import { stickyMemory } from "../upstream/index.ts"
 import type { ReloadProblem } from "./protocol.ts"
@@ -97,11 +97,14 @@ function quietDeps(config: Config, baseDir: string, needs: DryBuildNeeds): Filte
       if (!Object.hasOwn(config.clusters, name)) throw new Error(unknownCluster(name, Object.keys(config.clusters)))
       return { name, send: () => ({ cancel() {} }) }
     },
+    // Nobody asks it: what cannot be compiled is told when the config is staged.
+    match: ({ rules }) => ({ names: rules.map(rule => rule.name), holds: () => false, failure: () => "" }),
     slot: () => slots++,
     counter: (name, help) => {
       needs.counter(name, help)
       return { add() {} }
     },
+    lists: quietLists(config),
     limit() {},
     path: name => resolve(baseDir, name),
     watchFile: readDataFile,

@@ -1,7 +1,9 @@
 import type { Exchange, OwnAnswer, OwnRequest, Verdict } from "../flow/index.ts"
 import type { Fault } from "../base/index.ts"
 import type { Time } from "../http/index.ts"
+import type { Lists, ListUse } from "./lists.ts"
 import type { LogSink } from "./log-format.ts"
+import type { CompiledMatch, MatchUse } from "./match-use.ts"
 import type { ReadingDefinition, Readings } from "./reading.ts"
 
 /** A cluster that a filter sends requests of its own to: an authorisation service, a mirror. Balanced, retried and health-checked as all of its requests are. */
@@ -33,6 +35,10 @@ export interface FilterDeps {
   readonly worker?: { readonly index: number; readonly count: number }
   /** What other filters of the config count, by name. */
   readonly reading?: Readings
+  /** The lists of the config. */
+  readonly lists?: Lists
+  /** Compiles what stands under a `match:` of the options. Throws when a matcher cannot be used. Default: nothing has one. */
+  match?(use: MatchUse): CompiledMatch
   /** A cluster of the config. Throws when there is none of this name. */
   cluster(name: string): ClusterHandle
   /** Milliseconds of the monotonic clock, and timers on the worker's wheel. */
@@ -69,6 +75,8 @@ export interface Filter {
   log?(x: Exchange): void
   /** What explain prints for this instance. */
   describe?(): string
+  /** What this filter makes of a request and why, one line each, for explain. Asked right before its first phase but identify; changes nothing. */
+  explain?(x: Exchange): readonly string[]
 }
 
 /** Something that is wrong with options; `at`: keys below them. */
@@ -83,6 +91,8 @@ export interface FilterDefinition<Options> {
   readonly name: string
   readonly summary: string
   readonly options: import("zod").ZodType<Options>
+  /** Options that hold matches: their schema, made of the one of `match:`. The config reads them by it instead of `options`. */
+  optionsWith?(match: import("zod").ZodType<MatchUse>): import("zod").ZodType<Options>
   /** Means something for connections without HTTP, which have a client and maybe a TLS name, and no request: identify, access and log run. Default false. */
   readonly raw?: boolean
   build(options: Options, deps: FilterDeps): Filter
@@ -92,6 +102,8 @@ export interface FilterDefinition<Options> {
   readings?(options: Options): readonly { readonly at: readonly (string | number)[]; readonly name: string }[]
   /** Names of clusters among the options, with the keys that lead there: an unknown one is told with its place in the file. */
   clusters?(options: Options): readonly { readonly at: readonly (string | number)[]; readonly name: string }[]
+  /** Lists and categories among the options: an unknown one is told with its place in the file. */
+  lists?(options: Options): readonly ListUse[]
   /** What is wrong with the options that only the world shows, such as a file that cannot be read. `resolve`: paths count from the config's directory. */
   problems?(options: Options, resolve: (path: string) => string): readonly OptionProblem[]
 }

@@ -1,3 +1,4 @@
+import type { Exchange } from "../flow/index.ts"
 import type { Match, MatcherDefinition, MatcherDeps } from "../plugin/index.ts"
 import { HASH_SEED, hashStep, KeyTable, keyHash } from "./key-table.ts"
 import { HOST_ANY, HOST_BELOW, type HostPattern, parseHost } from "./match/host/host-pattern.ts"
@@ -41,7 +42,8 @@ function conditionsOf(route: RouteInput, matchers: ReadonlyMap<string, MatcherDe
     .map(([name, options]): Condition => {
       const matcher = matchers.get(name)
       if (matcher === undefined) throw new Error(`there is no matcher "${name}"; expected one of ${[...matchers.keys()].join(", ")}`)
-      return { name, holds: matcher.compile(options, deps), describe: x => matcher.describe(options, x, deps) }
+      const told = { describe: (x: Exchange) => matcher.describe(options, x, deps), found: (x: Exchange) => matcher.found?.(options, x, deps) ?? "" }
+      return { name, holds: matcher.compile(options, deps), ...told }
     })
   if (route.when) conditions.push({ name: "when", holds: route.when, describe: () => "the predicate `when` says no" })
   return conditions

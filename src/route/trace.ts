@@ -8,6 +8,8 @@ export interface Condition {
   readonly holds: Match
   /** Why it does not hold. */
   describe(x: Exchange): string
+  /** What of it holds, "" = nothing to say. */
+  found?(x: Exchange): string
 }
 
 /** `matched` is true for the one route that decides: it won, or it refuses the path. */
@@ -36,10 +38,15 @@ export function traceRoutes(routes: readonly (readonly Condition[])[], refuses: 
     } else if (failed === null) {
       decision = index
       decidedBy = index
-      visit(index, true, conditions.length === 0 ? "matches everything" : `matches: ${conditions.map(condition => condition.name).join(", ")}`)
+      visit(index, true, conditions.length === 0 ? "matches everything" : `matches: ${conditions.map(condition => word(condition, x)).join(", ")}`)
     } else visit(index, false, failed.describe(x))
   }
   return decision
+}
+
+function word({ name, found }: Condition, x: Exchange): string {
+  const more = found?.(x) ?? ""
+  return more === "" ? name : `${name} (${more})`
 }
 
 function firstFailure(conditions: readonly Condition[], x: Exchange): Condition | null {

@@ -52,7 +52,7 @@ export function compileCache(route: RouteConfig, { destination, told }: Apart, {
   const store = use === null ? null : (deps.caches?.get(use.store) ?? null)
   if (use === null || store === null) return null
   const plan: { respondAt: number; fetch: Plan | null; plain: boolean } = { respondAt: 0, fetch: null, plain: false }
-  const policy = compilePolicy(use, anyOf(use.bypass, deps.reading), told)
+  const policy = compilePolicy(use, anyOf(use.bypass, deps), told)
   const steps = cacheSteps({ policy, store, time: deps.time, destination, plan, count: x => countResult(x, deps, cacheMetrics) })
   return {
     steps,

@@ -3,7 +3,7 @@ import type { Exchange, Step } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
 import type { dial, dialUdp } from "../../net/index.ts"
 import type { AccessLog, MetricsLayout, WorkerMetrics } from "../../observe/index.ts"
-import type { Readings, Lines } from "../../plugin/index.ts"
+import type { Lines, Lists, Readings } from "../../plugin/index.ts"
 import type { OriginResolver, PeerEndpoint, PeerStates } from "../../upstream/index.ts"
 import type { Stage } from "./step-list.ts"
 
@@ -47,6 +47,8 @@ export interface CompileDeps {
   readonly worker?: { readonly index: number; readonly count: number }
   /** What filters of the config count, by name; `compileSnapshot` fills it in. */
   readonly reading?: Readings
+  /** The lists of the config. Default: they are read when somebody asks for them. */
+  readonly lists?: Lists
   /** Opens connections. Default: net's `dial`; explain gives one that opens none. */
   readonly dial?: typeof dial
   /** Opens UDP sockets. Default: net's `dialUdp`; explain gives one that opens none. */

@@ -7,6 +7,7 @@ import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type Origi
 import { type PoolSettings, type OriginChecks, Origins } from "../../upstream/index.ts"
 import { httpChallengeFolder } from "../automatic-names.ts"
 import { matchers } from "../features.gen.ts"
+import { listsNow } from "../lists/name-lists.ts"
 import type { Config, ForwardConfig } from "../schema.ts"
 import { compileClusters, KEEP_ALIVE_MS } from "./compile-clusters.ts"
 import { ClusterHandles } from "./cluster-handles.ts"
@@ -14,6 +15,7 @@ import type { CompileDeps } from "./compile-deps.ts"
 import { compileEntry } from "./compile-entry.ts"
 import { compileRawRoute } from "./compile-raw-route.ts"
 import { compileRoute, type RouteParts } from "./compile-route.ts"
+import { matcherDeps } from "./match.ts"
 import { readingsOf } from "./readings.ts"
 import type { Snapshot } from "./snapshot.ts"
 
@@ -35,13 +37,13 @@ const ORIGIN_POOL: PoolSettings = {
 /** Turns a valid config into what the data path runs. Throws when a file that it needs cannot be used; then nothing has changed. */
 export function compileSnapshot(version: number, config: Config, given: CompileDeps, former: Snapshot | null): Snapshot {
   const reading = readingsOf(config, given)
-  const deps = { ...given, reading }
+  const deps = { ...given, reading, lists: given.lists ?? listsNow(config) }
   const registry = deps.layout === null ? null : MetricsRegistry.restore(deps.layout)
   const compiledClusters = compileClusters(config, deps, registry)
   const { clusters } = compiledClusters
   const handles = new ClusterHandles(config, clusters, deps)
   const origins = compileOrigins(config, deps, former)
-  const table = compileRoutes(config.routes.map(routeInput), matchers, { reading })
+  const table = compileRoutes(config.routes.map(routeInput), matchers, matcherDeps(deps))
   const partsOf = (route: Config["routes"][number]): RouteParts => ({
     config,
     deps,
@@ -63,6 +65,7 @@ export function compileSnapshot(version: number, config: Config, given: CompileD
     handles,
     unrouted: registry?.unrouted ?? 0,
     challenges: httpChallengeFolder(config),
+    origins,
   }
   const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(name, listener, parts)]))
   return { version, config, table, plans, entries, clusters, compiledClusters, origins }

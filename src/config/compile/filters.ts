@@ -4,6 +4,7 @@ import type { AnswerDefinition, AnswerDeps, ClusterHandle, Filter, FilterDefinit
 import { answers, filters } from "../features.gen.ts"
 import type { FilterUse } from "../schema/route.ts"
 import type { CompileDeps } from "./compile-deps.ts"
+import { compileMatch } from "./match.ts"
 
 /** The cache is written among the filters and is none: it has steps of its own (`compileCache`). */
 const CACHE = "cache"
@@ -14,7 +15,7 @@ export interface NamedFilter {
   readonly filter: Filter
 }
 
-export type FilterPhase = Exclude<keyof Filter, "describe">
+export type FilterPhase = Exclude<keyof Filter, "describe" | "explain">
 
 /** What the filters of one route, or of one listener, are built in. */
 export interface FilterPlace {
@@ -66,8 +67,10 @@ function filterDeps(deps: CompileDeps, { nextSlot, cluster }: FilterPlace, place
     slot: () => nextSlot.value++,
     shared: sharedOf(deps),
     cluster,
+    match: use => compileMatch(use, deps),
     ...(deps.worker === undefined ? {} : { worker: deps.worker }),
     ...(deps.reading === undefined ? {} : { reading: deps.reading }),
+    ...(deps.lists === undefined ? {} : { lists: deps.lists }),
     ...(deps.lines === undefined ? {} : { lines: deps.lines }),
     limit: (x, ms) => armRequest(x, deps.time, ms),
   }

@@ -1,11 +1,11 @@
 import type { Exchange, Plan } from "../../flow/index.ts"
-import type { Readings } from "../../plugin/index.ts"
 import type { ClusterSteps } from "../../upstream/index.ts"
 import { matchers } from "../features.gen.ts"
 import type { RouteConfig } from "../schema.ts"
 import type { MatchConfig } from "../schema/route.ts"
 import type { SplitConfig } from "../schema/split.ts"
 import type { CompileDeps } from "./compile-deps.ts"
+import { type MatchParts, matcherDeps } from "./match.ts"
 import { SplitShares } from "./split-shares.ts"
 import { type ChoiceNote, SplitStep } from "./split-step.ts"
 import { SplitZone } from "./split-zone.ts"
@@ -50,7 +50,7 @@ export function compileSplit(
     zone,
     shares: new SplitShares(split, zone),
     time: deps.time,
-    matches: split.arms.map(arm => anyOf(arm.match, deps.reading)),
+    matches: split.arms.map(arm => anyOf(arm.match, deps)),
     slot,
     notes: deps.watch === undefined ? null : choiceNotes,
   })
@@ -68,10 +68,10 @@ export function compileSplit(
   return { ...plans[0]!, route: { ...plans[0]!.route, cluster: "" } }
 }
 
-/** Whether one of the matches holds; null = none is given. `reading`: what they may read of what filters count. */
-export function anyOf(matches: readonly MatchConfig[] | null, reading?: Readings): ((x: Exchange) => boolean) | null {
+/** Whether one of the matches holds; null = none is given. `from`: what they may ask for. */
+export function anyOf(matches: readonly MatchConfig[] | null, from?: MatchParts): ((x: Exchange) => boolean) | null {
   if (matches === null || matches.length === 0) return null
-  const deps = reading === undefined ? undefined : { reading }
+  const deps = from === undefined ? undefined : matcherDeps(from)
   const all = matches.map(match => {
     const rules = match.rules.map(rule => matchers.find(matcher => matcher.name === rule.name)!.compile(rule.options, deps))
     if (match.when !== null) rules.push(match.when)

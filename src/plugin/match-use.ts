@@ -1,0 +1,19 @@
+import type { Exchange } from "../flow/index.ts"
+import type { Match } from "./matcher.ts"
+
+/** What stands under a `match:`, parsed: what rules of a filter hold of it. */
+export interface MatchUse {
+  /** All of these must hold, in this order. */
+  readonly rules: readonly { readonly name: string; readonly options: unknown }[]
+  /** A predicate of a TypeScript config. */
+  readonly when: Match | null
+}
+
+/** The same, ready to be asked. */
+export interface CompiledMatch {
+  /** Names of its matchers, in order. */
+  readonly names: readonly string[]
+  readonly holds: Match
+  /** Why it does not hold, for explain; "" when it does. */
+  failure(x: Exchange): string
+}
