@@ -79,7 +79,14 @@ function named(patterns: readonly string[], name: string): boolean {
 // allow(closure): once a route
 export function compileRest(options: CacheOptions["key"], destination: string): KeyRest {
   const base = `\n${destination}`
-  const { headers, cookies, device } = options
+  const rest = restOf(options, base)
+  // What a client says of an address that it called holds for that address alone: its Host may be a lie.
+  // allow(closure): once a route
+  return x => (x.notes === null || x.notes.dials === "" ? rest(x) : `${rest(x)}\ncalled ${x.notes.dials}`)
+}
+
+// allow(closure): once a route
+function restOf({ headers, cookies, device }: CacheOptions["key"], base: string): KeyRest {
   // allow(closure): once a route
   if (headers.length === 0 && cookies.length === 0 && !device) return () => base
   const names: string[] = []

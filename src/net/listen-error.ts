@@ -18,6 +18,7 @@ function reasonOf(bind: Address, code: string): string {
   if (code === "EADDRINUSE") return local ? "another program answers on this socket" : "another program has taken this port"
   if (code === "EACCES" || code === "EPERM")
     return local ? "no right to write to its folder" : "no right to take this port (one below 1024 needs root or CAP_NET_BIND_SERVICE)"
+  if (code === "ENOTRANSPARENT") return "connections to other machines' addresses (tproxy) need Linux, and root or CAP_NET_ADMIN"
   if (code === "EADDRNOTAVAIL") return "this machine does not have the address"
   if (code === "EAFNOSUPPORT") return "this machine does not speak this kind of address (is IPv6 off?)"
   if (code === "ENOENT") return local ? "its folder does not exist" : "no such address"

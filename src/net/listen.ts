@@ -4,6 +4,8 @@ import { type Acceptor, AcceptPoint, type PrefaceSources } from "./accept-point.
 import type { ConnectionLimits } from "./connection-limits.ts"
 import { acceptAndClose, duplicate } from "./libc.ts"
 import { type OpenListener, openListener } from "./native-listener.ts"
+import { ListenError } from "./listen-error.ts"
+import { makeTransparent } from "./original-destination.ts"
 import type { Time } from "./time.ts"
 import { alpnWireFormat } from "./tls/context.ts"
 import { followDefaultContext, listenSettings } from "./tls/default-context.ts"
@@ -34,6 +36,8 @@ export interface ListenOptions {
   tls?: ServerTls | null
   /** Looks at the first message of clients before TLS begins; costs every connection a second socket object. Default null: nobody does. */
   gate?: HelloGate | null
+  /** Takes connections to addresses that are not this machine's, as nftables' tproxy brings them. Needs CAP_NET_ADMIN. Default false. */
+  transparent?: boolean
 }
 
 export interface Listening {
@@ -66,6 +70,10 @@ export function listen(options: ListenOptions, acceptor: Acceptor): Listening {
   const socket = acceptHandlers(point, nativeTls)
   const settings = { allowHalfOpen: true, data: point, socket }
   const opened = openListener(options, { ...settings, tls: nativeTls === null ? undefined : listenSettings(nativeTls, protocols) })
+  if (options.transparent === true && !makeTransparent(opened.native.fd)) {
+    opened.native.stop(true)
+    throw new ListenError(options.bind, "ENOTRANSPARENT")
+  }
   const unfollow = nativeTls === null ? null : followDefaultContext(opened.native, nativeTls)
   const letIn = (waiting: readonly number[]): void => {
     for (const fd of waiting) void Bun.connect({ ...settings, fd } as never)

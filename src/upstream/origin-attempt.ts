@@ -5,7 +5,7 @@ import { BODY_TUNNEL, CONNECT_UDP, NAME, reasonOf, type Upstream, type UpstreamC
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
 import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
 import { joinHttp3, originKey } from "./join-http3.ts"
-import type { OriginDial, Origins, OriginUpgrade } from "./origins.ts"
+import { dialledName, type OriginDial, type Origins, type OriginUpgrade } from "./origins.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
 import { UdpJoin, type UdpWaiter } from "./udp-join.ts"
 
@@ -90,7 +90,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     let verdict: Verdict = WAIT
     this.askServices()
     // allow(closure): one a look-up; the answer may come long after this exchange is gone
-    this.origins!.parts.resolver.lookup(x.host, (error, addresses) => {
+    this.origins!.parts.resolver.lookup(dialledName(x), (error, addresses) => {
       if (x.generation !== generation) return
       verdict = this.resolved(error, addresses)
       if (dials && verdict === NEXT) verdict = this.connect()
@@ -227,7 +227,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     const key = originKey(x)
     const dial = this.http3Dial()
     // allow(closure): once in a while for an origin
-    origins!.parts.resolver.lookup(x.host, (error, addresses) => {
+    origins!.parts.resolver.lookup(dialledName(x), (error, addresses) => {
       if (error === null) joinHttp3(origins!, pool!, key, dial, addresses)
     })
   }

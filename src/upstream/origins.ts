@@ -62,6 +62,11 @@ export interface OriginParts {
 
 const POOLS_MAX = 4096
 
+/** What is looked up and dialled: the host, or the address that a captured client called. */
+export function dialledName(x: Exchange): string {
+  return x.notes !== null && x.notes.dials !== "" ? x.notes.dials : x.host
+}
+
 /** Connections to origins of one listener, by scheme, name and port: never shared between names. */
 export class Origins {
   readonly parts: OriginParts
@@ -80,6 +85,7 @@ export class Origins {
   }
 
   poolFor(x: Exchange, upgrade: OriginUpgrade | null): Pool {
+    if (x.notes !== null && x.notes.dials !== "") return this.find(x, upgrade)
     const known = this.lastPool !== null && x.port === this.lastPort && x.host === this.lastHost && x.scheme === this.lastScheme
     if (known && upgrade === this.lastUpgrade) return this.lastPool!
     const pool = this.find(x, upgrade)
@@ -92,7 +98,9 @@ export class Origins {
   }
 
   private find(x: Exchange, upgrade: OriginUpgrade | null): Pool {
-    const origin = `${x.scheme}//${x.host}:${x.port}`
+    const name = dialledName(x)
+    // What a client said of an address that it called holds for that address alone.
+    const origin = name === x.host ? `${x.scheme}//${name}:${x.port}` : `${x.scheme}//${x.host}@${name}:${x.port}`
     const key = upgrade === null ? origin : `${upgrade.http} ${upgrade.ca ?? ""} ${origin}`
     let pool = this.pools.get(key)
     if (pool === undefined) {

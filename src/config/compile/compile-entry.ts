@@ -4,12 +4,14 @@ import { identifyCertificate, limitForwards, refuseMethod, trustedHopsStep } fro
 import { deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
 import { asksForUdp, BODY_LENGTH, readUdpTarget } from "../../http/index.ts"
 import type { RouteTable } from "../../route/index.ts"
+import type { Origins } from "../../upstream/index.ts"
 import { REFUSE_PATH } from "../../route/index.ts"
 import type { ListenerConfig, RouteConfig } from "../schema.ts"
 import type { ClusterHandles } from "./cluster-handles.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { rawProtocolOf } from "./raw-protocol.ts"
 import { httpChallengeStep } from "./http-challenge.ts"
+import { capturedStep } from "./captured.ts"
 import { buildFilters } from "./filters.ts"
 import { StepList } from "./step-list.ts"
 
@@ -30,6 +32,8 @@ export interface EntryParts {
   readonly unrouted: number
   /** Folder of the certificates whose HTTP-01 challenges plain listeners answer; null = nothing is proven that way. */
   readonly challenges: string | null
+  /** By forward listener. */
+  readonly origins: ReadonlyMap<string, Origins>
 }
 
 /** What every exchange of a listener goes through first: is the form allowed, who is it, may they use the proxy, which route is it. */
@@ -38,6 +42,8 @@ export function compileEntry(name: string, listener: ListenerConfig, parts: Entr
   if (raw !== null) return compileRawEntry(name, listener, parts, parts.rawPlans[raw])
   const { table, plans, routes, deps, handles, unrouted, challenges } = parts
   const list = new StepList(name, deps)
+  const transparent = listener.forward?.transparent ?? null
+  if (transparent !== null) list.add("gate", "captured", capturedStep(parts.origins.get(name)!, transparent.dial === "name", noStandIns))
   if (listener.forward === null) list.add("gate", "gate", reverseGate(listener.tls !== undefined && listener.tls !== null))
   // Authorities have no password for a proxy.
   if (challenges !== null && !listener.tls) list.add("answer", "certificate challenge", httpChallengeStep(challenges))
@@ -107,6 +113,10 @@ function rawRouteStep(table: RouteTable, plans: readonly (Plan | null)[]): Step 
     x.step = -1
     return NEXT
   }
+}
+
+function noStandIns(): null {
+  return null
 }
 
 /** GET, HEAD, POST and PUT need no look at their names. */

@@ -175,7 +175,8 @@ export class ListenerSet {
     const prefaceFrom = config.proxyProtocol === null ? null : CidrSet.parse(config.proxyProtocol.from)
     const { time, certificates } = runtime
     const gate = runtime.gated ? runtime.gate : null
-    const settings = { bind, time, handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits: counter, gate }
+    const transparent = config.forward?.transparent?.mode === "tproxy"
+    const settings = { bind, time, handshakeMs: config.timeouts.handshake, prefaceFrom, tls: certificates, limits: counter, gate, transparent }
     return listen({ ...settings, reusePort: !("path" in bind), ...(fd === undefined ? {} : { fd, inherited: true }) }, runtime)
   }
 
@@ -392,5 +393,6 @@ function keyOf(name: string, all: Config): string {
     config.timeouts.handshake,
     config.tcp !== null,
     config.udp !== null,
+    config.forward?.transparent?.mode,
   ])
 }

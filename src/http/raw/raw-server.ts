@@ -10,7 +10,8 @@ import type { Downstream, DownstreamConnection, TunnelEnd } from "../sides.ts"
 export type RawKind = "TCP" | "UDP"
 
 export interface RawOptions {
-  readonly kind: RawKind
+  /** CONNECT = a client that called a server and was brought here: a forward request for whom it called. */
+  readonly kind: RawKind | "CONNECT"
   /** Waits for the client's first message and reads the TLS name in it, which stands for the host. What is no TLS has none. */
   readonly peeks: boolean
 }
@@ -26,7 +27,7 @@ export class RawServerConnection implements Downstream, DownstreamConnection, Wi
   readonly info: ConnectionInfo
   private readonly wire: Wire
   private readonly hooks: ServerHooks
-  private readonly kind: RawKind
+  private readonly kind: RawOptions["kind"]
   private m: Message | null = null
   private tunnel: H1Tunnel | null = null
   private ahead: Buffer | null = null
@@ -55,6 +56,13 @@ export class RawServerConnection implements Downstream, DownstreamConnection, Wi
     if (!this.peeking) this.start(this.info.serverName)
   }
 
+  /** The same for a connection that somebody has read from: what it said, and whether it has closed its half. */
+  beginWith(serverName: string, ahead: Buffer | null, ended: boolean): void {
+    this.ahead = ahead
+    this.ended = ended
+    this.start(serverName)
+  }
+
   private start(serverName: string): void {
     assert(this.m === null && !this.closed, "one exchange a connection")
     this.peeking = false
@@ -67,6 +75,7 @@ export class RawServerConnection implements Downstream, DownstreamConnection, Wi
     m.host = serverName
     m.authority = serverName
     m.port = this.info.localPort
+    m.forwardForm = this.kind === "CONNECT"
     m.path = ""
     m.rulePath = ""
     m.query = ""
