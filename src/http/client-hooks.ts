@@ -1,5 +1,6 @@
 import type { Fault } from "../base/index.ts"
 import type { Time } from "../net/index.ts"
+import type { H2PeerTuning } from "./h2/tuning.ts"
 import type { Message } from "./message.ts"
 
 /** One connection to a peer, whatever the HTTP version. */
@@ -51,6 +52,8 @@ export interface ClientHooks {
     readonly streamsMax: number
     /** Requests on one connection; 0 = no limit. */
     readonly requestsMax: number
+    /** How connections of HTTP/2 are set up. Default: as `h2PeerTuning` says. */
+    readonly h2?: H2PeerTuning
     /** A shared connection without an exchange closes after so long. */
     readonly idleTimeoutMs: number
   }

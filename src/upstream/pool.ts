@@ -4,6 +4,7 @@ import {
   ClientConnection,
   type ClientHooks,
   H2ClientConnection,
+  type H2PeerTuning,
   FcgiConnection,
   type FcgiOptions,
   type KeptConnection,
@@ -28,6 +29,8 @@ export interface PoolSettings {
   readonly fieldsMax: number
   /** Requests at the same time on one HTTP/2 connection. */
   readonly streamsMax: number
+  /** How connections of HTTP/2 are set up. */
+  readonly h2?: H2PeerTuning
   /** What is spoken: `auto` leaves it to TLS (ALPN), and is HTTP/1.1 without. */
   readonly protocol: "auto" | "http1" | "http2" | "http3" | "tcp" | "udp" | "fastcgi"
   /** Where the protocol is fastcgi. */

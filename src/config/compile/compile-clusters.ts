@@ -28,6 +28,7 @@ import {
   type Sticky,
 } from "../../upstream/index.ts"
 import { balancers } from "../features.gen.ts"
+import { h2PeerTuningOf } from "../schema/http2.ts"
 import type { ClusterConfig, Config } from "../schema.ts"
 import { ClusterMeter } from "./cluster-meter.ts"
 import type { CompileDeps } from "./compile-deps.ts"
@@ -48,6 +49,7 @@ export function compileClusters(config: Config, deps: CompileDeps, registry: Met
         protocol: settings.protocol,
         tls: settings.tls,
         pool: settings.pool,
+        http2: settings.http2,
         limits: settings.limits,
         proxyProtocol: settings.proxyProtocol,
       }),
@@ -96,6 +98,7 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
       headBytesMax: settings.limits.headBytesMax,
       fieldsMax: settings.limits.fieldsMax,
       streamsMax: settings.pool.streamsMax,
+      h2: h2PeerTuningOf(settings.http2),
       // A PROXY header speaks for one client, and so does its connection.
       protocol: settings.proxyProtocol === null || settings.protocol === "tcp" || settings.protocol === "fastcgi" ? settings.protocol : "http1",
       secure: settings.tls !== null,

@@ -4,6 +4,7 @@ import { certificateName } from "../certificate-name.ts"
 import { shown } from "../issue-sentence.ts"
 import { bindSchema, cidrSchema } from "./address.ts"
 import { forwardSchema } from "./forward.ts"
+import { listenerHttp2Schema } from "./http2.ts"
 import { count, field, listOf, maybe, off, pathSchema } from "../../base/index.ts"
 
 /** TLS versions; YAML reads a bare 1.2 as a number. */
@@ -159,7 +160,11 @@ const udpSchema = z.union([
 export const listenerSchema = z.strictObject({
   bind: listOf(bindSchema).describe('Address or list of addresses: "host:port", "[::1]:80", "unix:/path"; ":8080" is every address, IPv4 and IPv6.'),
   tls: maybe(listenerTlsSchema, "Ends TLS here. auto = with certificates that are made and renewed, see `acme`."),
-  http2: field(z.boolean(), true, "Speaks HTTP/2: over TLS where ALPN agrees on it, on plain connections that begin with its preface."),
+  http2: field(
+    listenerHttp2Schema,
+    true,
+    "Speaks HTTP/2: over TLS where ALPN agrees on it, on plain connections that begin with its preface. true = all defaults.",
+  ),
   http3: field(http3Schema, false, "Speaks HTTP/3 on the same port numbers over UDP, and says so in Alt-Svc. Needs tls. true = all defaults."),
   tcp: field(
     tcpSchema,

@@ -130,7 +130,7 @@ export class ListenerSet {
     const { tls, http2 } = config.listeners[name]!
     if (tls === null) return
     const automatic = automaticCertificates(config, name)
-    runtime.certificates = new CertificateStore({ ...tlsOptions(tls, http2), automatic })
+    runtime.certificates = new CertificateStore({ ...tlsOptions(tls, http2 !== null), automatic })
     runtime.certificates.watch()
     if (automatic === null) return
     runtime.gate = new CertificateGate(runtime.certificates, config.acme, this.wanted)
@@ -183,7 +183,7 @@ export class ListenerSet {
   /** UDP sockets are bound with the snapshot, except those that are there: they are handed over with it, and returned here. */
   private openQuic(runtime: ListenerRuntime, config: ListenerConfig, count: LimitsByListener[string] | undefined): PlaceHandover[] {
     const { tls, http3, http2, bind, limits, timeouts } = config
-    runtime.quicCertificates = new QuicCertificates(runtime.certificates!, tlsOptions(tls!, http2))
+    runtime.quicCertificates = new QuicCertificates(runtime.certificates!, tlsOptions(tls!, http2 !== null))
     runtime.quicCertificates.watch()
     // By address alone: a client that a NAT gives another port stays with its worker. And a process that takes over, whose sockets come behind ours, gets
     // nothing before ours are closed.
@@ -388,7 +388,7 @@ function keyOf(name: string, all: Config): string {
     config.tls,
     config.proxyProtocol,
     config.forward === null,
-    config.http2,
+    config.http2 !== null,
     config.http3,
     config.timeouts.handshake,
     config.tcp !== null,

@@ -4,13 +4,14 @@ import type { Wire } from "../../net/index.ts"
 import type { AttemptTimes, ClientHooks, SharedConnection } from "../client-hooks.ts"
 import type { Message } from "../message.ts"
 import { ClientStream } from "./client-stream.ts"
-import { CONNECTION_WINDOW, H2Connection } from "./connection.ts"
+import { H2Connection } from "./connection.ts"
 import { FrameBudget } from "./frame-budget.ts"
 import { COMPRESSION_ERROR, NO_ERROR, PREFACE, PROTOCOL_ERROR, SET_HEADER_LIST, SET_PUSH, SET_WINDOW, STREAM_CLOSED } from "./frames.ts"
 import type { HpackEncoder } from "./hpack/encoder.ts"
 import { responseFields } from "./response-fields.ts"
-import { type H2Stream, STREAM_WINDOW } from "./stream.ts"
+import type { H2Stream } from "./stream.ts"
 import { noFields, trailerFields } from "./trailer-fields.ts"
+import { h2PeerTuning, type H2PeerTuning } from "./tuning.ts"
 
 const LAST_ID = 0x7fffffff
 /** Streams at the same time until the peer has said how many it takes: more would be given back, or lost, where it takes fewer or speaks no HTTP/2. */
@@ -19,9 +20,7 @@ const STREAMS_UNTOLD = 1
 const CONTROL_FRAMES_MAX = 10_000
 /** An early answer is followed by RST_STREAM, a large upload measured by PING: a busy peer is no flood. */
 const FRAMES_AN_EXCHANGE = 4
-/** A peer with requests under way that is silent for so long is asked whether it is still there, and has half as long to answer. */
-const SILENCE_MS = 30_000
-/** The same for one that has been silent for the whole of a head timeout. */
+/** A peer that has been silent for the whole of a head timeout is asked whether it is still there, and has so long to answer. */
 const DOUBT_MS = 5000
 
 /** A peer that ends its connections after fewer requests does so for another reason. */
@@ -29,6 +28,7 @@ const TAKEN_MIN = 100
 
 /** One connection to a peer that speaks HTTP/2: many exchanges at the same time (RFC 9113). */
 export class H2ClientConnection extends H2Connection implements SharedConnection {
+  declare readonly tuning: H2PeerTuning
   readonly hooks: ClientHooks
   readonly secure: boolean
   readonly version = 20
@@ -45,7 +45,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   private idleSince: number
   private pingedAt = 0
   /** How long the answer to that may take. */
-  private pongMs = SILENCE_MS / 2
+  private pongMs = 0
   /** It is asked because somebody has waited in vain: nobody else should meanwhile. */
   private doubted = false
   private credit = 0
@@ -56,7 +56,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
 
   /** `secure`: over TLS. */
   constructor(wire: Wire, hooks: ClientHooks, secure: boolean) {
-    super(wire, hooks.time)
+    super(wire, hooks.time, hooks.limits.h2 ?? h2PeerTuning)
     this.hooks = hooks
     this.secure = secure
     this.idleSince = this.now()
@@ -68,8 +68,8 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   }
 
   private writeSettings(): void {
-    const pairs = [SET_PUSH, 0, SET_WINDOW, STREAM_WINDOW, SET_HEADER_LIST, this.hooks.limits.headBytesMax]
-    this.announce(pairs, CONNECTION_WINDOW)
+    const pairs = [SET_PUSH, 0, SET_WINDOW, this.tuning.streamWindow, SET_HEADER_LIST, this.hooks.limits.headBytesMax]
+    this.announce(pairs, this.tuning.connectionWindow)
     this.flushSoon()
   }
 
@@ -319,7 +319,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
 
   private arm(): void {
     if (this.closed) return
-    const ms = this.pingedAt > 0 ? this.pongMs : SILENCE_MS / 2
+    const ms = this.pingedAt > 0 ? this.pongMs : this.tuning.pingAfterMs / 2
     this.time.wheel.schedule(this.timer, this.now() + Math.min(this.hooks.limits.idleTimeoutMs, ms))
   }
 
@@ -328,7 +328,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
     if (this.streamCount === 0 && now - this.idleSince >= this.hooks.limits.idleTimeoutMs) this.leaving = true
     this.endWhenIdle()
     if (this.closed) return
-    if ((this.streamCount > 0 || this.pingedAt > 0) && !this.stillThere(now)) {
+    if ((this.streamCount > 0 || this.pingedAt > 0 || this.tuning.pingIdle) && !this.stillThere(now)) {
       this.shut(false)
       return
     }
@@ -337,7 +337,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
 
   private stillThere(now: number): boolean {
     if (this.pingedAt > 0) return now - this.pingedAt < this.pongMs
-    if (now - this.readAt >= SILENCE_MS) this.ask(now, SILENCE_MS / 2)
+    if (now - this.readAt >= this.tuning.pingAfterMs) this.ask(now, this.tuning.pongWithinMs)
     return true
   }
 

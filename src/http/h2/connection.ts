@@ -25,9 +25,8 @@ import {
 import { HpackDecoder } from "./hpack/decoder.ts"
 import { PeerSettings } from "./peer-settings.ts"
 import type { H2Stream } from "./stream.ts"
+import type { H2Tuning } from "./tuning.ts"
 
-/** Octets of all streams together that the other side may send ahead. Opened again when they arrive: a paused stream holds its own window and no other's. */
-export const CONNECTION_WINDOW = 1024 * 1024
 const TABLE_BYTES = 4096
 const SMALL_BYTES = 1024
 /** Octets of settings that cost as much as a frame. */
@@ -38,7 +37,8 @@ const LINGER_MS = 1000
 export abstract class H2Connection extends FrameReader implements WireHandler {
   protected readonly streams = new Map<number, H2Stream>()
   readonly peer = new PeerSettings()
-  private receiveLeft = CONNECTION_WINDOW
+  /** Opened again when octets arrive: a paused stream holds its own window and no other's. */
+  private receiveLeft = this.tuning.connectionWindow
   private readonly decoder = new HpackDecoder(TABLE_BYTES)
   protected goneAway = false
   private lingering = false
@@ -49,8 +49,8 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
   /** Streams that hold DATA of this read back until its end. */
   private readonly held: H2Stream[] = []
 
-  constructor(wire: Wire, time: Time) {
-    super(wire, time)
+  constructor(wire: Wire, time: Time, tuning: H2Tuning) {
+    super(wire, time, tuning)
     this.readAt = time.clock.now()
   }
 
@@ -166,9 +166,10 @@ export abstract class H2Connection extends FrameReader implements WireHandler {
       this.fail(FLOW_CONTROL_ERROR)
       return false
     }
-    if (this.receiveLeft < CONNECTION_WINDOW / 2) {
-      this.word(WINDOW_UPDATE, 0, CONNECTION_WINDOW - this.receiveLeft)
-      this.receiveLeft = CONNECTION_WINDOW
+    const { connectionWindow } = this.tuning
+    if (this.receiveLeft < connectionWindow / 2) {
+      this.word(WINDOW_UPDATE, 0, connectionWindow - this.receiveLeft)
+      this.receiveLeft = connectionWindow
     }
     return true
   }

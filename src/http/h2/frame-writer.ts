@@ -1,4 +1,5 @@
 // HOT
+import type { Time, Wire } from "../../net/index.ts"
 import { FrameOut } from "./frame-out.ts"
 import {
   CONTINUATION,
@@ -9,6 +10,7 @@ import {
   FRAME_HEAD,
   GOAWAY,
   HEADERS,
+  PADDED,
   PING,
   RST_STREAM,
   SETTINGS,
@@ -18,6 +20,7 @@ import {
 import { HpackEncoder, hpackBytesMax } from "./hpack/encoder.ts"
 import { ResetMemory } from "./reset-memory.ts"
 import type { H2Stream } from "./stream.ts"
+import type { H2Tuning } from "./tuning.ts"
 
 let scratch: Buffer = Buffer.allocUnsafeSlow(32 * 1024)
 
@@ -39,6 +42,13 @@ export abstract class FrameWriter extends FrameOut {
   /** Told to wait until the socket takes more. */
   private waiters: H2Stream[] = []
 
+  readonly tuning: H2Tuning
+
+  constructor(wire: Wire, time: Time, tuning: H2Tuning) {
+    super(wire, time)
+    this.tuning = tuning
+  }
+
   /** As many DATA frames as windows and socket allow; returns how many octets that were. */
   writeData(stream: H2Stream, bytes: Uint8Array, from: number): number {
     let at = from
@@ -52,25 +62,54 @@ export abstract class FrameWriter extends FrameOut {
 
   /** One DATA frame with the first of these octets; 0 = no window is open. */
   writeFrame(stream: H2Stream, bytes: Uint8Array): number {
-    const count = Math.min(bytes.length, FRAME_BYTES_MAX, stream.sendWindow, this.sendWindow)
-    if (count <= 0 || this.closed) return 0
+    const most = Math.min(FRAME_BYTES_MAX, stream.sendWindow, this.sendWindow)
+    if (most <= 0 || this.closed) return 0
+    if (this.tuning.padTo > 0) return this.writePadded(stream, bytes, most)
+    const count = Math.min(bytes.length, most)
     this.room(FRAME_HEAD + count)
     const at = this.head(count, DATA, 0, stream.id)
     this.out!.set(count === bytes.length ? bytes : bytes.subarray(0, count), at)
-    stream.sendWindow -= count
-    this.sendWindow -= count
+    this.sent(stream, count, count)
+    return count
+  }
+
+  /** The same, rounded up by padding as far as the windows allow, which count it (RFC 9113 section 6.1). `most`: octets that the frame may have. */
+  private writePadded(stream: H2Stream, bytes: Uint8Array, most: number): number {
+    const count = Math.min(bytes.length, most - 1)
+    if (count === 0) return 0
+    const length = Math.min(most, this.padded(count + 1))
+    this.room(FRAME_HEAD + length)
+    const at = this.head(length, DATA, PADDED, stream.id)
+    const out = this.out!
+    out[at] = length - 1 - count
+    out.set(count === bytes.length ? bytes : bytes.subarray(0, count), at + 1)
+    out.fill(0, at + 1 + count, at + length)
+    this.sent(stream, count, length)
+    return count
+  }
+
+  /** The next multiple of `padTo`. */
+  private padded(length: number): number {
+    const { padTo } = this.tuning
+    return Math.ceil(length / padTo) * padTo
+  }
+
+  /** `count` octets have gone on in a frame that the windows count as `length`. */
+  private sent(stream: H2Stream, count: number, length: number): void {
+    stream.sendWindow -= length
+    this.sendWindow -= length
     this.progressBytes += count
     if (this.progressBytes >= PROGRESS_BYTES) {
       this.progressBytes = 0
       this.progressAt = this.time.clock.now()
     }
-    return count
   }
 
   /** A small body that is text, one character an octet: whole in one frame, or not at all. */
   writeDataText(stream: H2Stream, text: string): boolean {
     const count = text.length
-    if (count > FRAME_BYTES_MAX || count > stream.sendWindow || count > this.sendWindow || this.closed || this.blocked) return false
+    if (this.tuning.padTo > 0 || count > FRAME_BYTES_MAX || count > stream.sendWindow || count > this.sendWindow || this.closed || this.blocked)
+      return false
     this.room(FRAME_HEAD + count)
     const at = this.head(count, DATA, 0, stream.id)
     this.out!.latin1Write(text, at, count)
@@ -102,12 +141,9 @@ export abstract class FrameWriter extends FrameOut {
   /** HEADERS, and CONTINUATION where the section is long. `lead` is for `encodeLead`; `lines` are ready-made. */
   writeHeaders(id: number, lead: string, lines: string, ends: boolean): void {
     if (this.closed) return
-    const most = hpackBytesMax(lead.length + lines.length) + 64
-    if (most <= FRAME_BYTES_MAX) {
-      const out = this.room(FRAME_HEAD + most)
-      const start = this.at + FRAME_HEAD
-      const end = this.encode(lead, lines, out, start)
-      this.head(end - start, HEADERS, ends ? END_HEADERS | END_STREAM : END_HEADERS, id)
+    const most = sectionBytesMax(lead, lines)
+    if (most + 1 + this.tuning.padTo <= FRAME_BYTES_MAX) {
+      this.writeSection(id, ends ? END_HEADERS | END_STREAM : END_HEADERS, lead, lines)
       if (ends) this.seal()
       return
     }
@@ -121,6 +157,22 @@ export abstract class FrameWriter extends FrameOut {
       scratch.copy(this.out!, at, from, from + count)
     }
     this.seal()
+  }
+
+  /** A section that one frame holds, padded where frames are. */
+  private writeSection(id: number, flags: number, lead: string, lines: string): void {
+    const { padTo } = this.tuning
+    const out = this.room(FRAME_HEAD + sectionBytesMax(lead, lines) + 1 + padTo)
+    const start = this.at + FRAME_HEAD
+    if (padTo === 0) {
+      this.head(this.encode(lead, lines, out, start) - start, HEADERS, flags, id)
+      return
+    }
+    const end = this.encode(lead, lines, out, start + 1)
+    const length = this.padded(end - start)
+    out[start] = start + length - end
+    out.fill(0, end, start + length)
+    this.head(length, HEADERS, flags | PADDED, id)
   }
 
   private encode(lead: string, lines: string, out: Buffer, from: number): number {
@@ -238,4 +290,9 @@ export abstract class FrameWriter extends FrameOut {
       else stream.drained()
     }
   }
+}
+
+/** What a section cannot be longer than when it is encoded. */
+function sectionBytesMax(lead: string, lines: string): number {
+  return hpackBytesMax(lead.length + lines.length) + 64
 }

@@ -3,7 +3,7 @@ import { type Fault, FAULT } from "../../base/index.ts"
 import type { ConnectionInfo, Wire, WireHandler } from "../../net/index.ts"
 import type { ServerHooks } from "../server-hooks.ts"
 import type { DownstreamConnection } from "../sides.ts"
-import { CONNECTION_WINDOW, H2Connection } from "./connection.ts"
+import { H2Connection } from "./connection.ts"
 import { FrameBudget } from "./frame-budget.ts"
 import {
   COMPRESSION_ERROR,
@@ -23,8 +23,9 @@ import type { HpackEncoder } from "./hpack/encoder.ts"
 import { priority, readPriority } from "./priority.ts"
 import { requestFields } from "./request-fields.ts"
 import { ServerStream } from "./server-stream.ts"
-import { type H2Stream, STREAM_WINDOW } from "./stream.ts"
+import type { H2Stream } from "./stream.ts"
 import { noFields, trailerFields } from "./trailer-fields.ts"
+import { h2Tuning } from "./tuning.ts"
 
 const LAST_STREAM = 0x7fffffff
 /** After the first GOAWAY: what the client had sent by then is taken (RFC 9113 section 6.8). */
@@ -49,7 +50,7 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
   private readonly controlBudget = new FrameBudget()
 
   constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks) {
-    super(wire, hooks.time)
+    super(wire, hooks.time, hooks.h2Tuning ?? h2Tuning)
     this.info = info
     this.hooks = hooks
     this.peer.pushMax = 1
@@ -62,8 +63,19 @@ export class H2ServerConnection extends H2Connection implements WireHandler, Dow
 
   private writeSettings(): void {
     const { streamsMax, headBytesMax } = this.hooks.limits
-    const pairs = [SET_STREAMS, streamsMax, SET_WINDOW, STREAM_WINDOW, SET_HEADER_LIST, headBytesMax, SET_CONNECT_PROTOCOL, 1, SET_NO_PRIORITIES, 1]
-    this.announce(pairs, CONNECTION_WINDOW)
+    const pairs = [
+      SET_STREAMS,
+      streamsMax,
+      SET_WINDOW,
+      this.tuning.streamWindow,
+      SET_HEADER_LIST,
+      headBytesMax,
+      SET_CONNECT_PROTOCOL,
+      1,
+      SET_NO_PRIORITIES,
+      1,
+    ]
+    this.announce(pairs, this.tuning.connectionWindow)
   }
 
   protected get headBytesMax(): number {

@@ -6,8 +6,6 @@ import { PROGRESS_BYTES } from "./frame-writer.ts"
 import { Stash } from "./stash.ts"
 import type { StreamTunnel, TunnelStream } from "./stream-tunnel.ts"
 
-/** Octets of a stream that we let the other side send before we have taken them: what a paused stream may cost. */
-export const STREAM_WINDOW = 128 * 1024
 /** DATA frames below this are put together where many come at once. */
 const SMALL_BYTES = 512
 /** Urgency of a stream that says nothing of it (RFC 9218 section 4.1). */
@@ -24,7 +22,8 @@ export abstract class H2Stream implements TimerOwner, Omit<TunnelStream, "tunnel
   id: number
   readonly connection: H2Connection
   sendWindow: number
-  private receiveLeft = STREAM_WINDOW
+  /** Octets that the other side may still send before we have taken some. */
+  private receiveLeft: number
   private pending: Backlog | null = null
   pendingBytes = 0
   private endPending = false
@@ -62,6 +61,7 @@ export abstract class H2Stream implements TimerOwner, Omit<TunnelStream, "tunnel
     this.id = id
     this.connection = connection
     this.sendWindow = connection.peer.window
+    this.receiveLeft = connection.tuning.streamWindow
   }
 
   // ---- sending
@@ -208,7 +208,7 @@ export abstract class H2Stream implements TimerOwner, Omit<TunnelStream, "tunnel
   private consumed(bytes: number): void {
     if (this.closed || this.remoteEnded) return
     this.unreported += bytes
-    if (this.unreported < STREAM_WINDOW / 2) return
+    if (this.unreported < this.connection.tuning.streamWindow / 2) return
     this.receiveLeft += this.unreported
     this.connection.openWindow(this.id, this.unreported)
     this.unreported = 0
