@@ -19,6 +19,7 @@ export {
 export { FileError, fileTrouble, readDataFile } from "./data-file.ts"
 export { formatIp, ipFamily, isDeceptiveHost, normaliseIp, writeIp } from "./ip-text.ts"
 export { nearest } from "./nearest.ts"
+export { type Period, periodWords, ZoneTime, zoneTrouble } from "./zone-time.ts"
 export { PortSet } from "./port-set.ts"
 export { CidrSet } from "./cidr.ts"
 export { PRIVATE_RANGES, privateRangeTable } from "./private-ranges.ts"

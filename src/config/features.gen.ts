@@ -1,14 +1,26 @@
 // Written by tools/gen.ts: every feature folder of every kind. Do not edit; run `npm run gen`.
 import type { AnswerDefinition, BalancerDefinition, FilterDefinition, HealthCheckDefinition, LogFormatDefinition, MatcherDefinition } from "../plugin/index.ts"
+import matchAlpn from "../route/match/alpn/alpn.ts"
+import matchCategory from "../route/match/category/category.ts"
 import matchClient from "../route/match/client/client.ts"
 import matchCookie from "../route/match/cookie/cookie.ts"
 import matchCounter from "../route/match/counter/counter.ts"
+import matchDomain from "../route/match/domain/domain.ts"
+import matchGroup from "../route/match/group/group.ts"
 import matchHeader from "../route/match/header/header.ts"
 import matchHost from "../route/match/host/host.ts"
+import matchInspected from "../route/match/inspected/inspected.ts"
+import matchJa4 from "../route/match/ja4/ja4.ts"
 import matchListener from "../route/match/listener/listener.ts"
 import matchMethod from "../route/match/method/method.ts"
 import matchPath from "../route/match/path/path.ts"
+import matchPort from "../route/match/port/port.ts"
 import matchQuery from "../route/match/query/query.ts"
+import matchScheme from "../route/match/scheme/scheme.ts"
+import matchTime from "../route/match/time/time.ts"
+import matchTlsName from "../route/match/tls-name/tls-name.ts"
+import matchUrl from "../route/match/url/url.ts"
+import matchUser from "../route/match/user/user.ts"
 import filterAcceptOnly from "../filter/accept-only/accept-only.ts"
 import filterAnyOf from "../filter/any-of/any-of.ts"
 import filterApiKey from "../filter/api-key/api-key.ts"
@@ -60,15 +72,27 @@ import formatTemplate from "../observe/format/template/template.ts"
 
 /** Keys under `match:`. */
 export const matchers: readonly MatcherDefinition<unknown>[] = [
+  matchAlpn,
+  matchCategory,
   matchClient,
   matchCookie,
   matchCounter,
+  matchDomain,
+  matchGroup,
   matchHeader,
   matchHost,
+  matchInspected,
+  matchJa4,
   matchListener,
   matchMethod,
   matchPath,
+  matchPort,
   matchQuery,
+  matchScheme,
+  matchTime,
+  matchTlsName,
+  matchUrl,
+  matchUser,
 ]
 
 /** Keys under `filters:`. */

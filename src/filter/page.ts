@@ -1,11 +1,8 @@
-import { type Exchange, httpDate } from "../flow/index.ts"
+import { compilePageText, type Exchange, httpDate, type PageText } from "../flow/index.ts"
 import { reasonOf } from "../http/index.ts"
 
 /** A page with what it may say of the request filled in. */
-export interface Page {
-  readonly type: string
-  render(x: Exchange): string
-}
+export type Page = PageText<Exchange>
 
 // Nothing of peers, addresses and rules: the page goes to whoever asked.
 const words: Readonly<Record<string, (x: Exchange) => string>> = {
@@ -21,31 +18,9 @@ const words: Readonly<Record<string, (x: Exchange) => string>> = {
 }
 
 /**
- * Makes a page of a text in which `${status} ${reason} ${fault} ${detail} ${host} ${path} ${method} ${client} ${date}` are filled in; other dollar signs stay, for
- * scripts have theirs. Where the page is HTML the values are escaped for it, where it is JSON for a string. `type` null: HTML when it begins with a tag, JSON
- * with a brace, else text.
+ * Makes a page of a text in which `${status} ${reason} ${fault} ${detail} ${host} ${path} ${method} ${client} ${date}` are filled in, escaped for what the page is.
+ * `type` null: as the text looks.
  */
 export function compilePage(text: string, type: string | null): Page {
-  const kind = type ?? guess(text)
-  const escape = /html|xml/i.test(kind) ? escapeHtml : /json/i.test(kind) ? escapeJson : (value: string) => value
-  const parts = text.split(pattern)
-  return {
-    type: kind,
-    render: x => parts.map((part, i) => (i % 2 === 0 ? part : escape(words[part]!(x)))).join(""),
-  }
-}
-
-const pattern = /\$\{(status|reason|fault|detail|host|path|method|client|date)\}/
-
-function guess(text: string): string {
-  const start = text.trimStart().slice(0, 1)
-  return start === "<" ? "text/html; charset=utf-8" : start === "{" || start === "[" ? "application/json" : "text/plain; charset=utf-8"
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"'`]/g, character => `&#${character.charCodeAt(0)};`)
-}
-
-function escapeJson(text: string): string {
-  return JSON.stringify(text).slice(1, -1)
+  return compilePageText(text, type, words)
 }

@@ -1,4 +1,4 @@
-import { Exchange } from "../flow/index.ts"
+import { Exchange, notesOf } from "../flow/index.ts"
 import { Fields, rulePath, rulePathResult } from "../http/index.ts"
 
 /** Facts of a request, for tests and benchmarks. What is absent is what a plain GET of / has. */
@@ -12,6 +12,12 @@ export interface Facts {
   readonly method?: string
   readonly headers?: readonly (readonly [string, string])[]
   readonly client?: string
+  readonly port?: number
+  readonly scheme?: string
+  readonly user?: string
+  readonly groups?: readonly string[]
+  /** It came inside a tunnel that we opened. */
+  readonly inside?: boolean
 }
 
 /** An exchange as the codec leaves it. `path` must be one that `rulePath` lets through. */
@@ -28,5 +34,10 @@ export function exchangeOf(facts: Facts): Exchange {
   x.method = facts.method ?? "GET"
   x.request = Fields.of(facts.headers ?? [])
   x.clientAddress = facts.client ?? "192.0.2.1"
+  x.port = facts.port ?? 80
+  x.scheme = facts.scheme ?? "http"
+  x.user = facts.user ?? ""
+  if (facts.groups !== undefined) notesOf(x).groups = facts.groups
+  if (facts.inside !== undefined) notesOf(x).inside = facts.inside
   return x
 }

@@ -68,7 +68,7 @@ export interface MatchInput {
   readonly [matcher: string]: unknown
 }
 
-const matchSchema: z.ZodType<MatchConfig, MatchInput> = choices("matcher", matchShape).transform(
+export const matchSchema: z.ZodType<MatchConfig, MatchInput> = choices("matcher", matchShape).transform(
   (entries): MatchConfig => ({
     listeners: [entries.find(entry => entry.name === "listener")?.options ?? []].flat() as string[],
     rules: entries.filter(entry => entry.name !== "when"),
@@ -83,7 +83,9 @@ const cacheUseSchema = cacheOptionsSchema
   })
   .describe("Answers from a cache and fills it (RFC 9111).")
 
-const filterShape: Record<string, z.ZodType> = { cache: cacheUseSchema, ...featureShape(filters) }
+// Rules of filters have matches as routes do.
+const withMatches = filters.map(({ name, summary, options, optionsWith }) => ({ name, summary, options: optionsWith?.(matchSchema) ?? options }))
+const filterShape: Record<string, z.ZodType> = { cache: cacheUseSchema, ...featureShape(withMatches) }
 
 const phases = ["identify", "access", "request", "upstreamRequest", "upstreamResponse", "response", "log"] as const
 

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
+import { FakeClock, TimerWheel } from "../../base/index.ts"
 import type { MatcherDefinition, Reading } from "../../plugin/index.ts"
 import { compileRoutes } from "../compile-routes.ts"
 import { exchangeOf, type Facts } from "../exchange-of.fixture.ts"
@@ -61,7 +62,41 @@ const requests: Record<string, [Facts, number][]> = {
     [{ path: "/login", client: "192.0.2.6" }, 0],
     [{ path: "/login", client: "192.0.2.5" }, 1],
   ],
+  port: [
+    [{ port: 443 }, 0],
+    [{ port: 8000 }, 0],
+    [{ port: 80 }, -1],
+  ],
+  scheme: [
+    [{ host: "a.bank.example", method: "CONNECT" }, 0],
+    [{ host: "a.bank.example", scheme: "https" }, -1],
+  ],
+  inspected: [
+    [{ path: "/upload/x", inside: true }, 0],
+    [{ path: "/upload/x" }, -1],
+  ],
+  user: [
+    [{ user: "alice" }, 0],
+    [{ user: "bob@staff.school.example" }, 0],
+    [{ user: "bob" }, -1],
+    [{}, -1],
+  ],
+  group: [
+    [{ groups: ["a", "staff-x"] }, 0],
+    [{ groups: ["pupils"] }, -1],
+  ],
+  // What the clock of this test shows is a Thursday at 9 in Berlin.
+  time: [[{}, 0]],
+  url: [
+    [{ host: "x.example.com", path: "/ads/1" }, 0],
+    [{ host: "video.example", scheme: "https", path: "/watch", query: "?a&v=blocked7" }, 0],
+    [{ host: "b.test", path: "/poker/" }, 0],
+    [{ host: "b.test", path: "/pokers" }, -1],
+  ],
 }
+
+const clock = new FakeClock(0, Date.parse("2026-11-26T08:00:00Z"))
+const time = { clock, wheel: new TimerWheel(0) }
 
 /** Whoever has the address 192.0.2.N has N of everything. */
 const reading = (name: string): Reading => ({ name, text: name, read: x => Number(x.clientAddress.split(".")[3]) })
@@ -78,7 +113,7 @@ for (const matcher of matchers) {
     const routes = example.routes.map(({ match }) => ({
       match: Object.fromEntries(Object.entries(match).map(([name, options]) => [name, parsed(name, options)])),
     }))
-    const table = compileRoutes(routes, matchers, { reading })
+    const table = compileRoutes(routes, matchers, { reading, time })
     const cases = requests[matcher.name] ?? []
     expect(cases.length).toBeGreaterThan(0)
     for (const [facts, index] of cases) expect({ facts, index: table.find(exchangeOf(facts)) }).toEqual({ facts, index })
