@@ -9,6 +9,8 @@ export const TYPE_SOA = 6
 export const TYPE_AAAA = 28
 export const TYPE_HTTPS = 65
 const TYPE_OPT = 41
+const OPTION_PADDING = 12
+const OPTION_HEAD = 4
 const CLASS_IN = 1
 
 export const RCODE_OK = 0
@@ -52,8 +54,8 @@ export interface DnsMessage {
   readonly authorities: readonly DnsRecord[]
 }
 
-/** A recursive query for one name. `name` is a host name (see `hostNameFault`), with or without the final dot. */
-export function encodeQuery(id: number, name: string, type: number, edns: boolean): Uint8Array {
+/** A recursive query for one name. `name` is a host name (see `hostNameFault`), with or without the final dot. `paddedTo`: its length becomes a multiple of this (RFC 7830), 0 = as it is. */
+export function encodeQuery(id: number, name: string, type: number, edns: boolean, paddedTo = 0): Uint8Array {
   const labels = name.replace(/\.$/, "").split(".")
   const octets = [id >>> 8, id & 255, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, edns ? 1 : 0]
   for (const label of labels) {
@@ -63,7 +65,17 @@ export function encodeQuery(id: number, name: string, type: number, edns: boolea
   octets.push(0, type >>> 8, type & 255, 0, CLASS_IN)
   // OPT (RFC 6891 section 6.1.2): root name, type, payload size as class, no flags, no options.
   if (edns) octets.push(0, 0, TYPE_OPT, UDP_PAYLOAD_OCTETS >>> 8, UDP_PAYLOAD_OCTETS & 255, 0, 0, 0, 0, 0, 0)
+  if (edns && paddedTo > 0) pad(octets, paddedTo)
   return Uint8Array.from(octets)
+}
+
+/** Zeroes as the only option: its code, its length and then itself. */
+function pad(octets: number[], to: number): void {
+  const bare = octets.length + OPTION_HEAD
+  const zeroes = Math.ceil(bare / to) * to - bare
+  octets[octets.length - 1] = OPTION_HEAD + zeroes
+  octets.push(0, OPTION_PADDING, 0, zeroes)
+  for (let i = 0; i < zeroes; i++) octets.push(0)
 }
 
 /** Reads a message whole; a text answer says what is wrong with it. Of a truncated message only the questions are read, since the rest may be cut anywhere. */

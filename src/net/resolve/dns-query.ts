@@ -2,6 +2,7 @@ import { type Answer, failedAnswer, readAnswer } from "./dns-answer.ts"
 import { type DnsMessage, decodeMessage, encodeQuery, RCODE_FORMAT_ERROR, RCODE_NOT_IMPLEMENTED } from "./dns-message.ts"
 import { TcpTransport, type Transport, type TransportHandler, UdpTransport } from "./dns-transport.ts"
 import type { NameServer, NameServers } from "./name-servers.ts"
+import { PADDED_TO } from "./secure-channel.ts"
 
 /** So many messages that are not the answer look like guessing: the query goes on over TCP, which cannot be forged from afar. */
 const STRANGERS_MAX = 8
@@ -99,14 +100,16 @@ export class DnsQuery implements TransportHandler {
   private ask(overTcp: boolean): void {
     this.stop()
     const server = this.server!
-    this.overTcp = overTcp
+    const { channel } = server
+    this.overTcp = overTcp || channel !== null
     this.strangers = 0
     this.id = crypto.getRandomValues(new Uint16Array(1))[0]!
     this.edns = server.edns
-    const query = encodeQuery(this.id, this.name, this.type, this.edns)
+    const query = encodeQuery(this.id, this.name, this.type, this.edns, channel === null ? 0 : PADDED_TO)
     this.timer = setTimeout(expired, this.settings.timeoutMs, this)
     try {
-      this.transport = overTcp ? new TcpTransport(server, query, this) : new UdpTransport(server, query, this)
+      if (channel !== null) this.transport = channel.send(query, this)
+      else this.transport = overTcp ? new TcpTransport(server, query, this) : new UdpTransport(server, query, this)
     } catch (error) {
       // No descriptor left, or no such address family on this machine.
       this.fail("failed", error instanceof Error ? error.message : String(error), false)

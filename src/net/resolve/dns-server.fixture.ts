@@ -34,7 +34,7 @@ export interface DnsRule {
 export interface SeenQuery {
   readonly name: string
   readonly type: Uppercase<Kind>
-  readonly transport: "udp" | "tcp"
+  readonly transport: "udp" | "tcp" | "secure"
   readonly fromPort: number
   readonly id: number
   readonly edns: boolean
@@ -114,7 +114,8 @@ export class DnsServer {
     })
   }
 
-  private take(query: Uint8Array, transport: "udp" | "tcp", fromPort: number, reply: (answer: Uint8Array) => void): void {
+  /** Answers a query that came another way. */
+  take(query: Uint8Array, transport: SeenQuery["transport"], fromPort: number, reply: (answer: Uint8Array) => void): void {
     const message = decodeMessage(query)
     if (typeof message === "string") return
     const { name, type } = message.questions[0]!

@@ -4,6 +4,7 @@ import { CacheEntry, type Lifetimes } from "./cache-entry.ts"
 import { Flight, type FlightHandler, type ResolveCallback } from "./flight.ts"
 import { HostsFile } from "./hosts-file.ts"
 import { NameCache } from "./name-cache.ts"
+import type { ServerConfig } from "./name-servers.ts"
 import { type NameAnswer, NameLookup } from "./name-lookup.ts"
 import { isTarget } from "./origin-service.ts"
 import { ResolveError } from "./resolve-error.ts"
@@ -13,8 +14,12 @@ import { loopbackAddresses, specialName } from "./special-names.ts"
 import { type QueryOptions, SystemServers } from "./system-servers.ts"
 
 export interface ResolverOptions {
-  /** Name servers, `address` or `address:port`. Default: those of `resolvConf`, with its search domains. */
-  servers?: readonly string[] | undefined
+  /** Name servers, `address`, `address:port`, or such as speak TLS or HTTPS. Default: those of `resolvConf`, with its search domains. */
+  servers?: readonly ServerConfig[] | undefined
+  /** Servers that are asked for a domain and all names below it. Default: none. */
+  domains?: Readonly<Record<string, readonly ServerConfig[]>> | undefined
+  /** Names that are looked up nowhere; the name is in lower case, without a final dot. Default: none. */
+  isBlocked?: ((name: string) => boolean) | undefined
   /** Milliseconds for one attempt. Default: as resolv.conf says when it is read, else 2,000. */
   timeoutMs?: number | undefined
   /** Attempts at each server. Default: as resolv.conf says when it is read, else 2. */
@@ -55,6 +60,7 @@ export class Resolver implements FlightHandler {
   private readonly lookupsMax: number
   private readonly tellsFailures: boolean
   private readonly system: SystemServers
+  private readonly isBlocked: ((name: string) => boolean) | null
   private readonly hosts: HostsFile | null
   private readonly cache: NameCache<CacheEntry>
   private readonly book: ServiceBook
@@ -73,7 +79,8 @@ export class Resolver implements FlightHandler {
     this.query = { timeoutMs: options.timeoutMs, attempts: options.attempts }
     this.lookupsMax = options.lookupsMax ?? 256
     this.tellsFailures = options.tellsFailures === true
-    this.system = new SystemServers(options.servers ?? null, options.resolvConf ?? "/etc/resolv.conf", clock)
+    this.system = new SystemServers(options.servers ?? null, options.domains ?? {}, options.resolvConf ?? "/etc/resolv.conf", clock)
+    this.isBlocked = options.isBlocked ?? null
     this.hosts = options.hostsFile === "" ? null : new HostsFile(options.hostsFile ?? "/etc/hosts", clock)
     this.cache = new NameCache(options.cacheMax ?? 4096)
     this.book = new ServiceBook({
@@ -122,7 +129,7 @@ export class Resolver implements FlightHandler {
    */
   services(name: string, port: number, done: ServicesCallback): void {
     const key = name.toLowerCase()
-    if (this.closed || this.isListed(key)) done(noServices)
+    if (this.closed || this.isListed(key) || this.isBlocked?.(withoutDot(key)) === true) done(noServices)
     else this.book.ask(key, port, done)
   }
 
@@ -133,6 +140,7 @@ export class Resolver implements FlightHandler {
     this.flights.clear()
     this.cache.clear()
     this.book.close()
+    this.system.close()
     for (const flight of flights) {
       flight.stop()
       flight.tell(new ResolveError("closed", flight.name, "the resolver is closed"), none, 0)
@@ -171,6 +179,10 @@ export class Resolver implements FlightHandler {
     }
     // A literal begins with a digit, a colon, a bracket or a letter up to f: most names are told apart here.
     const literal = key.charCodeAt(0) <= 102 ? normaliseIp(key) : null
+    if (this.isBlocked !== null && literal === null && this.isBlocked(withoutDot(key))) {
+      callback(new ResolveError("blocked", key, "a list blocks it"), none, 0)
+      return true
+    }
     const listed = literal === null ? this.hosts?.find(withoutDot(key)) : interleave([literal])
     if (listed === undefined) return false
     callback(null, listed, literal === null ? this.clock.now() + HOSTS_TTL_MS : Infinity)
@@ -184,7 +196,7 @@ export class Resolver implements FlightHandler {
   /** Null = no server is asked. */
   private serviceQuestion(key: string, port: number): ServiceQuestion | null {
     if (!isTarget(key) || !Number.isInteger(port) || port < 1 || port > 65_535) return null
-    const settings = this.system.settings(this.query)
+    const settings = this.system.settings(key, this.query)
     return {
       candidates: this.system.searchOrder(key),
       port,
@@ -208,7 +220,7 @@ export class Resolver implements FlightHandler {
   private depart(key: string, before: CacheEntry | undefined): Flight {
     const flight = new Flight(key, this)
     this.flights.set(key, flight)
-    const settings = this.system.settings(this.query)
+    const settings = this.system.settings(key, this.query)
     flight.lookup = new NameLookup(this.system.searchOrder(key), settings, flight)
     if (before?.usable(this.clock.now())) {
       flight.patience = setTimeout(() => this.losePatience(flight, before), Math.min(PATIENCE_MS, settings.timeoutMs))
