@@ -1,9 +1,9 @@
 // HOT
 import { assert, type Fault, FAULT } from "../../base/index.ts"
-import type { ConnectionInfo, Wire } from "../../net/index.ts"
+import type { ConnectionInfo, Wire, WireHandler } from "../../net/index.ts"
 import { H2ServerConnection } from "../h2/server.ts"
 import { SocksServerConnection } from "../socks/socks-server.ts"
-import { type SocksOptions, speaksSocks } from "../socks/socks-options.ts"
+import { speaksSocks } from "../socks/socks-options.ts"
 import { BODY_TUNNEL, type Message } from "../message.ts"
 import type { ServerHooks } from "../server-hooks.ts"
 import type { DownstreamConnection, TunnelEnd } from "../sides.ts"
@@ -40,36 +40,35 @@ export abstract class ServerEnds extends ServerWriter implements TunnelOwner, Do
   protected idleSince = 0
   private tunnel: H1Tunnel | null = null
 
-  /** The client knows, without having asked, that we speak HTTP/2: it begins with its preface (RFC 9113 section 3.3). */
-  protected isOtherVersion(buffer: Buffer): boolean {
-    return this.hooks.http2 && !this.hooks.secure && this.requests === 0 && buffer.length >= 14 && buffer.latin1Slice(0, 14) === "PRI * HTTP/2.0"
-  }
-
-  protected goOnAsH2(m: Message, octets: Buffer): void {
-    this.hooks.recycle(m)
-    this.m = null
-    this.state = CLOSED
-    this.closed = true
-    this.endTimer()
-    const next = new H2ServerConnection(this.wire, this.info, this.hooks)
-    this.wire.data = next
-    this.hooks.replaced(this, next)
-    next.onData(this.wire, octets)
-  }
-
-  /** How SOCKS is spoken here, if that is what the client begins with; null = it is not. */
-  protected socksOf(buffer: Buffer): SocksOptions | null {
+  /** What begins the connection is no head of HTTP/1, or none that is whole: another protocol takes it, if it is one that is spoken here. */
+  protected goesOnAsOther(m: Message, octets: Buffer, refused: boolean): boolean {
+    if (this.requests > 0) return false
     const { socks } = this.hooks
-    return socks !== undefined && socks !== null && this.requests === 0 && speaksSocks(buffer[0]!, socks) ? socks : null
+    if (socks !== undefined && socks !== null && speaksSocks(octets[0]!, socks)) {
+      this.leave(m)
+      this.become(new SocksServerConnection(this.wire, this.info, this.hooks, socks), octets)
+      return true
+    }
+    if (!refused || !this.isHttp2(octets)) return false
+    this.leave(m)
+    this.become(new H2ServerConnection(this.wire, this.info, this.hooks), octets)
+    return true
   }
 
-  protected goOnAsSocks(m: Message, octets: Buffer, options: SocksOptions): void {
+  /** The client knows, without having asked, that we speak HTTP/2: it begins with its preface (RFC 9113 section 3.3). */
+  private isHttp2(octets: Buffer): boolean {
+    return this.hooks.http2 && !this.hooks.secure && octets.length >= 14 && octets.latin1Slice(0, 14) === "PRI * HTTP/2.0"
+  }
+
+  private leave(m: Message): void {
     this.hooks.recycle(m)
     this.m = null
     this.state = CLOSED
     this.closed = true
     this.endTimer()
-    const next = new SocksServerConnection(this.wire, this.info, this.hooks, options)
+  }
+
+  private become(next: WireHandler & DownstreamConnection, octets: Buffer): void {
     this.wire.data = next
     this.hooks.replaced(this, next)
     next.onData(this.wire, octets)

@@ -123,15 +123,7 @@ export class ServerConnection extends ServerEnds implements WireHandler, Downstr
       if (fresh) m.startedAt = this.time.clock.now()
       return this.headRead(m, buffer, start + used)
     }
-    const socks = this.socksOf(buffer)
-    if (socks !== null) {
-      this.goOnAsSocks(m, buffer, socks)
-      return null
-    }
-    if (used === REFUSED && this.isOtherVersion(buffer)) {
-      this.goOnAsH2(m, buffer)
-      return null
-    }
+    if (this.goesOnAsOther(m, buffer, used === REFUSED)) return null
     if (used === REFUSED || text.length > limit) {
       this.refuse(m, used === REFUSED ? refusal.fault : FAULT.fieldsTooLarge)
       return null
