@@ -97,7 +97,7 @@ class TlsChannel implements SecureChannel {
   private readonly server: SecureServer
   private socket: TLSSocket | null = null
   private readonly waiting = new Map<number, Pending>()
-  private received = Buffer.alloc(0)
+  private received: Buffer = Buffer.alloc(0)
   private nextId = 0
   private idle: ReturnType<typeof setTimeout> | null = null
 
