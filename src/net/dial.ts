@@ -1,7 +1,7 @@
 // HOT
 import { Timer, type TimerOwner } from "../base/index.ts"
 import { dispatchClose, dispatchData, dispatchDrain, dispatchEnd, dispatchError, handOver, type NativeWire, silence } from "./dispatch.ts"
-import { beginConnect, connectError, errorName, hasLibc } from "./libc.ts"
+import { beginConnect, connectError, errorName, hasLibc, openPair } from "./libc.ts"
 import { notePlain } from "./lent-read.ts"
 import type { Time } from "./time.ts"
 import { type ClientTls, sentName } from "./tls/client-tls.ts"
@@ -10,8 +10,11 @@ import type { Wire, WireHandler } from "./wire.ts"
 /** Where to dial: an address literal (names are resolved by the caller) or a Unix socket. */
 export type DialTarget = { host: string; port: number } | { path: string }
 
-/** `refused`: nobody listens there; `unreachable`: no way, or no socket left; `reset`: taken and dropped; `tls`: the handshake failed or the certificate is not good. */
-export type DialFailure = "refused" | "unreachable" | "timeout" | "tls" | "reset"
+/**
+ * `refused`: nobody listens there; `unreachable`: no way, or no socket left; `reset`: taken and dropped; `tls`: the handshake failed or the certificate is not good.
+ * Of a proxy on the way: `denied`: it did not open the way; `login`: it wants to know who we are, or knows better; `garbled`: what it says is no answer.
+ */
+export type DialFailure = "refused" | "unreachable" | "timeout" | "tls" | "reset" | "denied" | "login" | "garbled"
 
 export interface DialOptions {
   time: Time
@@ -23,6 +26,8 @@ export interface DialOptions {
   serverName?: string
   /** Sent in front of everything, before TLS too: a PROXY protocol header. At most a few hundred octets. */
   preface?: Uint8Array | null
+  /** Address literal of this machine that the connection comes from, of the same family as the target. Default: the system chooses. */
+  source?: string
 }
 
 /** One of the two is called, once, after `dial` has returned; neither after `cancel`. */
@@ -116,6 +121,13 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
     const error = hasLibc ? connectError(wire.fd) : 0
     if (error !== 0) return this.fail(failureOf(errorName(error)), errorName(error))
     if (options.tls === null || options.tls === undefined || (options.preface ?? null) !== null) this.connected(wire)
+  }
+
+  /** Goes on with a connection of somebody else's. */
+  take(wire: NativeWire, tls: ClientTls): void {
+    if (wire.readyState <= 0) return this.fail("reset", "the connection was lost before its TLS handshake")
+    this.wire = wire
+    this.startTls(wire, tls)
   }
 
   connected(wire: NativeWire): void {
@@ -240,16 +252,52 @@ export function dial(target: DialTarget, options: DialOptions, handler: DialHand
   return attempt
 }
 
+/** TLS over a connection that stands and has said nothing: one without TLS. Its former listener hears nothing more. Does not throw. */
+export function dialOver(wire: Wire, tls: ClientTls, options: DialOptions, handler: DialHandler): DialHandle {
+  const attempt = new DialAttempt({ ...options, tls }, handler)
+  attempt.take(wire as NativeWire, tls)
+  attempt.starting = false
+  return attempt
+}
+
+/**
+ * A connection, with TLS where `options` say so, whose other end is `far`: for what is no socket of its own. `far` is told its wire once, and gives its listener.
+ * Does not throw. Linux only; elsewhere it fails.
+ */
+export function dialPair(options: DialOptions, handler: DialHandler, far: (wire: Wire) => WireHandler): DialHandle {
+  const attempt = new DialAttempt(options, handler)
+  const pair = openPair()
+  if (pair === null) attempt.fail("unreachable", "no pair of sockets")
+  else {
+    openFarEnd(pair[1], far)
+    openDescriptor(pair[0], "", options, attempt)
+  }
+  attempt.starting = false
+  return attempt
+}
+
+function openFarEnd(fd: number, far: (wire: Wire) => WireHandler): void {
+  const open = (wire: NativeWire): void => {
+    notePlain(wire)
+    wire.data = far(wire)
+  }
+  void Bun.connect({ fd, allowHalfOpen: true, data: silence, socket: { ...plainHandlers, open } } as never)
+}
+
 // The runtime's own way to connect hands out the socket only when it is connected, so a connection to a silent address could not be given up and would
 // hold its descriptor for two minutes.
 function dialDescriptor(host: string, port: number, options: DialOptions, attempt: DialAttempt): void {
-  const fd = beginConnect(host, port)
+  const fd = beginConnect(host, port, options.source ?? "")
   if (fd < 0) return attempt.fail(failureOf(errorName(-fd)), errorName(-fd))
+  openDescriptor(fd, `${host}:${port}`, options, attempt)
+}
+
+function openDescriptor(fd: number, place: string, options: DialOptions, attempt: DialAttempt): void {
   const { tls, preface } = options
   const early = tls !== null && tls !== undefined && (preface ?? null) === null
   if (!early) return void Bun.connect({ fd, allowHalfOpen: true, data: attempt, socket: plainHandlers } as never)
   const name = options.serverName ?? ""
-  attempt.peer = sessionKey(host, port, name)
+  attempt.peer = `${place}/${sentName(name)}`
   void Bun.connect({ fd, allowHalfOpen: true, data: attempt, socket: handlersOf(tls), tls: tls.settings(name) } as never)
 }
 

@@ -7,6 +7,7 @@ import { openLibc } from "./open-libc.ts"
 // listening socket, a read into memory that is there already. Linux on x86-64 and arm64, where these numbers are the same; elsewhere `libc` is null and the callers do without.
 const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
@@ -21,6 +22,7 @@ const SYMBOLS = {
   __errno_location: { args: [], returns: "ptr" },
 } as const
 
+const AF_UNIX = 1
 const AF_INET = 2
 const AF_INET6 = 10
 const STREAM_NONBLOCK_CLOEXEC = 0o2004001
@@ -28,6 +30,8 @@ const NONBLOCK_CLOEXEC = 0o2004000
 const SOL_SOCKET = 1
 const SO_ERROR = 4
 const SO_REUSEADDR = 2
+const IPPROTO_IP = 0
+const IP_BIND_ADDRESS_NO_PORT = 24
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
 const IPPROTO_TCP = 6
@@ -51,6 +55,8 @@ const number = new Int32Array(new ArrayBuffer(4))
 const numberPointer: Pointer = ptr(number)
 const numberBytes = new Int32Array(new ArrayBuffer(4))
 const numberBytesPointer: Pointer = ptr(numberBytes)
+const pair = new Int32Array(new ArrayBuffer(8))
+const pairPointer: Pointer = ptr(pair)
 
 function errno(): number {
   return read.i32(symbols!.__errno_location()!, 0)
@@ -71,19 +77,42 @@ function writeSocketAddress(host: string, port: number): number {
   return octets === 4 ? 16 : 28
 }
 
-/** Begins a TCP connection to an address literal. Answers the descriptor, or the system's error number made negative. The connection stands when the descriptor becomes writable. */
-export function beginConnect(host: string, port: number): number {
+/**
+ * Begins a TCP connection to an address literal, from the address `source`, "" = the system's choice. Answers the descriptor, or the system's error number
+ * made negative. The connection stands when the descriptor becomes writable.
+ */
+export function beginConnect(host: string, port: number, source = ""): number {
   const length = writeSocketAddress(host, port)
   if (length === 0) return -EINVAL
-  const fd = symbols!.socket(address[0]!, STREAM_NONBLOCK_CLOEXEC, 0)
+  const family = address[0]!
+  const fd = symbols!.socket(family, STREAM_NONBLOCK_CLOEXEC, 0)
   if (fd < 0) return -errno()
   number[0] = 1
   symbols!.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, numberPointer, 4)
-  if (symbols!.connect(fd, addressPointer, length) === 0) return fd
-  const error = errno()
-  if (error === EINPROGRESS) return fd
+  let error = 0
+  if (source !== "") {
+    error = bindSource(fd, source, family)
+    writeSocketAddress(host, port)
+  }
+  if (error === 0) error = symbols!.connect(fd, addressPointer, length) === 0 ? 0 : errno()
+  if (error === 0 || error === EINPROGRESS) return fd
   symbols!.close(fd)
   return -error
+}
+
+/** The port is chosen when the target is known, so that one address has as many connections as there are pairs (ip(7)). Answers 0 or the error number. */
+function bindSource(fd: number, source: string, family: number): number {
+  const length = writeSocketAddress(source, 0)
+  if (length === 0 || address[0] !== family) return EINVAL
+  number[0] = 1
+  symbols!.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, numberPointer, 4)
+  return symbols!.bind(fd, addressPointer, length) === 0 ? 0 : errno()
+}
+
+/** Two connected sockets without a name, or null. */
+export function openPair(): readonly [number, number] | null {
+  if (symbols === null || symbols.socketpair(AF_UNIX, STREAM_NONBLOCK_CLOEXEC, 0, pairPointer) !== 0) return null
+  return [pair[0]!, pair[1]!]
 }
 
 /**
