@@ -39,7 +39,7 @@ async function echoed(outcome: ReturnType<typeof watch>): Promise<void> {
 test("TLS over a connection that stands", async () => {
   const { wire } = await outcomeOf({ host: "127.0.0.1", port: secureAt })
   const outcome = watch()
-  dialOver(wire!, tls(), options("a.test"), outcome)
+  dialOver(wire!, { ...options("a.test"), tls: tls() }, outcome)
   await echoed(outcome)
 })
 
@@ -48,7 +48,7 @@ test("TLS over a connection that stands: the name is checked, and a lost connect
     const { wire } = await outcomeOf({ host: "127.0.0.1", port: name === "b.test" ? secureAt : plainAt })
     if (name === "a.test") wire!.terminate()
     const outcome = watch()
-    dialOver(wire!, tls(), options(name), outcome)
+    dialOver(wire!, { ...options(name), tls: tls() }, outcome)
     await until(() => outcome.calls > 0, "an outcome")
     expect(outcome.failure).toBe(name === "b.test" ? "tls" : "reset")
   }

@@ -124,8 +124,9 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
   }
 
   /** Goes on with a connection of somebody else's. */
-  take(wire: NativeWire, tls: ClientTls): void {
-    if (wire.readyState <= 0) return this.fail("reset", "the connection was lost before its TLS handshake")
+  take(wire: NativeWire): void {
+    const { tls } = this.options
+    if (wire.readyState <= 0 || tls === null || tls === undefined) return this.fail("reset", "the connection was lost before its TLS handshake")
     this.wire = wire
     this.startTls(wire, tls)
   }
@@ -252,10 +253,10 @@ export function dial(target: DialTarget, options: DialOptions, handler: DialHand
   return attempt
 }
 
-/** TLS over a connection that stands and has said nothing: one without TLS. Its former listener hears nothing more. Does not throw. */
-export function dialOver(wire: Wire, tls: ClientTls, options: DialOptions, handler: DialHandler): DialHandle {
-  const attempt = new DialAttempt({ ...options, tls }, handler)
-  attempt.take(wire as NativeWire, tls)
+/** TLS, which `options` must have, over a connection that stands and has said nothing: one without TLS. Its former listener hears nothing more. Does not throw. */
+export function dialOver(wire: Wire, options: DialOptions, handler: DialHandler): DialHandle {
+  const attempt = new DialAttempt(options, handler)
+  attempt.take(wire as NativeWire)
   attempt.starting = false
   return attempt
 }
@@ -269,19 +270,41 @@ export function dialPair(options: DialOptions, handler: DialHandler, far: (wire:
   const pair = openPair()
   if (pair === null) attempt.fail("unreachable", "no pair of sockets")
   else {
-    openFarEnd(pair[1], far)
+    void Bun.connect({ fd: pair[1], allowHalfOpen: true, data: new FarEnd(far), socket: farHandlers } as never)
     openDescriptor(pair[0], "", options, attempt)
   }
   attempt.starting = false
   return attempt
 }
 
-function openFarEnd(fd: number, far: (wire: Wire) => WireHandler): void {
-  const open = (wire: NativeWire): void => {
-    notePlain(wire)
-    wire.data = far(wire)
+/** Listens until it knows who does. */
+class FarEnd implements WireHandler {
+  private readonly far: (wire: Wire) => WireHandler
+
+  constructor(far: (wire: Wire) => WireHandler) {
+    this.far = far
   }
-  void Bun.connect({ fd, allowHalfOpen: true, data: silence, socket: { ...plainHandlers, open } } as never)
+
+  opened(wire: NativeWire): void {
+    notePlain(wire)
+    wire.data = this.far(wire)
+  }
+
+  onData(): void {}
+  onDrain(): void {}
+  onEnd(): void {}
+  onClose(): void {}
+}
+
+const farHandlers = {
+  data: dispatchData,
+  drain: dispatchDrain,
+  end: dispatchEnd,
+  close: dispatchClose,
+  error: dispatchError,
+  open(wire: NativeWire): void {
+    if (wire.data instanceof FarEnd) wire.data.opened(wire)
+  },
 }
 
 // The runtime's own way to connect hands out the socket only when it is connected, so a connection to a silent address could not be given up and would
