@@ -36,6 +36,16 @@ export function dialFault(kind: DialFailure): Fault {
   }
 }
 
+/** What a client of a forward proxy is told of a handshake with its origin, by the words that the runtime and our own check have for it. */
+export function tlsFault(detail: string): Fault {
+  if (/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|certificate has expired|not yet valid/i.test(detail)) return FAULT.certificateExpired
+  if (/^the certificate is for |ALTNAME_INVALID/.test(detail)) return FAULT.certificateName
+  if (/SELF_SIGNED|self[- ]signed/i.test(detail)) return FAULT.certificateSelfSigned
+  if (/UNABLE_TO_|CERT_UNTRUSTED|INVALID_CA|unable to (?:get|verify)/i.test(detail)) return FAULT.certificateUntrusted
+  if (/CERT_REVOKED|has been revoked/i.test(detail)) return FAULT.certificateRevoked
+  return FAULT.tlsFailed
+}
+
 /** Only the operator learns what is wrong with a certificate; the client gets the fault. `of`: cluster, or host of an origin. */
 export function tellTlsFailure(of: string, peer: string, reason: string): void {
   log.warn("upstream", "the TLS handshake with a peer failed", { of, peer, reason })
@@ -44,6 +54,17 @@ export function tellTlsFailure(of: string, peer: string, reason: string): void {
 /** RFC 9110 section 9.2.2. */
 export function isIdempotent(method: string): boolean {
   return method === "GET" || method === "HEAD" || method === "PUT" || method === "DELETE" || method === "OPTIONS" || method === "TRACE"
+}
+
+/** The request can be sent once more, and doing so is safe (RFC 9110 section 9.2.2). */
+export function mayRepeat({ pump, method }: Exchange): boolean {
+  return pump.replayable && !pump.continued && isIdempotent(method)
+}
+
+/** Whether this fault lets the same request be sent once more. A CONNECT that nobody has answered has carried nothing yet. */
+export function mayAskAgain(fault: Fault, method: string): boolean {
+  if (fault.retry === "never" || fault.retry === "always") return fault.retry === "always"
+  return isIdempotent(method) || (method === "CONNECT" && (fault === FAULT.reusedClosed || fault === FAULT.closedEarly))
 }
 
 /** What goes on the request line. */

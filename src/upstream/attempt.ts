@@ -3,7 +3,7 @@ import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import type { UpstreamConnection } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
-import { type AttemptRules, dialFault, isIdempotent, nameHost, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
+import { type AttemptRules, dialFault, mayAskAgain, mayRepeat, nameHost, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
 import type { Cluster } from "./cluster.ts"
 import { Passage } from "./guard/passage.ts"
 import { type Outcome, OUTCOME, outcomeOf } from "./outcome.ts"
@@ -145,16 +145,19 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     if (passage !== null && !passage.mayConnect(this.peer!)) return FAULT_VERDICT
     if (pool.settings.protocol === "http3") this.cluster!.joinHttp3(this.peer!, pool, this.rules!.connectMs)
     else if (pool.mayDial()) return this.dial()
-    x.waiter = this
-    this.queued = pool.wait(this)
-    if (!this.queued) {
-      x.waiter = null
-      x.fault = FAULT.poolExhausted
-      return FAULT_VERDICT
-    }
-    // Somebody may be dialling for all of them, which has a time of its own.
-    this.arm(pool.trying ? pool.settings.waitTimeoutMs + this.rules!.connectMs : pool.settings.waitTimeoutMs)
-    return WAIT
+    if (this.queue()) return WAIT
+    x.fault = pool.refusal
+    return FAULT_VERDICT
+  }
+
+  /** Waits for a connection; false = too many do, or it has waited long enough. */
+  private queue(): boolean {
+    const pool = this.pool!
+    const ms = pool.patienceMs(this.x.startedAt, this.rules!.connectMs)
+    this.queued = ms > 0 && pool.wait(this)
+    this.x.waiter = this.queued ? this : null
+    if (this.queued) this.arm(ms)
+    return this.queued
   }
 
   private dial(): Verdict {
@@ -179,8 +182,9 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
       this.cluster!.refreshTimedOut(this)
       return
     }
+    const fault = this.pool!.refusal
     this.leaveQueue()
-    fail(this.x, FAULT.poolExhausted)
+    fail(this.x, fault)
   }
 
   private leaveQueue(): void {
@@ -236,6 +240,8 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
 
   private dialFailed(fault: Fault): void {
     this.cluster!.refreshSoon(fault)
+    // There is nobody else to go to, and it may come back.
+    if (this.cluster!.size === 1 && this.pool!.isAway && this.queue()) return
     fail(this.x, fault)
   }
 
@@ -272,19 +278,13 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     if (passage !== null) passage.headCame()
     // Of a body that was sent as it came the client decides how long it takes.
     this.report(outcomeOf(x.status), x.pump.lost ? -1 : x.headAt - x.sentAt)
-    if (retryStatus === null || !retryStatus.has(x.status) || !this.mayRepeat() || !this.another(FAULT.retryStatus)) {
+    if (retryStatus === null || !retryStatus.has(x.status) || !mayRepeat(x) || !this.another(FAULT.retryStatus)) {
       if (passage !== null) passage.answered()
       return NEXT
     }
     this.granted = true
     x.fault = FAULT.retryStatus
     return FAULT_VERDICT
-  }
-
-  /** The request can be sent once more, and doing so is safe (RFC 9110 section 9.2.2). */
-  private mayRepeat(): boolean {
-    const { pump, method } = this.x
-    return pump.replayable && !pump.continued && isIdempotent(method)
   }
 
   /** `ms`: how long the head took, or was waited for; -1 = that says nothing. */
@@ -316,7 +316,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     }
     if (this.passage?.takesOver(fault)) return true
     if (!x.pump.replayable || x.pump.continued) return false
-    if (fault.retry === "never" || (fault.retry !== "always" && !isIdempotent(x.method))) return false
+    if (!mayAskAgain(fault, x.method)) return false
     if (fault.retry === "if-reused" && !this.fresh) {
       // The same peer, but over a connection that cannot have been closed meanwhile. Not an attempt that the peer failed.
       x.attempts--

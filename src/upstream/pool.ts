@@ -14,6 +14,7 @@ import {
   type UpstreamConnection,
 } from "../http/index.ts"
 import type { Wire, WireHandler } from "../net/index.ts"
+import { Redial, type RedialOwner } from "./redial.ts"
 
 export interface PoolSettings {
   /** Idle connections kept; 0 = none. */
@@ -25,6 +26,8 @@ export interface PoolSettings {
   readonly requestsMax: number
   readonly waitTimeoutMs: number
   readonly waitersMax: number
+  /** How long a request may wait for a peer that cannot be reached, milliseconds since it began; it is tried again meanwhile. Default 0: it fails at once. */
+  readonly reconnectMs?: number
   readonly headBytesMax: number
   readonly fieldsMax: number
   /** Requests at the same time on one HTTP/2 connection. */
@@ -64,7 +67,7 @@ const EARLIER_MS = 1000
  * Connections to one peer or origin, in one worker. Idle ones are reused last in, first out, so that the surplus ages and goes.
  * `taken` counts connections that dial or serve; idle ones are in `idleStack`.
  */
-export class Pool implements ClientHooks {
+export class Pool implements ClientHooks, RedialOwner {
   readonly time: Time
   readonly limits: ClientHooks["limits"]
   readonly settings: PoolSettings
@@ -84,6 +87,7 @@ export class Pool implements ClientHooks {
   private arriving = 0
   private readonly waiters: PoolWaiter[] = []
   private taken = 0
+  private readonly redial: Redial | null
   /** A connection over QUIC is on its way. */
   trying = false
   private closed = false
@@ -94,6 +98,7 @@ export class Pool implements ClientHooks {
     this.owner = owner
     this.limits = settings
     this.eachTakes = settings.streamsMax
+    this.redial = (settings.reconnectMs ?? 0) > 0 ? new Redial(this, time) : null
     this.sharing = settings.protocol === "http2" || settings.protocol === "http3" || (settings.protocol === "auto" && settings.secure)
   }
 
@@ -145,8 +150,31 @@ export class Pool implements ClientHooks {
     return this.trying && this.arriving > 1
   }
 
+  /** The peer cannot be reached, and requests wait for it. */
+  get isAway(): boolean {
+    return this.redial !== null && this.redial.fault !== null
+  }
+
+  /** Why those who wait have waited in vain. */
+  get refusal(): Fault {
+    return this.redial?.fault ?? FAULT.poolExhausted
+  }
+
+  /** How long somebody may wait for a connection, whose request began then. `connectMs`: his patience with a dial. */
+  patienceMs(startedAt: number, connectMs: number): number {
+    const { waitTimeoutMs, reconnectMs = 0 } = this.settings
+    if (this.isAway) return startedAt + reconnectMs - this.time.clock.now()
+    // Somebody may be dialling for all of them, which has a time of its own.
+    return this.trying ? waitTimeoutMs + connectMs : waitTimeoutMs
+  }
+
+  dialAgain(): void {
+    this.dialForWaiters()
+  }
+
   /** True and counted as taken when another connection may be opened. */
   mayDial(): boolean {
+    if (this.redial?.pausing) return false
     if (this.sharing && this.waiters.length < this.settings.waitersMax && this.mustWait(this.waiters.length + 1)) return false
     return this.takePlace()
   }
@@ -186,6 +214,7 @@ export class Pool implements ClientHooks {
     }
     this.sharing = http2
     if (!http2) {
+      this.redial?.reached()
       this.arriving--
       const kept = new ClientConnection(wire, this, this)
       wire.data = kept
@@ -210,12 +239,14 @@ export class Pool implements ClientHooks {
     this.arriving--
     assert(this.arriving >= 0, "what joins was on its way")
     this.sharing = true
+    this.redial?.reached()
     this.eachTakes = connection.streamsMax
     this.shared.push(connection)
     this.room(connection)
   }
 
   private dialForWaiters(): void {
+    if (this.redial?.pausing) return
     if (this.settings.protocol === "http3") {
       if (this.waiters.length > 0 && !this.trying) this.waiters[0]!.onHttp3Wanted()
       return
@@ -234,7 +265,10 @@ export class Pool implements ClientHooks {
       this.arriving--
       assert(this.arriving >= 0, "what has arrived was on its way")
     }
-    if (connection.known) this.eachTakes = connection.streamsMax
+    if (connection.known) {
+      this.redial?.reached()
+      this.eachTakes = connection.streamsMax
+    }
     this.room(connection)
   }
 
@@ -255,8 +289,9 @@ export class Pool implements ClientHooks {
   dialFailed(fault: Fault | null): void {
     this.arriving--
     assert(this.arriving >= 0, "what failed was on its way")
-    // Those who wait for it would meet the same.
-    if (fault !== null && this.sharing && this.arriving === 0) this.failWaiters(fault)
+    // Those who wait for it would meet the same, unless time mends it.
+    const mends = fault !== null && this.redial?.failed(fault) === true
+    if (fault !== null && !mends && this.sharing && this.arriving === 0) this.failWaiters(fault)
     this.release()
   }
 

@@ -57,6 +57,11 @@ const poolSchema = z.strictObject({
   streamsMax: field(count(1, 10_000), 100, "HTTP/2: requests on one connection at the same time, where the peer allows as many."),
   waitTimeout: field(duration(), "5s", "Longest wait for a connection when connectionsMax is reached."),
   waitersMax: field(count(0, 1_000_000), 1024, "Requests that may wait at the same time."),
+  reconnect: field(
+    duration({ max: 300_000 }),
+    "0s",
+    "How long a request waits for the only peer of its cluster while that cannot be reached; it is tried again meanwhile, with growing pauses. 0 = the request fails at once.",
+  ),
 })
 
 const fastcgiSchema = z.strictObject({
