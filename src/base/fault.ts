@@ -131,6 +131,14 @@ export const FAULT = {
     "The connection's TLS name does not serve the host that was asked for (RFC 9110 section 15.5.20).",
   ),
 
+  certificateRefused: fault(
+    "client.certificate-refused",
+    0,
+    "never",
+    true,
+    "The client does not take the certificate that we made for a site: it does not trust our authority, or it knows the site's own.",
+  ),
+
   // proxy: our own decision
   noRoute: fault("proxy.no-route", 404, "never", false, "No route matches the request."),
   forbidden: fault("proxy.forbidden", 403, "never", false, "A rule refuses the request."),
@@ -139,6 +147,7 @@ export const FAULT = {
   loginRequired: fault("proxy.login-required", 401, "never", false, "The site wants to know who asks (RFC 9110 section 15.5.2)."),
   loginRepeated: fault("proxy.login-repeated", 401, "never", true, "Wrong credentials for the site came too often on one connection."),
   authBusy: fault("proxy.auth-busy", 503, "never", false, "Too many passwords wait to be checked."),
+  authLimited: fault("proxy.auth-limited", 429, "never", false, "Wrong credentials for the proxy came too often from one client."),
   portForbidden: fault("proxy.port-forbidden", 403, "never", false, "The port is not in the listener's list for this kind of request."),
   addressForbidden: fault("proxy.address-forbidden", 403, "never", false, "The address, or what the name resolves to, is closed to forward clients."),
   notForward: fault(
@@ -162,6 +171,7 @@ export const FAULT = {
     true,
     "The address that the client called stood for a name that is not remembered any more.",
   ),
+  tlsRefused: fault("proxy.tls-refused", 403, "never", true, "A rule of forward.inspect refuses the connection, or no certificate can be made for its name."),
   loop: fault("proxy.loop", 508, "never", false, "The request has passed this listener before (Via), or asks for one of our own ports."),
   connectionsMax: fault("proxy.connections-max", 503, "never", true, "The listener has reached connectionsMax or connectionsPerClientMax."),
   draining: fault("proxy.draining", 503, "never", true, "The proxy is stopping."),
@@ -215,6 +225,12 @@ export const FAULT = {
   connectFailed: fault("upstream.connect-failed", 502, "always", false, "The peer cannot be reached."),
   connectTimeout: fault("upstream.connect-timeout", 504, "always", false, "The peer did not accept within the connect timeout."),
   tlsFailed: fault("upstream.tls-failed", 502, "always", false, "The TLS handshake with the peer failed or its certificate does not verify."),
+  certificateExpired: fault("upstream.certificate-expired", 502, "always", false, "The server's certificate has expired or is not valid yet."),
+  certificateName: fault("upstream.certificate-name", 502, "always", false, "The server's certificate is for another name than the one that was asked for."),
+  certificateSelfSigned: fault("upstream.certificate-self-signed", 502, "always", false, "The server's certificate is signed by itself and by nobody who is trusted."),
+  certificateUntrusted: fault("upstream.certificate-untrusted", 502, "always", false, "The server's certificate is signed by an authority that is not known here."),
+  certificateRevoked: fault("upstream.certificate-revoked", 502, "always", false, "The server's certificate has been revoked."),
+  certificateWanted: fault("upstream.certificate-wanted", 502, "never", false, "The server wants a certificate of the client, which only the client itself can show."),
   poolExhausted: fault("upstream.pool-exhausted", 503, "always", false, "The peer has reached its connectionsMax and nothing became free in time."),
   reusedClosed: fault("upstream.reused-closed", 502, "if-reused", false, "A kept-alive connection was closed by the peer before it answered."),
   closedEarly: fault("upstream.closed-early", 502, "if-idempotent", false, "The peer closed the connection before the head of its answer."),
@@ -252,6 +268,14 @@ export const FAULT = {
   truncated: fault("upstream.truncated", 0, "never", true, "The peer closed in the middle of the body."),
   unexpectedUpgrade: fault("upstream.unexpected-upgrade", 502, "never", false, "The peer answered 101 though nobody asked."),
   retryStatus: fault("upstream.retry-status", 502, "if-idempotent", false, "The peer answered with a status that the retry rule repeats."),
+  parentRefused: fault(
+    "upstream.parent-refused",
+    502,
+    "always",
+    false,
+    "The parent proxy did not open a connection to the origin, or the way to the parent itself is closed.",
+  ),
+  parentGarbled: fault("upstream.parent-garbled", 502, "always", false, "What the parent proxy answers is not what its protocol has."),
   parentAuth: fault(
     "upstream.parent-auth",
     502,

@@ -47,6 +47,7 @@ import filterJwt from "../filter/jwt/jwt.ts"
 import filterMaintenance from "../filter/maintenance/maintenance.ts"
 import filterMirror from "../filter/mirror/mirror.ts"
 import filterOidc from "../filter/oidc/oidc.ts"
+import filterPolicy from "../filter/policy/policy.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
 import filterRateLimit from "../filter/rate-limit/rate-limit.ts"
 import filterReplace from "../filter/replace/replace.ts"
@@ -123,6 +124,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterMaintenance,
   filterMirror,
   filterOidc,
+  filterPolicy,
   filterProxyAuth,
   filterRateLimit,
   filterReplace,

@@ -47,6 +47,11 @@ function bare(schema: z.ZodType): z.ZodType {
   return schema instanceof z.ZodPrefault ? (schema.unwrap() as z.ZodType) : schema instanceof z.ZodPipe ? pathSchema : schema
 }
 
+/** Reads a page of an operator's own and throws when it cannot be one: for checks of a config. */
+export function blockPageWords(content: string): void {
+  compilePageText(content, null, blockWords)
+}
+
 /** The page with its file, if it has one, watched: a version that is gone or cannot be read leaves the last good one. */
 export function compileBlockPage(options: BlockPageOptions, deps: Pick<FilterDeps, "path" | "watchFile">): BlockPage {
   const { file, ...rest } = options

@@ -1,0 +1,30 @@
+import type { Exchange } from "../../flow/index.ts"
+import type { PolicyRule } from "./policy-rule.ts"
+
+/** Rules that are named one by one; of those before them only the number is said. */
+const LINES_MAX = 200
+
+/** What each rule says of a request, down to the one that decides before anything is sent. */
+export function explainPolicy(rules: readonly PolicyRule[], x: Exchange): readonly string[] {
+  const lines: string[] = []
+  let decided = -1
+  for (let i = 0; i < rules.length && decided < 0; i++) {
+    const rule = rules[i]!
+    const failure = rule.match.holds(x) ? "" : rule.match.failure(x)
+    lines.push(`${failure === "" ? "✓" : "✗"} ${rule.isDefault ? "" : `${i + 1} `}${rule.name}: ${failure === "" ? heldText(rule, x) : failure}`)
+    if (failure === "" && rule.answer === null && rule.effect !== "note") decided = i
+  }
+  const skipped = lines.length - LINES_MAX
+  if (skipped > 0) lines.splice(0, skipped, `${skipped} rules before do not hold or decide nothing`)
+  if (decided < 0) lines.push("no rule decides before the answer: allowed")
+  else if (decided < rules.length - 1) lines.push(`${rules.length - 1 - decided} more not asked`)
+  return lines
+}
+
+function heldText(rule: PolicyRule, x: Exchange): string {
+  const why = rule.match.names.length === 0 ? (rule.isDefault ? "no rule decides" : "holds always") : `holds: ${rule.match.names.join(", ")}`
+  if (rule.answer !== null)
+    return x.method === "CONNECT" ? `${why}; is about answers, which a tunnel hides` : `${why}; waits for the answer, then ${rule.word}`
+  if (rule.isTrial) return `${why}; would ${rule.word} if it were enforced`
+  return `${why} → ${rule.word}`
+}
