@@ -3,13 +3,14 @@ import { duration } from "../base/index.ts"
 import { acmeSchema } from "./schema/acme.ts"
 import { adminSchema } from "./schema/admin.ts"
 import { cacheSchema } from "./schema/cache.ts"
+import { captureSchema } from "./schema/capture.ts"
 import { clusterSchema } from "./schema/cluster.ts"
 import { listenerSchema } from "./schema/listener.ts"
 import { namesListSchema } from "./schema/lists.ts"
 import { observeSchema } from "./schema/observe.ts"
 import { resolverSchema } from "./schema/resolver.ts"
 import { filterSchema, routeSchema } from "./schema/route.ts"
-import { count, field, nameSchema } from "../base/index.ts"
+import { count, field, maybe, nameSchema } from "../base/index.ts"
 
 const drainSchema = z.strictObject({
   timeout: field(duration(), "30s", "How long open exchanges may go on when the proxy stops; then they are cut."),
@@ -28,6 +29,7 @@ export const configSchema = z.strictObject({
   filters: field(z.array(filterSchema), [], "Filters of all routes, in front of each one's own."),
   routes: field(routesSchema, [], "What happens to requests; the first route that matches wins."),
   observe: field(observeSchema, {}, "Access log and metrics."),
+  capture: maybe(captureSchema, "Brings connections of this machine, or of those behind it, to transparent listeners (nftables). Linux, as root or with CAP_NET_ADMIN."),
   acme: field(acmeSchema, {}, "Automatic certificates, for listeners with `tls: auto`."),
   admin: field(adminSchema, "off", "The admin API."),
   drain: field(drainSchema, {}, "Stopping."),

@@ -7,6 +7,7 @@ import { peerFeature } from "./admin/peer-routes.ts"
 import { banFeature } from "./bans/ban-feature.ts"
 import type { BanZones } from "./bans/ban-zones.ts"
 import { Canaries } from "./canary/canaries.ts"
+import { CaptureKeeper } from "./capture/capture-keeper.ts"
 import { canaryFeature } from "./canary/canary-routes.ts"
 import { faultFeature } from "./canary/fault-routes.ts"
 import type { Drains } from "./peers/drains.ts"
@@ -29,6 +30,9 @@ export interface ControlFeature {
 export interface FeatureParts {
   readonly zones: Zones
   readonly bans: BanZones
+  readonly lists: ListKeeper
+  /** Of this process among all. */
+  readonly id: string
   readonly peers: PeerDirectory
   readonly drains: Drains
   readonly states: PeerStates
@@ -36,7 +40,7 @@ export interface FeatureParts {
 }
 
 /** The features of the control thread: the one place to name a new one. */
-export function controlFeatures({ zones, bans, peers, drains, states, log }: FeatureParts): readonly ControlFeature[] {
+export function controlFeatures({ id, zones, bans, lists, peers, drains, states, log }: FeatureParts): readonly ControlFeature[] {
   const canaries = new Canaries({ zones, log })
   return [
     { admin: peerFeature(new RunTimePeers({ directory: peers, drains, states, log })), stop: () => drains.stop() },
@@ -49,4 +53,9 @@ export function controlFeatures({ zones, bans, peers, drains, states, log }: Fea
     { admin: faultFeature(zones, log) },
     { admin: banFeature(bans), stop: () => bans.close() },
   ]
+}
+    captureFeature(new CaptureKeeper(id, log)),
+
+function captureFeature(keeper: CaptureKeeper): ControlFeature {
+  return { follow: config => keeper.follow(config), stop: () => keeper.stop() }
 }

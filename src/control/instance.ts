@@ -132,6 +132,7 @@ export class Instance {
     this.#features = controlFeatures({
       zones: this.#zones,
       bans: this.#bans,
+      id: this.id,
       peers: this.#peers,
       drains: this.#drains,
       states: this.#states,

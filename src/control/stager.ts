@@ -2,6 +2,8 @@ import type { Address, Log } from "../base/index.ts"
 import type { Config } from "../config/index.ts"
 import type { MetricsRegistry } from "../observe/index.ts"
 import { adminSettings } from "./overrides.ts"
+import { captureProblem } from "./capture/capture-kernel.ts"
+import { capturePlan } from "./capture/capture-plan.ts"
 import { adminBindProblem } from "./admin/admin-server.ts"
 import type { CertificateKeeper } from "./certificates/certificate-keeper.ts"
 import type { Caches, StagedCaches } from "./caches/caches.ts"
@@ -112,7 +114,7 @@ export class Stager {
   #problems(config: Config): ReloadProblem[] {
     const { flags } = this.#parts
     const admin = adminSettings(config)
-    const token = admin === null ? "" : adminBindProblem(admin)
+    const token = (admin === null ? "" : adminBindProblem(admin)) || captureProblemOf(config)
     const taken = takenBinds([...listenerBinds(config), ...adminBind(config)], this.#bound, flags)
     return token === "" ? taken : [{ message: token, where: "", expected: "" }, ...taken]
   }
@@ -125,6 +127,13 @@ function refusal(problems: readonly ReloadProblem[]): Staged {
     problems,
     peers: {},
     clusterSlots: {},
+/** What would only be seen when the rules are made: no right to, or a kernel that does not know them. */
+function captureProblemOf(config: Config): string {
+  const plan = config.capture?.apply === "run" ? capturePlan(config) : null
+  const problem = plan === null ? "" : captureProblem(plan)
+  return problem === "" ? "" : `capture: ${problem}`
+}
+
     limits: {},
     caches: NO_CACHES,
     zones: {},

@@ -45,4 +45,5 @@ export { type InsideFailure, type InsideHandler, type InsideOptions, secureInsid
 export type { NativeContext } from "./tls/context.ts"
 export { dialUdpWire } from "./udp/dial-udp-wire.ts"
 export { listenUdp, type UdpListening, type UdpListenOptions } from "./udp/listen-udp.ts"
+export { setSocketMark } from "./socket-mark.ts"
 export { canCapture, CapturedInfo, capturedInfo, type CaptureMode, makeTransparent } from "./original-destination.ts"

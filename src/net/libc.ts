@@ -2,6 +2,7 @@ import { getSystemErrorName } from "node:util"
 import { type Pointer, ptr, read } from "bun:ffi"
 import { writeIp } from "../base/index.ts"
 import { openLibc } from "./open-libc.ts"
+import { markSocket } from "./socket-mark.ts"
 
 // What the runtime does not offer: a connection that can be given up while it is being made, the length of the accept queue, a second handle on a
 // listening socket, a read into memory that is there already. Linux on x86-64 and arm64, where these numbers are the same; elsewhere `libc` is null and the callers do without.
@@ -87,6 +88,7 @@ export function beginConnect(host: string, port: number, source = ""): number {
   const family = address[0]!
   const fd = symbols!.socket(family, STREAM_NONBLOCK_CLOEXEC, 0)
   if (fd < 0) return -errno()
+  markSocket(fd)
   number[0] = 1
   symbols!.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, numberPointer, 4)
   let error = 0

@@ -34,7 +34,7 @@ test("a client that goes from name to name does not fill the memory with idle co
   const origins = new Origins({ time: {} as Time, pool } as OriginParts)
   const closed: number[] = []
   for (let i = 0; i < 5000; i++)
-    leaveIdle(origins.poolFor({ scheme: "http", host: `${i}.test`, port: 80 } as Exchange, null), () => void closed.push(i))
+    leaveIdle(origins.poolFor({ scheme: "http", host: `${i}.test`, port: 80, notes: null } as unknown as Exchange, null), () => void closed.push(i))
   expect(origins.counts()).toEqual({ busy: 0, idle: 4096 })
   // The oldest went first.
   expect([closed[0], closed.at(-1), closed.length]).toEqual([0, 903, 904])
@@ -42,8 +42,9 @@ test("a client that goes from name to name does not fill the memory with idle co
 
 test("who asked last is not answered from a pool that has gone", () => {
   const origins = new Origins({ time: {} as Time, pool } as OriginParts)
-  const first = origins.poolFor({ scheme: "http", host: "0.test", port: 80 } as Exchange, null)
-  for (let i = 1; i < 5000; i++) leaveIdle(origins.poolFor({ scheme: "http", host: `${i}.test`, port: 80 } as Exchange, null), () => {})
-  expect(origins.poolFor({ scheme: "http", host: "0.test", port: 80 } as Exchange, null)).not.toBe(first)
+  const first = origins.poolFor({ scheme: "http", host: "0.test", port: 80, notes: null } as unknown as Exchange, null)
+  for (let i = 1; i < 5000; i++)
+    leaveIdle(origins.poolFor({ scheme: "http", host: `${i}.test`, port: 80, notes: null } as unknown as Exchange, null), () => {})
+  expect(origins.poolFor({ scheme: "http", host: "0.test", port: 80, notes: null } as unknown as Exchange, null)).not.toBe(first)
   expect(origins.counts().idle).toBeLessThanOrEqual(4096)
 })

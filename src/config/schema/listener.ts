@@ -3,6 +3,7 @@ import { duration, size } from "../../base/index.ts"
 import { certificateName } from "../certificate-name.ts"
 import { shown } from "../issue-sentence.ts"
 import { bindSchema, cidrSchema } from "./address.ts"
+import { dnsSchema } from "./dns.ts"
 import { forwardSchema } from "./forward.ts"
 import { listenerHttp2Schema } from "./http2.ts"
 import { count, field, listOf, maybe, off, pathSchema } from "../../base/index.ts"
@@ -172,6 +173,7 @@ export const listenerSchema = z.strictObject({
     "Hands on connections as they are, to clusters whose protocol is tcp; with tls it ends TLS first. Rules: listener, client, and host for the TLS name. true = all defaults.",
   ),
   udp: field(udpSchema, false, "Hands on datagrams, to clusters whose protocol is udp. true = all defaults."),
+  dns: field(dnsSchema, false, "Answers DNS queries over UDP and TCP: stand-in, resolve or the long form. It speaks nothing else."),
   forward: field(forwardSchema, false, "Takes forward requests: absolute-form, CONNECT and CONNECT-UDP. true = all defaults."),
   proxyProtocol: maybe(
     z.strictObject({ from: listOf(cidrSchema).describe("Senders that must put the header in front of the connection.") }),

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander"
 import { addCa } from "./ca/ca.ts"
 import { addBans } from "./bans/bans.ts"
 import { addCache } from "./cache/cache.ts"
+import { addCapture } from "./capture/capture.ts"
 import { addCanary } from "./canary/canary.ts"
 import { addCheck } from "./check.ts"
 import { addDemo } from "./demo.ts"
@@ -134,4 +135,5 @@ function buildProgram(context: CommandContext): Command {
   ])
     add(program, context)
   return program
+    addCapture,
 }

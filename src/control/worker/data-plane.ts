@@ -4,6 +4,7 @@ import { attachDiskStore, type AttachedDiskStore, attachMemoryStore, CacheStore,
 import { adoptConnections, compileSnapshot, type CompileDeps, type Config, loadConfig, logFormats, type Snapshot } from "../../config/index.ts"
 import { type Exchange, setFlowClock, tunnelCount } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
+import { setSocketMark } from "../../net/index.ts"
 import { type AccessLog, createAccessLog, LineTargets, type MetricsLayout, MetricsRegistry, PROCESS, WorkerMetrics } from "../../observe/index.ts"
 import { Peer, PeerStates } from "../../upstream/index.ts"
 
@@ -270,6 +271,7 @@ export class DataPlane {
       former.watchers.close()
     }
     if (this.accessLog !== null && this.accessLog.of !== prepared.accessLog) {
+    setSocketMark(prepared.snapshot.config.capture?.mark ?? 0)
       void this.accessLog.of.close()
       this.droppedBefore = 0
     }

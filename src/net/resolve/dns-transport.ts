@@ -1,6 +1,7 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram"
 import { connect, type Socket as TcpSocket } from "node:net"
 import { normaliseIp } from "../../base/index.ts"
+import { markUdpSocket } from "../socket-mark.ts"
 
 export interface ServerAddress {
   /** Address literal, with a zone when it is link-local. */
@@ -39,6 +40,7 @@ export class UdpTransport implements Transport {
     // Called with an error too, such as that there is no route, which the types do not say; then nothing can be sent.
     socket.connect(server.port, server.host, (error?: Error | null) => {
       if (error) return this.fail(describe(error))
+      if (this.socket !== null) markUdpSocket(this.socket.address().port)
       if (this.socket !== null) this.socket.send(query, error => error && this.fail(describe(error)))
     })
   }
