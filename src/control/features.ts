@@ -11,6 +11,8 @@ import { CaptureKeeper } from "./capture/capture-keeper.ts"
 import { canaryFeature } from "./canary/canary-routes.ts"
 import { faultFeature } from "./canary/fault-routes.ts"
 import type { Drains } from "./peers/drains.ts"
+import { listFeature, listSamples } from "./lists/list-feature.ts"
+import type { ListKeeper } from "./lists/list-keeper.ts"
 import type { PeerDirectory } from "./peers/peer-directory.ts"
 import { RunTimePeers } from "./peers/run-time-peers.ts"
 import type { Zones } from "./shared-zones.ts"
@@ -28,11 +30,11 @@ export interface ControlFeature {
 
 /** What features are made of. */
 export interface FeatureParts {
-  readonly zones: Zones
-  readonly bans: BanZones
   readonly lists: ListKeeper
   /** Of this process among all. */
   readonly id: string
+  readonly zones: Zones
+  readonly bans: BanZones
   readonly peers: PeerDirectory
   readonly drains: Drains
   readonly states: PeerStates
@@ -51,10 +53,11 @@ export function controlFeatures({ id, zones, bans, lists, peers, drains, states,
       stop: () => canaries.stop(),
     },
     { admin: faultFeature(zones, log) },
+    { admin: listFeature(lists), samples: () => listSamples(lists), stop: () => lists.close() },
     { admin: banFeature(bans), stop: () => bans.close() },
+    captureFeature(new CaptureKeeper(id, log)),
   ]
 }
-    captureFeature(new CaptureKeeper(id, log)),
 
 function captureFeature(keeper: CaptureKeeper): ControlFeature {
   return { follow: config => keeper.follow(config), stop: () => keeper.stop() }

@@ -18,6 +18,7 @@ import { sayResilience } from "./resilience-status.ts"
 import { type ControlFeature, controlFeatures } from "./features.ts"
 import { clusterEntries, statusOf } from "./instance-status.ts"
 import { adminSettings, checkOverrides, override, type Overrides } from "./overrides.ts"
+import { ListKeeper } from "./lists/list-keeper.ts"
 import { PeerDirectory } from "./peers/peer-directory.ts"
 import { Drains } from "./peers/drains.ts"
 import { describeChanges } from "./peers/peer-changes.ts"
@@ -85,6 +86,7 @@ export class Instance {
   readonly #caches: Caches
   readonly #zones = new Zones()
   readonly #bans = new BanZones(logOf("control"))
+  readonly #lists = new ListKeeper(logOf("control"), (lists, whole) => this.#pool.broadcast({ type: "lists", lists, whole }))
   readonly #certificates = new CertificateKeeper({
     looked: () => this.#pool.lookAtFiles(),
     answered: name => this.#pool.broadcast({ type: "answered", name }),
@@ -130,9 +132,10 @@ export class Instance {
     })
     this.#caches = new Caches(workerCount, this.#log)
     this.#features = controlFeatures({
+      id: this.id,
       zones: this.#zones,
       bans: this.#bans,
-      id: this.id,
+      lists: this.#lists,
       peers: this.#peers,
       drains: this.#drains,
       states: this.#states,
@@ -163,6 +166,7 @@ export class Instance {
   async reload(trigger: string): Promise<ReloadOutcome> {
     const outcome = await this.#reloader.request(trigger, this.#disksMissing)
     if (outcome.ok) this.#disksMissing = false
+    void this.#lists.look(true)
     return outcome
   }
 
@@ -238,6 +242,7 @@ export class Instance {
       refreshPeers: cluster => this.#peers.refresh(cluster),
       wanted: name => this.#certificates.wanted(name),
       before: (worker, life, { caches }) => [
+        { message: { type: "lists", lists: this.#lists.shared, whole: true }, transfer: [] },
         ...inheritedBy(worker, this.workerCount, this.#options.inheritance),
         ...this.#caches.disks.before(worker, life, caches),
       ],
@@ -265,6 +270,7 @@ export class Instance {
       caches: this.#caches,
       zones: this.#zones,
       bans: this.#bans,
+      lists: this.#lists,
       certificates: this.#certificates,
       workers: this.workerCount,
       flags: { ...source.flags, ...(admin === null ? {} : { "admin.bind": "--admin" }) },

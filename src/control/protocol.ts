@@ -16,6 +16,7 @@ import type { Config } from "../config/index.ts"
 import type { MetricsLayout } from "../observe/index.ts"
 import type { PeerEndpoint } from "../upstream/index.ts"
 import type { SharedCaches } from "./caches/shared-caches.ts"
+import type { SharedList } from "./lists/shared-list.ts"
 import type { SharedZones } from "./shared-zones.ts"
 import type { LimitsByListener } from "./connection-memory.ts"
 
@@ -109,6 +110,8 @@ export type ToWorker =
     }
   /** The end of a disk store for this worker, before the first config that uses it. `id` is the cache's. */
   | { readonly type: "disk"; readonly id: number; readonly attachment: DiskAttachment }
+  /** Lists of names; `whole`: all that the live config and the one that comes next have. */
+  | { readonly type: "lists"; readonly lists: readonly SharedList[]; readonly whole: boolean }
   | { readonly type: "commit"; readonly version: number }
   | { readonly type: "discard"; readonly version: number }
   /** A cluster's addresses, the whole list: they changed, or this is the answer to `refreshPeers`. */

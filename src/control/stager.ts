@@ -10,6 +10,7 @@ import type { Caches, StagedCaches } from "./caches/caches.ts"
 import { NO_CACHES } from "./caches/shared-caches.ts"
 import { forgetConnections, type LimitsByListener, limitsOf } from "./connection-memory.ts"
 import { dryBuild } from "./dry-build.ts"
+import type { ListKeeper } from "./lists/list-keeper.ts"
 import type { PeerDirectory } from "./peers/peer-directory.ts"
 import { adminBind, listenerBinds, takenBinds } from "./ports.ts"
 import type { ReloadProblem } from "./protocol.ts"
@@ -23,6 +24,7 @@ export interface StagerParts {
   readonly caches: Caches
   readonly zones: Zones
   readonly bans: BanZones
+  readonly lists: ListKeeper
   readonly workers: number
   readonly flags: Readonly<Record<string, string>>
   readonly log: Log
@@ -64,6 +66,8 @@ export class Stager {
       workers: this.#parts.workers,
     })
     if (problems.length > 0) return refusal(problems)
+    const lists = await this.#parts.lists.stage(config)
+    if (lists.problems.length > 0) return refusal(lists.problems)
     const limits = limitsOf(config, this.#parts.workers, this.#limits)
     const staged = await peers.stage(config)
     const certificates = await this.#parts.certificates.stage(config)
@@ -72,6 +76,7 @@ export class Stager {
     const unusable = [...staged.problems, ...late]
     if (unusable.length > 0) {
       staged.undo()
+      lists.undo()
       return refusal(unusable)
     }
     const zones = this.#parts.zones.stage(wanted)
@@ -87,6 +92,7 @@ export class Stager {
       undo: () => {
         caches.undo()
         staged.undo()
+        lists.undo()
       },
       commit: async () => {
         this.#bound = [...listenerBinds(config), ...adminBind(config)].map(({ bind }) => bind)
@@ -94,6 +100,7 @@ export class Stager {
         caches.commit()
         zones.commit()
         bans.commit()
+        lists.commit()
         registry.commit()
         staged.commit()
         certificates.commit()
@@ -120,13 +127,6 @@ export class Stager {
   }
 }
 
-const NOTHING_STAGED: StagedCaches = { problem: "", shared: NO_CACHES, commit() {}, undo() {} }
-
-function refusal(problems: readonly ReloadProblem[]): Staged {
-  return {
-    problems,
-    peers: {},
-    clusterSlots: {},
 /** What would only be seen when the rules are made: no right to, or a kernel that does not know them. */
 function captureProblemOf(config: Config): string {
   const plan = config.capture?.apply === "run" ? capturePlan(config) : null
@@ -134,6 +134,13 @@ function captureProblemOf(config: Config): string {
   return problem === "" ? "" : `capture: ${problem}`
 }
 
+const NOTHING_STAGED: StagedCaches = { problem: "", shared: NO_CACHES, commit() {}, undo() {} }
+
+function refusal(problems: readonly ReloadProblem[]): Staged {
+  return {
+    problems,
+    peers: {},
+    clusterSlots: {},
     limits: {},
     caches: NO_CACHES,
     zones: {},

@@ -5,6 +5,15 @@ const PIECE_BYTES = 128 * 1024
 // Without O_NONBLOCK a named pipe that nobody writes to would hold the thread.
 const flags = constants.O_RDONLY | constants.O_NONBLOCK
 
+/** A file that is still being written: it is as good as unread. */
+export class ChangedFileError extends FileError {
+  override name = "ChangedFileError"
+
+  constructor(path: string) {
+    super(path, "it changed while it was read")
+  }
+}
+
 /** What is known of a file that was read to its end. */
 export interface ReadFile {
   readonly bytes: number
@@ -35,7 +44,7 @@ export function* readText(path: string, bytesMax: number, take: (text: string) =
       if (length === 0) break
       yield
     }
-    if (isAnother(stat, fstatSync(fd))) throw new FileError(path, "it changed while it was read")
+    if (isAnother(stat, fstatSync(fd))) throw new ChangedFileError(path)
     return { bytes, writtenAt: stat.mtimeMs }
   } finally {
     closeSync(fd)

@@ -1,7 +1,7 @@
 import { FileError, NameSet, NameSetBuilder } from "../../base/index.ts"
 import { type ListCounts, ListReader } from "../../route/index.ts"
 import type { ListConfig } from "../schema.ts"
-import { readText } from "./file-text.ts"
+import { ChangedFileError, readText } from "./file-text.ts"
 
 /** A list that was read whole. */
 export interface LoadedList {
@@ -23,10 +23,13 @@ export interface LoadedFile extends ListCounts {
 export class ListError extends Error {
   override name = "ListError"
   readonly at: readonly (string | number)[]
+  /** A file is still being written: the next look may find it whole. */
+  readonly passing: boolean
 
-  constructor(message: string, at: readonly (string | number)[]) {
+  constructor(message: string, at: readonly (string | number)[], passing = false) {
     super(message)
     this.at = at
+    this.passing = passing
   }
 }
 
@@ -84,7 +87,7 @@ function* loadFile(
     if (counts.malformed * 2 > counts.rules) throw new FileError(path, garbage(counts, config.format))
     return { path, ...file, ...counts }
   } catch (error) {
-    if (error instanceof FileError) throw new ListError(error.message, at)
+    if (error instanceof FileError) throw new ListError(error.message, at, error instanceof ChangedFileError)
     throw error
   }
 }

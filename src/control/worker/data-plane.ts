@@ -8,6 +8,7 @@ import { setSocketMark } from "../../net/index.ts"
 import { type AccessLog, createAccessLog, LineTargets, type MetricsLayout, MetricsRegistry, PROCESS, WorkerMetrics } from "../../observe/index.ts"
 import { Peer, PeerStates } from "../../upstream/index.ts"
 
+import { WorkerLists } from "../lists/worker-lists.ts"
 import { makeOriginResolver } from "../peers/make-resolver.ts"
 import {
   type FromWorker,
@@ -18,6 +19,7 @@ import {
   type WorkerInspection,
   type WorkerSetup,
 } from "../protocol.ts"
+import { openInside } from "./inside/open-inside.ts"
 import { FileWatchers } from "./file-watchers.ts"
 import { leavePeer } from "./leave-peer.ts"
 import { ListenerRuntime, type WorkerCounts } from "./listener-runtime.ts"
@@ -59,6 +61,7 @@ export class DataPlane {
   /** By the number of their memory. */
   private readonly caches = new Map<number, CacheStore>()
   private readonly disks = new Map<number, AttachedDiskStore>()
+  private readonly lists = new WorkerLists()
   private drainTimer: ReturnType<typeof setInterval> | null = null
   private droppedBefore = 0
   private filesTold = "[]"
@@ -117,6 +120,8 @@ export class DataPlane {
         setKeySeed(message.attachment.settings.keySeed)
         this.disks.set(message.id, attachDiskStore(message.attachment, this.setup.index))
         return
+      case "lists":
+        return this.lists.take(message.lists, message.whole)
       case "commit":
         return this.commit(message.version)
       case "discard":
@@ -238,8 +243,10 @@ export class DataPlane {
       ended: this.ended,
       caches: this.cachesFor(message),
       lines: this.lines.of,
+      lists: this.lists.of(config),
       watchFile: (path, changed) => watchers.watch(path, changed),
       shared: (key, bytes) => sharedOf(message, key, bytes),
+      openInside,
       worker: { index: this.setup.index, count: this.setup.count },
       ownAddresses: Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(entry => entry.address)),
     }
@@ -264,6 +271,7 @@ export class DataPlane {
     this.prepared = null
     const former = this.live
     this.live = prepared
+    setSocketMark(prepared.snapshot.config.capture?.mark ?? 0)
     this.listeners.commit(prepared.listeners, prepared.snapshot)
     if (former !== null) {
       adoptConnections(prepared.snapshot.compiledClusters, former.snapshot.compiledClusters)
@@ -271,7 +279,6 @@ export class DataPlane {
       former.watchers.close()
     }
     if (this.accessLog !== null && this.accessLog.of !== prepared.accessLog) {
-    setSocketMark(prepared.snapshot.config.capture?.mark ?? 0)
       void this.accessLog.of.close()
       this.droppedBefore = 0
     }
