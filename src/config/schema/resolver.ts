@@ -69,7 +69,7 @@ export const resolverSchema = z.strictObject({
     {},
     "Servers that are asked for a domain and all names below it, in place of the others.",
   ),
-  block: field(listOf(nameSchema), [], "Lists of names that are looked up for nobody, see `lists`."),
+  block: field(listOf(nameSchema).or(z.array(z.never())), [], "Lists of names that are looked up for nobody, see `lists`."),
   timeout: field(duration({ min: 10 }), "2s", "One attempt."),
   attempts: field(count(1, 10), 2, "Attempts for each server."),
   negativeTtl: field(duration(), "1s", "How long a failed look-up is remembered."),
