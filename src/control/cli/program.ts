@@ -20,6 +20,8 @@ import { addRun } from "./run.ts"
 import { addSchema } from "./schema.ts"
 import { addStatus } from "./status.ts"
 import { styleOf, type Terminal, wantsColor } from "./terminal.ts"
+import { addExit } from "./tunnel/exit.ts"
+import { addTunnel } from "./tunnel/tunnel.ts"
 import { UsageError } from "./usage-error.ts"
 import { addUpgrade } from "./upgrade.ts"
 import { addVersion } from "./version.ts"
@@ -39,6 +41,7 @@ Examples:
   bothways demo                                       three origins, both directions, three curl lines to try
   bothways reverse --to http://127.0.0.1:3000         a reverse proxy in one line
   bothways forward --listen 127.0.0.1:3128            a forward proxy in one line
+  bothways tunnel --via https://exit.example …        what leaves this machine leaves it encrypted, to an exit
   bothways check bothways.yaml && bothways run bothways.yaml
   bothways explain bothways.yaml GET https://shop.example/api/1
   bothways peers drain shop 10.0.0.3:80 --wait        no new requests; come back when it has none left
@@ -117,6 +120,8 @@ function buildProgram(context: CommandContext): Command {
     addRun,
     addReverse,
     addForward,
+    addTunnel,
+    addExit,
     addDemo,
     addCheck,
     addExplain,
@@ -130,10 +135,10 @@ function buildProgram(context: CommandContext): Command {
     addBans,
     addCa,
     addCanary,
+    addCapture,
     addUpgrade,
     addVersion,
   ])
     add(program, context)
   return program
-    addCapture,
 }

@@ -94,7 +94,7 @@ export function forwardConfig(options: ForwardOptions): ConfigInput {
   return config as ConfigInput
 }
 
-function accessLogOf(word: string): { format?: string; to?: string } {
+export function accessLogOf(word: string): { format?: string; to?: string } {
   if (word === "none") return { to: "none" }
   if (word === "json" || word === "combined") return { format: word }
   throw new UsageError(`--log: expected json, combined or none, got ${JSON.stringify(word)}`)
