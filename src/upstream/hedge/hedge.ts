@@ -58,6 +58,7 @@ export class Hedge implements Message, DialHandler, TimerOwner {
   encodedSlash = false
   forwardForm = false
   expectContinue = false
+  readonly fault: Message["fault"] = null
   status = 0
   reason = ""
   response = new Fields()
