@@ -7,6 +7,7 @@ import { checkFiles } from "./files.ts"
 import { checkForward } from "./forward.ts"
 import { checkListeners } from "./listeners.ts"
 import { checkParents } from "./parents.ts"
+import { checkLists } from "./lists.ts"
 import { checkRaw } from "./raw.ts"
 import { checkReach } from "./reach.ts"
 import { checkReadings } from "./readings.ts"
@@ -21,6 +22,7 @@ const checks: readonly Check[] = [
   checkListeners,
   checkReferences,
   checkReadings,
+  checkLists,
   checkForward,
   checkParents,
   checkReach,

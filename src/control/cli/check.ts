@@ -2,6 +2,7 @@ import type { Command } from "commander"
 import { type Config, loadConfig, type LoadResult, type Problem } from "../../config/index.ts"
 import { findConfig } from "../config-source.ts"
 import { dryBuild } from "../dry-build.ts"
+import { listProblems } from "../lists/list-place.ts"
 import { printProblems } from "./config-problems.ts"
 import { EXIT } from "./exit-codes.ts"
 import type { CommandContext } from "./program.ts"
@@ -26,10 +27,10 @@ export function addCheck(program: Command, context: CommandContext): void {
     })
 }
 
-/** What only building the filters can tell. */
+/** What only building the filters and reading the lists can tell. */
 function withFilters(result: LoadResult): LoadResult {
   if (!result.ok) return result
-  const built = dryBuild(result.config, result.baseDir)
+  const built = [...dryBuild(result.config, result.baseDir), ...listProblems(result.config)]
   if (built.length === 0) return result
   const problems = built.map(
     (problem): Problem => ({ severity: "error", ...result.place(problem.where), path: problem.where, message: problem.message }),

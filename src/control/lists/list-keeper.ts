@@ -2,6 +2,7 @@ import type { Log } from "../../base/index.ts"
 import { type Config, ListError } from "../../config/index.ts"
 import type { ReloadProblem } from "../protocol.ts"
 import { KeptList } from "./kept-list.ts"
+import { listPlace } from "./list-place.ts"
 import { listKey, type SharedList } from "./shared-list.ts"
 
 const LOOK_EVERY_MS = 1000
@@ -56,7 +57,7 @@ export class ListKeeper {
         staged.push(known ?? (await KeptList.load(name, config)))
       } catch (error) {
         if (!(error instanceof ListError)) throw error
-        problems.push({ where: placeOf(name, error), message: error.message, expected: "" })
+        problems.push({ where: listPlace(name, error), message: error.message, expected: "" })
       }
     }
     this.#staged = problems.length > 0 ? [] : staged
@@ -117,8 +118,4 @@ export class ListKeeper {
         loadedAt: new Date(list.loadedAt).toISOString(),
       })
   }
-}
-
-function placeOf(name: string, { at }: ListError): string {
-  return at.reduce<string>((path, key) => (typeof key === "number" ? `${path}[${key}]` : `${path}.${key}`), `lists.${name}`)
 }
