@@ -3,6 +3,7 @@ import { type Fault, FAULT, log } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import type { AttemptTimes } from "../http/index.ts"
 import type { DialFailure } from "../net/index.ts"
+import type { Peer } from "./peer.ts"
 import type { Priority } from "./queue/priority.ts"
 
 /** What a route says about its attempts. */
@@ -21,6 +22,8 @@ export interface AttemptRules {
   readonly upgrades: ReadonlySet<string>
   /** How important the requests are, for clusters that shed or queue. Default: normal. */
   readonly priority?: Priority | null
+  /** The one peer that is asked, whatever the balancer says; its outcome is somebody else's to report. Default: the cluster chooses. */
+  readonly only?: Peer
 }
 
 export function dialFault(kind: DialFailure): Fault {
@@ -31,6 +34,12 @@ export function dialFault(kind: DialFailure): Fault {
       return FAULT.connectTimeout
     case "tls":
       return FAULT.tlsFailed
+    case "denied":
+      return FAULT.parentRefused
+    case "login":
+      return FAULT.parentAuth
+    case "garbled":
+      return FAULT.parentGarbled
     default:
       return FAULT.connectFailed
   }
@@ -44,6 +53,11 @@ export function tlsFault(detail: string): Fault {
   if (/UNABLE_TO_|CERT_UNTRUSTED|INVALID_CA|unable to (?:get|verify)/i.test(detail)) return FAULT.certificateUntrusted
   if (/CERT_REVOKED|has been revoked/i.test(detail)) return FAULT.certificateRevoked
   return FAULT.tlsFailed
+}
+
+/** A limit of ours, a connection that had aged, a status that is asked for again, an origin that a parent cannot reach. */
+export function saysNothingOfPeer(fault: Fault): boolean {
+  return fault === FAULT.reusedClosed || fault === FAULT.poolExhausted || fault === FAULT.retryStatus || fault === FAULT.parentRefused
 }
 
 /** Only the operator learns what is wrong with a certificate; the client gets the fault. `of`: cluster, or host of an origin. */

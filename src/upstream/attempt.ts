@@ -3,10 +3,10 @@ import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import type { UpstreamConnection } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
-import { type AttemptRules, dialFault, mayAskAgain, mayRepeat, nameHost, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
+import { type AttemptRules, dialFault, mayAskAgain, mayRepeat, nameHost, saysNothingOfPeer, tellTlsFailure } from "./attempt-rules.ts"
 import type { Cluster } from "./cluster.ts"
 import { Passage } from "./guard/passage.ts"
-import { type Outcome, OUTCOME, outcomeOf } from "./outcome.ts"
+import { type Outcome, OUTCOME } from "./outcome.ts"
 import type { Peer } from "./peer.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
 import { Tried } from "./tried.ts"
@@ -64,6 +64,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     this.granted = false
     this.givenBack = false
     this.x.pump.keepBytesMax = rules.attemptsMax > 1 ? rules.keepBytesMax : 0
+    if (rules.only !== undefined) return
     cluster.budget.onRequest()
     if (cluster.guard !== null) this.passage = (this.ownPassage ??= new Passage(this)).begin(cluster.guard, rules.priority ?? null)
   }
@@ -93,7 +94,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   }
 
   private next(): Peer | null {
-    const peer = this.pickAgain()
+    const peer = this.rules!.only ?? this.pickAgain()
     return this.passage === null ? peer : this.passage.claim(peer)
   }
 
@@ -104,15 +105,14 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   private use(peer: Peer): void {
     const x = this.x
     this.peer = peer
-    this.reported = false
-    this.metered = false
+    this.reported = this.metered = this.rules!.only !== undefined
     x.peer = peer
     x.peerName = peer.name
     x.attempts++
     // Where there is a guard it has counted the request.
     if (this.passage === null) peer.begin()
     const { meter } = this.cluster!
-    if (meter !== null) meter.began(peer, this.again)
+    if (meter !== null && !this.metered) meter.began(peer, this.again)
     if (x.authority === "" && x.version < 11) nameHost(x, peer)
   }
 
@@ -135,7 +135,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const x = this.x
     const { passage } = this
     if (passage?.adopting && passage.awaitAdopted()) return WAIT
-    const pool = this.cluster!.poolOf(this.peer!)
+    const pool = this.cluster!.poolFor(this.peer!, this.x)
     this.pool = pool
     const connection = this.fresh ? null : pool.reuse()
     if (connection !== null) {
@@ -252,7 +252,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     x.sentAt = this.pool!.time.clock.now()
     const { generation } = x
     if (this.passage !== null) this.passage.sent()
-    connection.send(x, requestTarget(x, rules.absolute), rules.times)
+    connection.send(x, this.cluster!.targetOf(x, rules.absolute), rules.times)
     // What the connection cannot carry at all has failed already.
     if (x.generation !== generation) return
     if (x.expectContinue) armContinue(x, this.pool!.time)
@@ -277,7 +277,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     const { passage } = this
     if (passage !== null) passage.headCame()
     // Of a body that was sent as it came the client decides how long it takes.
-    this.report(outcomeOf(x.status), x.pump.lost ? -1 : x.headAt - x.sentAt)
+    this.report(this.cluster!.outcomeOf(x), x.pump.lost ? -1 : x.headAt - x.sentAt)
     if (retryStatus === null || !retryStatus.has(x.status) || !mayRepeat(x) || !this.another(FAULT.retryStatus)) {
       if (passage !== null) passage.answered()
       return NEXT
@@ -358,7 +358,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   /** The attempt failed. A limit of ours, a connection that had aged and a status that is asked for again say nothing of the peer. */
   private blame(fault: Fault): void {
     this.failed()
-    if (this.justMoved(fault) || fault === FAULT.reusedClosed || fault === FAULT.poolExhausted || fault === FAULT.retryStatus) return
+    if (this.justMoved(fault) || saysNothingOfPeer(fault)) return
     this.report(OUTCOME.fault, fault === FAULT.headTimeoutUpstream ? this.pool!.time.clock.now() - this.x.sentAt : -1)
   }
 

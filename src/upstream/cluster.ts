@@ -5,9 +5,11 @@ import type { Time } from "../http/index.ts"
 import type { DialHandle, DialHandler, QuicDialHandler } from "../net/index.ts"
 import type { Balancer, BalancerKey } from "../plugin/index.ts"
 import type { AttemptMeter } from "./attempt-meter.ts"
+import { requestTarget } from "./attempt-rules.ts"
 import type { Attempt } from "./attempt.ts"
+import type { Through } from "./dial/through.ts"
 import type { Guard } from "./guard/guard.ts"
-import type { Outcome } from "./outcome.ts"
+import { type Outcome, OUTCOME, outcomeOf } from "./outcome.ts"
 import type { Peer } from "./peer.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
 import { QuicJoin } from "./quic-join.ts"
@@ -70,6 +72,8 @@ export class Cluster {
   private readonly pools = new Map<Peer, Pool>()
   private readonly parts: ClusterParts
   readonly sticky: Sticky | null
+  /** Connections to origins through these peers, which are proxies; null = the peers answer themselves. Set once, when all clusters are there. */
+  through: Through | null = null
   private readonly slowStart: SlowStart | null
   private readonly waiting: Attempt[] = []
   private refreshWanted = false
@@ -109,6 +113,7 @@ export class Cluster {
       else primaries.push(peer)
     }
     for (const [peer, pool] of this.pools) if (!list.includes(peer)) this.retire(peer, pool)
+    for (const peer of this.peers) if (!list.includes(peer)) this.through?.retire(peer)
     this.peers = list
     this.primaries = primaries
     this.backups = backups
@@ -139,11 +144,13 @@ export class Cluster {
   private retire(peer: Peer, pool: Pool): void {
     pool.close()
     this.pools.delete(peer)
+    this.through?.retire(peer)
   }
 
   /** Everything closes after its exchange; nothing new is sent. */
   close(): void {
     for (const pool of this.pools.values()) pool.close()
+    this.through?.close()
   }
 
   /** Takes over the connections of a former snapshot's cluster to peers that are still here, and closes the others. `compatible`: both connect in the same way. */
@@ -151,6 +158,7 @@ export class Cluster {
     assert(former !== this, "a cluster adopts another one's connections")
     for (const peer of compatible ? this.peers : []) {
       const old = former.peers.find(p => p.name === peer.name && p.slot === peer.slot && p.host === peer.host) // allow(closure): on reload only
+      if (old !== undefined && former.through !== null) this.through?.adopt(former.through, old, peer)
       const pool = old === undefined ? undefined : former.pools.get(old)
       if (pool === undefined || this.pools.has(peer)) continue
       pool.owner = peer
@@ -158,6 +166,27 @@ export class Cluster {
     }
     const kept = new Set(this.pools.values())
     for (const pool of former.pools.values()) if (!kept.has(pool)) pool.close()
+    former.through?.close()
+  }
+
+  /** The request's connection ends at its origin: there the peer is only on the way. */
+  opensFor(x: Exchange): boolean {
+    return this.through !== null && this.through.serves(x)
+  }
+
+  /** The connections that this request may use at a peer. */
+  poolFor(peer: Peer, x: Exchange): Pool {
+    return this.opensFor(x) ? this.through!.poolOf(peer, x) : this.poolOf(peer)
+  }
+
+  /** What goes on the request line. */
+  targetOf(x: Exchange, absolute: boolean): string {
+    return requestTarget(x, absolute && !this.opensFor(x))
+  }
+
+  /** What a status says of the peer: of one that only opened the way, that it did. */
+  outcomeOf(x: Exchange): Outcome {
+    return this.opensFor(x) ? OUTCOME.ok : outcomeOf(x.status)
   }
 
   poolOf(peer: Peer): Pool {
@@ -171,8 +200,8 @@ export class Cluster {
 
   /** Connections in use and idle, for status. */
   counts(): { busy: number; idle: number } {
-    let busy = 0
-    let idle = 0
+    let busy = this.through?.busyCount ?? 0
+    let idle = this.through?.idleCount ?? 0
     for (const pool of this.pools.values()) {
       busy += pool.busyCount
       idle += pool.idleCount
@@ -181,7 +210,7 @@ export class Cluster {
   }
 
   dial(peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange): DialHandle {
-    return this.parts.dialer(peer, timeoutMs, handler, x)
+    return this.opensFor(x) ? this.through!.dial(peer, timeoutMs, handler, x) : this.parts.dialer(peer, timeoutMs, handler, x)
   }
 
   /** Sees to it that a pool without a connection gets one over QUIC. */

@@ -3,7 +3,7 @@ import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import { BODY_TUNNEL, CONNECT_UDP, NAME, reasonOf, type Upstream, type UpstreamConnection, WireTunnel } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
-import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure } from "./attempt-rules.ts"
+import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure, tlsFault } from "./attempt-rules.ts"
 import { joinHttp3, originKey } from "./join-http3.ts"
 import { dialledName, type OriginDial, type Origins, type OriginUpgrade } from "./origins.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
@@ -342,7 +342,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     if (kind === "tls") tellTlsFailure(x.host, x.peerName, detail)
     this.dialing = null
     x.waiter = null
-    this.lastFault = dialFault(kind)
+    this.lastFault = kind === "tls" ? tlsFault(detail) : dialFault(kind)
     const verdict = this.dial()
     if (verdict === FAULT_VERDICT) fail(x, x.fault!)
   }

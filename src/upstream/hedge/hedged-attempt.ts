@@ -2,7 +2,6 @@
 import type { Exchange } from "../../flow/index.ts"
 import type { AttemptTimes } from "../../http/index.ts"
 import type { DialHandle, DialHandler } from "../../net/index.ts"
-import { requestTarget } from "../attempt-rules.ts"
 import type { Attempt } from "../attempt.ts"
 import type { Peer } from "../peer.ts"
 import type { Pool } from "../pool.ts"
@@ -19,7 +18,7 @@ export class HedgedAttempt {
 
   /** What the request line names. */
   get target(): string {
-    return requestTarget(this.x, this.attempt.rules!.absolute)
+    return this.attempt.cluster!.targetOf(this.x, this.attempt.rules!.absolute)
   }
 
   get times(): AttemptTimes {
@@ -50,7 +49,7 @@ export class HedgedAttempt {
   }
 
   poolOf(peer: Peer): Pool {
-    return this.attempt.cluster!.poolOf(peer)
+    return this.attempt.cluster!.poolFor(peer, this.x)
   }
 
   dial(peer: Peer, handler: DialHandler): DialHandle {
