@@ -1,5 +1,5 @@
 import type { Fault } from "../base/index.ts"
-import type { ConnectionInfo } from "../net/index.ts"
+import type { ConnectionInfo, Wire } from "../net/index.ts"
 import type { Message } from "./message.ts"
 
 /**
@@ -64,6 +64,18 @@ export interface TunnelEnd {
   pause(): void
   resume(): void
   abort(): void
+  /**
+   * Gives the connection up, once it has started and all that was written has left: the receiver hears nothing more, and whoever takes it sets its handler.
+   * null where there is no connection of its own, or not in this state.
+   */
+  release?(): ReleasedWire | null
+}
+
+/** A connection that was a tunnel's. */
+export interface ReleasedWire {
+  readonly wire: Wire
+  /** Whoever had it, such as a client's connection as its listener knows it, to be told when it is closed; null = nobody. */
+  readonly former: { tunnelGone(): void } | null
 }
 
 export interface TunnelReceiver {

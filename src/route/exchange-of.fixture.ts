@@ -1,4 +1,4 @@
-import { Exchange, notesOf } from "../flow/index.ts"
+import { Exchange, type Notes, notesOf } from "../flow/index.ts"
 import { Fields, rulePath, rulePathResult } from "../http/index.ts"
 
 /** Facts of a request, for tests and benchmarks. What is absent is what a plain GET of / has. */
@@ -18,6 +18,8 @@ export interface Facts {
   readonly groups?: readonly string[]
   /** It came inside a tunnel that we opened. */
   readonly inside?: boolean
+  /** What the client said in TLS. */
+  readonly hello?: Partial<Pick<Notes, "tlsName" | "alpn" | "ja4">>
 }
 
 /** An exchange as the codec leaves it. `path` must be one that `rulePath` lets through. */
@@ -37,6 +39,7 @@ export function exchangeOf(facts: Facts): Exchange {
   x.port = facts.port ?? 80
   x.scheme = facts.scheme ?? "http"
   x.user = facts.user ?? ""
+  if (facts.hello !== undefined) Object.assign(notesOf(x), facts.hello)
   if (facts.groups !== undefined) notesOf(x).groups = facts.groups
   if (facts.inside !== undefined) notesOf(x).inside = facts.inside
   return x

@@ -5,6 +5,7 @@ import type { dial, dialUdp } from "../../net/index.ts"
 import type { AccessLog, MetricsLayout, WorkerMetrics } from "../../observe/index.ts"
 import type { Lines, Lists, Readings } from "../../plugin/index.ts"
 import type { OriginResolver, PeerEndpoint, PeerStates } from "../../upstream/index.ts"
+import type { OpenInside } from "./inspect/inside-opening.ts"
 import type { Stage } from "./step-list.ts"
 
 /** A peer with the slot of its shared state. */
@@ -51,6 +52,8 @@ export interface CompileDeps {
   readonly lists?: Lists
   /** Opens connections. Default: net's `dial`; explain gives one that opens none. */
   readonly dial?: typeof dial
+  /** Serves what is in tunnels whose TLS is opened. Default: none is opened, as in explain. */
+  readonly openInside?: OpenInside
   /** Opens UDP sockets. Default: net's `dialUdp`; explain gives one that opens none. */
   readonly dialUdp?: typeof dialUdp
   /** Gives the step that stands in the plan for `step`. Default: itself, and stages cost nothing. */

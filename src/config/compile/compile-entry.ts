@@ -13,10 +13,11 @@ import { rawProtocolOf } from "./raw-protocol.ts"
 import { httpChallengeStep } from "./http-challenge.ts"
 import { capturedStep } from "./captured.ts"
 import { buildFilters } from "./filters.ts"
+import { compileRelay, relayGate } from "./socks-relay.ts"
 import { StepList } from "./step-list.ts"
 
 /** Index that route-less exchanges have in logs. */
-const NO_ROUTE_INFO = { name: "", index: -1, cluster: "", metrics: -1 }
+export const NO_ROUTE_INFO = { name: "", index: -1, cluster: "", metrics: -1 }
 
 /** What the entries of all listeners share. */
 export interface EntryParts {
@@ -59,6 +60,8 @@ export function compileEntry(name: string, listener: ListenerConfig, parts: Entr
     list.addPhase("access", filters)
   }
   if (listener.forward !== null) list.add("gate", "gate", forwardGate)
+  const route = { ...NO_ROUTE_INFO, metrics: unrouted }
+  if (listener.forward?.socks?.udp) list.add("gate", "UDP relay", relayGate(compileRelay(name, listener, deps, { log: logStep(deps), route })))
   list.add(
     "route",
     "route",
@@ -81,7 +84,7 @@ export function compileEntry(name: string, listener: ListenerConfig, parts: Entr
     bodyBytesMax: listener.limits.bodyBytesMax,
     requestMs: 0,
     tunnelIdleMs: listener.timeouts.tunnelIdle,
-    route: { ...NO_ROUTE_INFO, metrics: unrouted },
+    route,
   }
 }
 
@@ -147,14 +150,14 @@ function nameUdpTarget(x: Exchange): Verdict {
 }
 
 /** A route's plan as this listener runs it: the listener's limits hold where the route says nothing. Steps and their state are shared. */
-function planFor(listener: ListenerConfig, plan: Plan, route: RouteConfig): Plan {
+export function planFor(listener: ListenerConfig, plan: Plan, route: RouteConfig): Plan {
   const bodyBytesMax = route.bodyBytesMax ?? listener.limits.bodyBytesMax
   const tunnelIdleMs = listener.timeouts.tunnelIdle
   return plan.bodyBytesMax === bodyBytesMax && plan.tunnelIdleMs === tunnelIdleMs ? plan : { ...plan, bodyBytesMax, tunnelIdleMs }
 }
 
 /** Finds the route and goes on with its plan. */
-function routeStep(table: RouteTable, plans: readonly Plan[]): Step {
+export function routeStep(table: RouteTable, plans: readonly Plan[]): Step {
   return (x: Exchange): Verdict => {
     const index = table.find(x)
     if (index < 0) {

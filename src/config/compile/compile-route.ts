@@ -30,6 +30,8 @@ import { type Arm, armRoutes, compileSplit } from "./split.ts"
 import { priorityOf } from "./compile-guard.ts"
 import { parentLogin } from "./parent-login.ts"
 import { parentSteps } from "./parent-steps.ts"
+import { inspectStep } from "./inspect/inspect-step.ts"
+import type { Inspector } from "./inspect/inspector.ts"
 import { StepList } from "./step-list.ts"
 import { compileTold } from "./told.ts"
 
@@ -40,6 +42,8 @@ export interface RouteParts {
   readonly clusters: ReadonlyMap<string, Cluster>
   readonly handles: ClusterHandles
   readonly origins: ReadonlyMap<string, Origins>
+  /** By listener, for those that look into tunnels. */
+  readonly inspectors: ReadonlyMap<string, Inspector>
   /** Index of the route's metrics block. */
   readonly metrics: number
   /** Index of the block of its cache. */
@@ -90,7 +94,8 @@ function compileArm({ route, list, counted, tell }: Arm, { filters, index, slot 
     list.addPhase("request", filters)
     list.add("answer", route.to.kind === "answer" ? route.to.name : route.to.kind, localStep(route, parts))
   }
-  const way = upstream === null ? null : { upstream, filters, fields: fieldsSteps(route, parts), slot }
+  const inspect = inspectOf(route, parts)
+  const way = upstream === null ? null : { upstream, filters, fields: fieldsSteps(route, parts), inspect, slot }
   // Before the cache: with a cookie of ours a request would be one that nothing is stored for.
   if (sticky !== null) list.add("fields", "session", sticky.read)
   const peerAt = way === null ? -1 : addUpstream(list, way, cache)
@@ -135,6 +140,8 @@ interface Way {
   readonly upstream: ClusterSteps
   readonly filters: readonly NamedFilter[]
   readonly fields: { readonly request: Step; readonly response: Step }
+  /** Looks into tunnels; null = nobody does. */
+  readonly inspect: Step | null
   readonly slot: number
 }
 
@@ -196,10 +203,18 @@ function addUpstream(list: StepList, way: Way, cache: RouteCachePlan | null): nu
   list.add("fields", "forwarding fields", way.fields.request)
   list.addPhase("request", way.filters)
   if (cache !== null && !early) list.add("cache", "cache", cache.steps.look)
+  if (way.inspect !== null) list.add("inspect", "inside TLS", way.inspect)
   const peerAt = addAttempt(list, way)
   if (cache !== null) list.add("cache", "passed", cache.steps.passed)
   list.add("fields", "response fields", way.fields.response)
   return peerAt
+}
+
+/** Tunnels to origins are looked into before they are dialled, on listeners that do so. */
+function inspectOf(route: RouteConfig, { config, inspectors, origins, deps }: RouteParts): Step | null {
+  if (route.to.kind !== "origin") return null
+  const listeners = route.match.listeners.length > 0 ? route.match.listeners : Object.keys(config.listeners)
+  return inspectStep(listeners, { inspectors, origins, time: deps.time })
 }
 
 /** From the peer to what its answer's own filters leave; returns the first step. */

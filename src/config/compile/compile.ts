@@ -13,6 +13,8 @@ import { compileClusters, KEEP_ALIVE_MS } from "./compile-clusters.ts"
 import { ClusterHandles } from "./cluster-handles.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { compileEntry } from "./compile-entry.ts"
+import { compileInspectors } from "./inspect/compile-inspect.ts"
+import { compileInsideEntry } from "./inspect/inside-entry.ts"
 import { compileRawRoute } from "./compile-raw-route.ts"
 import { compileRoute, type RouteParts } from "./compile-route.ts"
 import { matcherDeps } from "./match.ts"
@@ -43,6 +45,7 @@ export function compileSnapshot(version: number, config: Config, given: CompileD
   const { clusters } = compiledClusters
   const handles = new ClusterHandles(config, clusters, deps)
   const origins = compileOrigins(config, deps, former)
+  const inspectors = compileInspectors(config, deps, former?.inspectors)
   const table = compileRoutes(config.routes.map(routeInput), matchers, matcherDeps(deps))
   const partsOf = (route: Config["routes"][number]): RouteParts => ({
     config,
@@ -50,6 +53,7 @@ export function compileSnapshot(version: number, config: Config, given: CompileD
     clusters,
     handles,
     origins,
+    inspectors,
     metrics: registry?.route(route.name) ?? 0,
     cacheMetrics: registry?.cache(route.name) ?? 0,
   })
@@ -68,7 +72,8 @@ export function compileSnapshot(version: number, config: Config, given: CompileD
     origins,
   }
   const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(name, listener, parts)]))
-  return { version, config, table, plans, entries, clusters, compiledClusters, origins }
+  const insideEntries = new Map([...inspectors.keys()].map(name => [name, compileInsideEntry(name, config.listeners[name]!, parts)]))
+  return { version, config, table, plans, entries, insideEntries, inspectors, clusters, compiledClusters, origins }
 }
 
 export function routeInput(route: Config["routes"][number]): RouteInput {
@@ -98,7 +103,7 @@ function buildOrigins(
 ): Origins {
   const rules = compileOriginRules(forward, own)
   const open = deps.dial ?? dial
-  const tls = new OriginTls()
+  const tls = new OriginTls(forward.inspect?.upstream ?? null)
   return new Origins({
     time: deps.time,
     resolver: deps.resolver,
@@ -108,7 +113,7 @@ function buildOrigins(
       address: (address, port) => checkOrigin(address, port, rules),
     },
     dialer({ address, port, tlsName, timeoutMs, upgrade }, handler) {
-      const secure = tlsName === "" ? null : tls.tcp(upgrade)
+      const secure = tlsName === "" ? null : tls.tcp(upgrade, tlsName)
       return open({ host: address, port }, { time: deps.time, timeoutMs, tls: secure, serverName: tlsName }, handler)
     },
     udpDialer: deps.dialUdp ?? dialUdp,
@@ -127,7 +132,7 @@ function targetCheck(rules: OriginRules): OriginChecks["target"] {
   let port = -1
   let kind: TargetKind = "absolute"
   return x => {
-    const asked = x.method === "CONNECT" ? "connect" : x.upgrade === CONNECT_UDP ? "udp" : "absolute"
+    const asked = x.method === "CONNECT" || x.notes?.inside === true ? "connect" : x.upgrade === CONNECT_UDP ? "udp" : "absolute"
     if (x.port === port && asked === kind && x.host === host) return null
     const fault = checkTarget(x.host, x.port, asked, rules)
     if (fault !== null) return fault

@@ -40,6 +40,7 @@ export const phases = [
     reverse: "hit, stale, wait for an equal request, or on to the peer; unsafe methods invalidate",
     forward: "the same; CONNECT passes",
   },
+  { name: "inspect", room: "config", reverse: "not there", forward: "CONNECT: the client's first octets are read; tunnel, open or refuse" },
   { name: "answer", room: "config", reverse: "respond, redirect and files answer here", forward: "the same: a block page" },
   { name: "peer", room: "upstream", reverse: "the balancer picks a peer", forward: "target judged, name resolved; or a parent picked" },
   { name: "upstreamRequest", room: "filter", reverse: "before each attempt, which knows its peer", forward: "the same" },

@@ -2,6 +2,7 @@ import type { Plan } from "../../flow/index.ts"
 import type { RouteTable } from "../../route/index.ts"
 import type { Cluster, Origins } from "../../upstream/index.ts"
 import type { Config } from "../schema.ts"
+import type { Inspector } from "./inspect/inspector.ts"
 import type { CompiledClusters } from "./compile-clusters.ts"
 
 /**
@@ -16,6 +17,9 @@ export interface Snapshot {
   readonly plans: readonly Plan[]
   /** By listener name: what every exchange of the listener starts with; ends in the route step. */
   readonly entries: ReadonlyMap<string, Plan>
+  /** The same for requests inside tunnels that were opened, where a listener inspects. */
+  readonly insideEntries: ReadonlyMap<string, Plan>
+  readonly inspectors: ReadonlyMap<string, Inspector>
   readonly clusters: ReadonlyMap<string, Cluster>
   readonly compiledClusters: CompiledClusters
   /** By listener name, for those that take forward requests. */

@@ -1,22 +1,11 @@
 import { z } from "zod"
-import { field, maybe, pathSchema } from "../../base/index.ts"
+import { field, maybe } from "../../base/index.ts"
 import { cidrSchema, portsSchema } from "./address.ts"
+import { forwardAuthSchema } from "./forward-auth.ts"
 import { forwardTransparentSchema } from "./forward-transparent.ts"
+import { forwardInspectSchema } from "./forward-inspect.ts"
 import { forwardPacSchema } from "./forward-pac.ts"
 import { forwardSocksSchema } from "./forward-socks.ts"
-
-const forwardAuthSchema = z.strictObject({
-  htpasswd: pathSchema.describe("File with `user:hash` lines."),
-  realm: field(
-    z
-      .string()
-      .min(1)
-      .max(200)
-      .regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/, "expected printable ASCII without quotes and backslashes"),
-    "proxy",
-    "Name that the client shows when it asks for the password (RFC 9110 section 11.5).",
-  ),
-})
 
 const forwardLongSchema = z.strictObject({
   privateRanges: field(
@@ -32,7 +21,7 @@ const forwardLongSchema = z.strictObject({
     true,
     "Clients that speak SOCKS 4, 4a or 5 are taken on the same port; what they ask for is judged as CONNECT is.",
   ),
-  auth: maybe(forwardAuthSchema, "Clients must give a user and a password."),
+  auth: maybe(forwardAuthSchema, "Clients must say who they are: password, digest, token, certificate, directory or service."),
   pac: field(
     forwardPacSchema,
     false,
@@ -42,6 +31,7 @@ const forwardLongSchema = z.strictObject({
     forwardTransparentSchema,
     "Takes connections that nftables brings here although their clients do not know of the proxy: redirect, tproxy or the long form.",
   ),
+  inspect: field(forwardInspectSchema, false, "Looks into tunnels: what is TLS can be opened, so that rules, cache and log hold for what is inside. true = all defaults."),
   privacy: field(
     z.enum(["transparent", "standard", "anonymous", "high"]),
     "standard",

@@ -1,30 +1,17 @@
 import { z } from "zod"
 import { size } from "../../base/index.ts"
 import { cacheOptionsSchema } from "../../cache/index.ts"
-import type { Exchange } from "../../flow/index.ts"
 import type { Filter } from "../../plugin/index.ts"
 import { priorityWords } from "../../upstream/index.ts"
-import { answers, filters, matchers } from "../features.gen.ts"
-import { choice, choices, scriptOnly } from "./choice.ts"
+import { answers, filters } from "../features.gen.ts"
+import { choice, scriptOnly } from "./choice.ts"
 import { retrySchema, upstreamTimeoutsSchema } from "./cluster.ts"
 import { featureShape } from "./feature.ts"
+import { matchSchema } from "./match.ts"
 import { type SplitConfig, splitOptionsSchema } from "./split.ts"
 import { field, listOf, maybe, nameSchema, overridesOf, pathSchema } from "../../base/index.ts"
 
-/** A matcher with its parsed options. */
-export interface MatcherUse {
-  readonly name: string
-  readonly options: unknown
-}
-
-export interface MatchConfig {
-  /** Listeners that the route is for, which the rule `listener` says too; empty = all of them. */
-  readonly listeners: readonly string[]
-  /** All of these must hold, in this order. */
-  readonly rules: readonly MatcherUse[]
-  /** A predicate of a TypeScript config. */
-  readonly when: ((x: Exchange) => boolean) | null
-}
+export type { MatchConfig, MatcherUse, MatchInput } from "./match.ts"
 
 /** A filter with its parsed options; `inline` is set when a TypeScript config gave the filter itself. */
 export interface FilterUse {
@@ -49,32 +36,6 @@ export type DestinationConfig =
   | { readonly kind: "origin"; readonly via: string | null; readonly upgrade: OriginUpgradeConfig | null }
   /** Answers by itself: one of the folders of `answer/` with its parsed options. */
   | { readonly kind: "answer"; readonly name: string; readonly options: unknown }
-
-const whenSchema = z.custom<(x: Exchange) => boolean>(
-  value => typeof value === "function",
-  "expected a function, which only a TypeScript config can give",
-)
-
-const matchShape: Record<string, z.ZodType> = {
-  ...featureShape(matchers),
-  // A predicate has no options, so it is no feature folder.
-  when: scriptOnly(whenSchema),
-}
-
-/** What operators write under `match:`; a matcher's own schema knows its options. */
-export interface MatchInput {
-  readonly when?: (x: Exchange) => boolean
-  readonly listener?: string | readonly string[]
-  readonly [matcher: string]: unknown
-}
-
-export const matchSchema: z.ZodType<MatchConfig, MatchInput> = choices("matcher", matchShape).transform(
-  (entries): MatchConfig => ({
-    listeners: [entries.find(entry => entry.name === "listener")?.options ?? []].flat() as string[],
-    rules: entries.filter(entry => entry.name !== "when"),
-    when: (entries.find(entry => entry.name === "when")?.options as MatchConfig["when"] | undefined) ?? null,
-  }),
-)
 
 // The cache is not a filter folder (it has a room of its own) but is written among the filters, where its place in the order shows.
 const cacheUseSchema = cacheOptionsSchema

@@ -46,6 +46,13 @@ export interface WorkerCounts {
   exchanges: number
 }
 
+const runtimes = new WeakMap<ListenerInfo, ListenerRuntime>()
+
+/** The listener that an exchange came to. */
+export function runtimeOf(info: ListenerInfo): ListenerRuntime {
+  return runtimes.get(info)!
+}
+
 function refuseStep(_x: Exchange): typeof FAULT_VERDICT {
   return FAULT_VERDICT
 }
@@ -91,6 +98,8 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   private readonly metricsAt: number
   private snapshot: Snapshot | null = null
   private entry: Plan | null = null
+  /** For requests inside tunnels that were opened. */
+  private insideEntry: Plan | null = null
   private refusal: Plan | null = null
 
   constructor(
@@ -100,6 +109,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     parts: { time: Time; counts: WorkerCounts; metrics: WorkerMetrics; metricsAt: number },
   ) {
     this.info = { name, index, secure: config.tls !== null, forward: config.forward !== null }
+    runtimes.set(this.info, this)
     this.secure = config.tls !== null
     this.forward = config.forward !== null
     this.http2 = config.http2 !== null
@@ -118,6 +128,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     assert(entry !== undefined && config !== undefined, "a listener is in its snapshot")
     this.snapshot = snapshot
     this.entry = entry
+    this.insideEntry = snapshot.insideEntries.get(this.info.name) ?? null
     this.limits = config.limits
     this.timeouts = config.timeouts
     this.http2 = config.http2 !== null
@@ -206,6 +217,21 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
 
   claimed(m: Message, name: string): void {
     notesOf(m as Exchange).claimedUser = name
+  }
+
+  /** The same for a request inside a tunnel: what has begun goes on to its end although the listener inspects no more. */
+  startInside(x: Exchange): void {
+    if (this.insideEntry === null) return this.refuse(x, FAULT.draining)
+    this.counts.exchanges++
+    x.snapshot = this.snapshot
+    x.plan = this.insideEntry
+    begin(x)
+  }
+
+  /** A client's tunnel was opened: what is in it takes the place of the connection that had it, where that was its whole. */
+  goesOn(former: object | null, next: DownstreamConnection): void {
+    if (this.connections.delete(former as DownstreamConnection)) this.connections.add(next)
+    else this.opened(next)
   }
 
   refuse(m: Message, fault: Fault): void {

@@ -1,7 +1,7 @@
 // HOT
 import { assert } from "../../base/index.ts"
 import type { Time, Wire, WireHandler } from "../../net/index.ts"
-import type { TunnelEnd, TunnelReceiver } from "../sides.ts"
+import type { ReleasedWire, TunnelEnd, TunnelReceiver } from "../sides.ts"
 import { WireBoth } from "./wire-both.ts"
 
 /** Whoever had the connection before: told once, when it is closed. */
@@ -106,6 +106,17 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
     this.endTimer()
     this.wire.terminate()
     this.gone()
+  }
+
+  release(): ReleasedWire | null {
+    if (this.closed || this.broken || this.blocked || this.ended || this.finished || this.receiver === null) return null
+    const { wire, former } = this
+    this.closed = true
+    this.receiver = null
+    this.endTimer()
+    // Whatever held reading back before has no say any more.
+    wire.resume()
+    return { wire, former }
   }
 
   private gone(): void {

@@ -31,8 +31,8 @@ export function readClientHello(octets: Buffer): ClientHello | "incomplete" | "i
   return readExtensions(message)
 }
 
-/** The first handshake message, which may lie in several records (RFC 8446 section 5.1). */
-function handshakeMessage(octets: Buffer): Buffer | "incomplete" | "invalid" {
+/** The first handshake message without its head; it may lie in several records (RFC 8446 section 5.1). */
+export function handshakeMessage(octets: Buffer): Buffer | "incomplete" | "invalid" {
   let message: Buffer | null = null
   let at = 0
   while (at + RECORD_HEAD <= octets.length) {

@@ -104,6 +104,11 @@ export function sentName(serverName: string): string {
   return isIP(name) === 0 ? name : ""
 }
 
+/** PEM of each authority that is believed where nothing else is said. */
+export function believedAuthorities(): readonly string[] {
+  return systemAuthorities() ?? getCACertificates("bundled")
+}
+
 let authorities: string[] | undefined | null = null
 
 function systemAuthorities(): string[] | undefined {

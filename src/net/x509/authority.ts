@@ -58,8 +58,11 @@ export function createAuthority({ name, days, domains }: AuthorityRequest, nowMs
 export class Authority {
   /** PEM. */
   readonly cert: string
+  /** What leaves need behind them to be believed: the certificate, where it is not a root; else "". */
+  readonly chain: string
   /** Milliseconds since 1970 UTC. */
   readonly validTo: number
+  private readonly validFrom: number
   private readonly key: KeyObject
   private readonly parts: CertificateParts
 
@@ -70,7 +73,9 @@ export class Authority {
     if (!certificate.checkPrivateKey(this.key)) throw new Error("the key does not fit the certificate")
     if (!certificate.ca) throw new Error("it is not the certificate of an authority")
     this.cert = pair.cert
+    this.chain = certificate.subject === certificate.issuer ? "" : pair.cert
     this.validTo = Date.parse(certificate.validTo)
+    this.validFrom = Date.parse(certificate.validFrom)
     this.parts = readCertificateParts(certificate.raw)
   }
 
@@ -89,7 +94,8 @@ export class Authority {
       authorityKeyIdentifier(this.parts.subjectKeyId ?? keyIdentifier(this.key)),
     ]
     const validTo = Math.min(nowMs + lifeMs, this.validTo)
-    return makeCertificate({ subject, issuer: this.parts.subject, key, validFrom: nowMs - SKEW_MS, validTo, extensions }, this.key)
+    const validFrom = Math.max(nowMs - SKEW_MS, this.validFrom)
+    return makeCertificate({ subject, issuer: this.parts.subject, key, validFrom, validTo, extensions }, this.key)
   }
 }
 

@@ -27,6 +27,18 @@ const requests: Record<string, [Facts, number][]> = {
     [{ path: "/u/17" }, 2],
     [{ path: "/u/x" }, -1],
   ],
+  tlsName: [
+    [{ listener: "egress", hello: { tlsName: "a.internal.example" } }, 0],
+    [{ listener: "egress" }, 1],
+  ],
+  alpn: [
+    [{ listener: "egress", hello: { alpn: ["h2", "http/1.1"] } }, 0],
+    [{ listener: "egress", hello: { alpn: ["http/1.1"] } }, 1],
+  ],
+  ja4: [
+    [{ listener: "egress", hello: { ja4: "t13d1516h2_8daaf6152771_e5627efa2ab1" } }, 0],
+    [{ listener: "egress", hello: { ja4: "t13d1516h2_8daaf6152771_d8a2da3f94cd" } }, 1],
+  ],
   method: [
     [{ path: "/items/1", method: "HEAD" }, 0],
     [{ path: "/items/1", method: "PUT" }, 1],
@@ -108,7 +120,14 @@ const matchers = await Promise.all(
 
 for (const matcher of matchers) {
   test(`the example of ${matcher.name}`, () => {
-    const readme = readFileSync(join(import.meta.dirname, matcher.name, "README.md"), "utf8")
+    const readme = readFileSync(
+      join(
+        import.meta.dirname,
+        matcher.name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`),
+        "README.md",
+      ),
+      "utf8",
+    )
     const example = parse(readme.split("```yaml\n")[1]!.split("```")[0]!) as { routes: { match: Record<string, unknown> }[] }
     const routes = example.routes.map(({ match }) => ({
       match: Object.fromEntries(Object.entries(match).map(([name, options]) => [name, parsed(name, options)])),
