@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os"
 import { assert, FakeClock, type Fault, normaliseIp, readDataFile, TimerWheel } from "../../base/index.ts"
-import { begin, Exchange, type ListenerInfo } from "../../flow/index.ts"
+import { begin, Exchange, type ListenerInfo, notesOf } from "../../flow/index.ts"
 import { type Downstream, type Message, ServerConnection, type ServerHooks, type Time } from "../../http/index.ts"
 import { loopbackAddresses, specialName } from "../../net/index.ts"
 import type { OriginResolver } from "../../upstream/index.ts"
@@ -38,13 +38,16 @@ export interface DryRunParts {
   /** Called with each step that is about to run, and once at the end. */
   readonly before: (stage: Stage, x: Exchange) => void
   readonly atEnd: AtEnd
+  /** Somebody whose log-in at the listener counts as right; "" = nobody. */
+  readonly user: string
+  readonly groups: readonly string[]
   /** Longest wait for a step that waits, such as for a password's check. */
   readonly waitMs: number
 }
 
-/** Time that stands still: nothing runs out while one looks at it. */
-export function stillTime(): Time {
-  const clock = new FakeClock()
+/** Time that stands still, by default now: nothing runs out while one looks at it. */
+export function stillTime(wallMs = Date.now()): Time {
+  const clock = new FakeClock(1000, wallMs)
   return { clock, wheel: new TimerWheel(clock.now()) }
 }
 
@@ -77,7 +80,7 @@ export class DryRun implements ServerHooks {
     this.secure = settings.tls !== null
     this.forward = settings.forward !== null
     this.info = { name: listener, index: Object.keys(config.listeners).indexOf(listener), secure: this.secure, forward: settings.forward !== null }
-    this.journey = new Journey(parts.before)
+    this.journey = new Journey(parts.before, parts.user !== "")
     this.snapshot = compileSnapshot(1, config, this.deps(), null)
   }
 
@@ -112,6 +115,8 @@ export class DryRun implements ServerHooks {
   start(m: Message): void {
     const x = m as Exchange
     x.snapshot = this.snapshot
+    x.user = this.parts.user
+    if (this.parts.groups.length > 0) notesOf(x).groups = this.parts.groups
     x.plan = this.snapshot.entries.get(this.info.name)!
     begin(x)
   }

@@ -202,9 +202,10 @@ describe("questions that make no sense", () => {
 
   test("a config whose files are gone", () => {
     const config = configOf('listeners: { e: { bind: ":1", forward: { auth: { htpasswd: users } } } }\nroutes: [ { to: { origin: {} } } ]\n')
+    const e = config.listeners.e!
     const gone = {
       ...config,
-      listeners: { e: { ...config.listeners.e!, forward: { ...config.listeners.e!.forward!, auth: { htpasswd: "/nowhere/users", realm: "x" } } } },
+      listeners: { e: { ...e, forward: { ...e.forward!, auth: { ...e.forward!.auth!, htpasswd: "/nowhere/users" } } } },
     }
     expect(ask(gone, {})).rejects.toThrow(/the config cannot be used: .*\/nowhere\/users/)
   })

@@ -29,10 +29,10 @@ export async function explain(config: Config, request: ExplainRequest, options: 
   const listener = chooseListener(config, request.method, target, request.listener)
   const text = requestText(request, target, listener.config.forward !== null)
   const from = clientAddress(request.from)
-  const time = stillTime()
+  const time = stillTime(request.at)
   const peers = new DryPeers(config, options.live ?? [], time.clock)
   const findings = new Findings(config, listener, peers)
-  const run = dryRun(config, listener, { findings, peers, time, options })
+  const run = dryRun(config, listener, { findings, peers, time, options, request })
   await run.send(text.head, new DryWire(from === "unix" ? "" : from, localAddress(listener, target), target.host))
   const facts = findings.facts
   assert(facts !== null, "a way has an end")
@@ -45,9 +45,10 @@ interface RunParts {
   readonly peers: DryPeers
   readonly time: ReturnType<typeof stillTime>
   readonly options: ExplainOptions
+  readonly request: ExplainRequest
 }
 
-function dryRun(config: Config, listener: ChosenListener, { findings, peers, time, options }: RunParts): DryRun {
+function dryRun(config: Config, listener: ChosenListener, { findings, peers, time, options, request }: RunParts): DryRun {
   try {
     const run: DryRun = new DryRun({
       config,
@@ -55,6 +56,8 @@ function dryRun(config: Config, listener: ChosenListener, { findings, peers, tim
       listener: listener.name,
       peers,
       time,
+      user: request.user ?? "",
+      groups: request.groups ?? [],
       waitMs: options.waitMs ?? 5000,
       before: (stage, x) => findings.before(stage, x, run),
       atEnd: (end, x: Exchange) => findings.atEnd(end, x, run),

@@ -69,6 +69,8 @@ export interface FilterFacts {
   /** What the filter says of itself, "" when it says nothing. */
   readonly says: string
   readonly result: "passes" | "answers" | "refuses" | "waits" | "throws" | "not reached"
+  /** What it makes of this request and why, line by line; absent when it says nothing. */
+  readonly because?: readonly string[]
 }
 
 export interface RouteFacts {

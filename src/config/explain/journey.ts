@@ -1,7 +1,9 @@
 import type { Exchange, Step, Verdict } from "../../flow/index.ts"
 import { ANSWER, FAULT_VERDICT, NEXT, WAIT } from "../../flow/index.ts"
 import type { Stage } from "../compile/step-list.ts"
+import type { NamedFilter } from "../compile/filters.ts"
 import type { FilterFacts } from "./explanation.ts"
+import { shown } from "./shown.ts"
 
 /** A step of some plan, and what it said when the request came to it. */
 export interface Stop {
@@ -14,11 +16,15 @@ export interface Stop {
 export class Journey {
   readonly compiled: Stop[] = []
   readonly ran: Stop[] = []
+  /** What filters say of the request, each before its first step that decides. */
+  private readonly said = new Map<NamedFilter, readonly string[]>()
   private readonly before: (stage: Stage, x: Exchange) => void
+  private readonly isLoggedIn: boolean
 
-  /** `before` is called with each step that is about to run. */
-  constructor(before: (stage: Stage, x: Exchange) => void) {
+  /** `before` is called with each step that is about to run. `isLoggedIn`: nobody has to log in at the listener. */
+  constructor(before: (stage: Stage, x: Exchange) => void, isLoggedIn: boolean) {
     this.before = before
+    this.isLoggedIn = isLoggedIn
   }
 
   /** CompileDeps.watch. */
@@ -27,11 +33,17 @@ export class Journey {
     this.compiled.push(stop)
     return x => {
       this.before(stage, x)
+      this.ask(stage, x)
       this.ran.push(stop)
       stop.said = "threw"
-      stop.said = step(x)
+      stop.said = this.isLoggedIn && stage.listener !== "" && stage.filter !== null ? NEXT : step(x)
       return stop.said
     }
+  }
+
+  private ask({ phase, filter }: Stage, x: Exchange): void {
+    if (filter?.filter.explain === undefined || phase === "identify" || this.said.has(filter)) return
+    this.said.set(filter, filter.filter.explain(x))
   }
 
   /** The step that made the answer, the fault, or the end of the way. */
@@ -46,7 +58,16 @@ export class Journey {
     const isOwn = ({ stage }: Stop): boolean =>
       stage.filter !== null && (stage.route < 0 ? stage.listener === listener : stage.route === route && (stage.arm === "" || stage.arm === arm))
     const own = this.compiled.filter(isOwn)
-    return own.sort((a, b) => a.stage.route - b.stage.route).map(stop => factsOf(stop, stop === turn && isWaiting, stop === turn))
+    const said = new Map(this.said)
+    return own
+      .sort((a, b) => a.stage.route - b.stage.route)
+      .map(stop => {
+        const because = said.get(stop.stage.filter!) ?? []
+        // Once a filter, not once a phase.
+        said.delete(stop.stage.filter!)
+        const facts = factsOf(stop, stop === turn && isWaiting, stop === turn)
+        return because.length === 0 ? facts : { ...facts, because: because.map(shown) }
+      })
   }
 }
 

@@ -12,6 +12,12 @@ export interface ExplainRequest {
   readonly from: string
   /** Name of the listener, null = the one that the URL leads to. */
   readonly listener: string | null
+  /** Somebody whose log-in at the listener counts as right; absent = the request logs in by itself, or not at all. */
+  readonly user?: string
+  /** Groups of that user. */
+  readonly groups?: readonly string[]
+  /** When it comes, milliseconds since 1970-01-01 UTC. Default: now. */
+  readonly at?: number
 }
 
 /** A URL taken apart without changing an octet: what a client normalises may be what the question is about. */

@@ -55,9 +55,9 @@ function mark({ result }: RuleFacts, style: Style): string {
 function filtersText(filters: readonly FilterFacts[], style: Style): string {
   if (filters.length === 0) return ""
   const width = Math.max(...filters.map(filter => filter.phase.length))
-  const lines = filters.map(({ phase, name, result, says }) => {
+  const lines = filters.flatMap(({ phase, name, result, says, because = [] }) => {
     const word = result === "passes" || result === "not reached" ? style.dim(result) : style.yellow(result)
-    return `${phase.padEnd(width)}  ${name}: ${word}${says === "" ? "" : ` (${says})`}`
+    return [`${phase.padEnd(width)}  ${name}: ${word}${says === "" ? "" : ` (${says})`}`, ...because.map(line => `${" ".repeat(width + 4)}${line}`)]
   })
   return row("filters", ...lines)
 }

@@ -18,6 +18,9 @@ interface ExplainOptions {
   readonly listener?: string
   readonly admin?: string | true
   readonly json?: boolean
+  readonly user?: string
+  readonly group?: readonly string[]
+  readonly time?: string
 }
 
 const examples = `
@@ -28,6 +31,7 @@ Examples:
   bothways explain bothways.yaml GET https://shop.example/api/1
   bothways explain bothways.yaml GET http://shop.example/ -H 'X-Beta: 1' --from 203.0.113.7 --listener web
   bothways explain bothways.yaml CONNECT shop.example:443 --listener egress
+  bothways explain school.yaml CONNECT games.example:443 --user ann --group pupils --time 10:15
   bothways explain bothways.yaml GET http://shop.example/ --admin      with the peers' health as a running instance sees it
 `
 
@@ -40,6 +44,9 @@ export function addExplain(program: Command, context: CommandContext): void {
     .argument("<url>", "http://host/path, or host:port for CONNECT")
     .option("-H, --header <field>", "'Name: value'; repeatable", several)
     .option("--from <address>", "address that the connection comes from, or unix", "127.0.0.1")
+    .option("--user <name>", "somebody whose log-in at the listener counts as right")
+    .option("--group <name>", "a group of that user; repeatable", several)
+    .option("--time <time>", "when it comes: 14:05 (today), 2026-11-26T14:05 (this machine's zone), or with a zone (default: now)")
     .option("--listener <name>", "listener that the request comes in on (default: the one whose address the URL names, or the only one)")
     .option("--admin [address]", `ask the running instance at this admin address how its peers are (default: the config's, or ${adminDefault})`)
     .option("--json", "as JSON")
@@ -52,12 +59,25 @@ export function addExplain(program: Command, context: CommandContext): void {
       }
       const { config, baseDir } = loaded
       const live = options.admin === undefined ? null : await livePeers(options.admin, config, context)
-      const request = { method, url, fields: options.header ?? [], from: options.from, listener: options.listener ?? null }
+      const request = { method, url, fields: options.header ?? [], from: options.from, listener: options.listener ?? null, ...whoAndWhen(options) }
       const explanation = await withProgress(context, "waiting for a filter", answerTo(config, request, { baseDir, live }))
       context.out.write(
         options.json === true ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation, styleOf(context.out, context.env)),
       )
     })
+}
+
+function whoAndWhen({ user, group, time }: ExplainOptions): Pick<ExplainRequest, "user" | "groups" | "at"> {
+  if (group !== undefined && user === undefined) throw new UsageError("--group goes with --user: whose group is it?")
+  return { ...(user === undefined ? {} : { user, groups: group ?? [] }), ...(time === undefined ? {} : { at: timeOf(time) }) }
+}
+
+/** Without a date it is today's. */
+function timeOf(text: string): number {
+  const clock = /^(\d{1,2}):(\d{2})$/.exec(text)
+  const at = clock === null ? Date.parse(text) : new Date().setHours(Number(clock[1]), Number(clock[2]), 0, 0)
+  if (Number.isNaN(at)) throw new UsageError(`--time: expected a time such as 14:05 or 2026-11-26T14:05, got ${JSON.stringify(text)}`)
+  return at
 }
 
 async function answerTo(config: Config, request: ExplainRequest, options: Parameters<typeof explain>[2]): Promise<Explanation> {

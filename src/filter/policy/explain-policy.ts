@@ -11,7 +11,7 @@ export function explainPolicy(rules: readonly PolicyRule[], x: Exchange): readon
   for (let i = 0; i < rules.length && decided < 0; i++) {
     const rule = rules[i]!
     const failure = rule.match.holds(x) ? "" : rule.match.failure(x)
-    lines.push(`${failure === "" ? "✓" : "✗"} ${rule.isDefault ? "" : `${i + 1} `}${rule.name}: ${failure === "" ? heldText(rule, x) : failure}`)
+    lines.push(`${rule.isDefault ? "" : `${i + 1} `}${rule.name}: ${failure === "" ? heldText(rule, x) : `no, ${failure}`}`)
     if (failure === "" && rule.answer === null && rule.effect !== "note") decided = i
   }
   const skipped = lines.length - LINES_MAX
@@ -21,10 +21,9 @@ export function explainPolicy(rules: readonly PolicyRule[], x: Exchange): readon
   return lines
 }
 
-function heldText(rule: PolicyRule, x: Exchange): string {
-  const why = rule.match.names.length === 0 ? (rule.isDefault ? "no rule decides" : "holds always") : `holds: ${rule.match.names.join(", ")}`
-  if (rule.answer !== null)
-    return x.method === "CONNECT" ? `${why}; is about answers, which a tunnel hides` : `${why}; waits for the answer, then ${rule.word}`
-  if (rule.isTrial) return `${why}; would ${rule.word} if it were enforced`
-  return `${why} → ${rule.word}`
+function heldText({ match, answer, isDefault, isTrial, word }: PolicyRule, x: Exchange): string {
+  const why = match.names.length === 0 ? (isDefault ? "no rule decides" : "always") : match.names.join(" and ")
+  if (answer !== null) return x.method === "CONNECT" ? `yes (${why}), but it is about answers, which a tunnel hides` : `yes (${why}), waits for the answer, then ${word}`
+  if (isTrial) return `yes (${why}), would ${word} if it were enforced`
+  return `yes (${why}): ${word}`
 }

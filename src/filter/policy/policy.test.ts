@@ -195,10 +195,10 @@ describe("policy", () => {
       ],
     })
     expect(filter.explain!(request("b.test"))).toEqual([
-      "✗ 1 a: host is b.test, not a.test",
-      "✓ 2 t: holds always; would block if it were enforced",
-      "✓ 3 v: holds always; waits for the answer, then block",
-      "✓ 4 b: holds: host → block",
+      "1 a: no, host is b.test, not a.test",
+      "2 t: yes (always), would block if it were enforced",
+      "3 v: yes (always), waits for the answer, then block",
+      "4 b: yes (host): block",
       "1 more not asked",
     ])
   })

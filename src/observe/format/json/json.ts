@@ -36,12 +36,14 @@ export function jsonFormatter(settings: JsonOptions, clock: Clock = systemClock)
   }
 }
 
-function notesPart({ groups, claimedUser, rule, action, category, exit, tls, tlsReason, ja4, called }: Notes): string {
+function notesPart({ groups, claimedUser, rule, action, would, reference, category, exit, tls, tlsReason, ja4, called }: Notes): string {
   const policy =
     named(',"groups":"', groups.join(",")) +
     named(',"claimedUser":"', claimedUser) +
     named(',"rule":"', rule) +
     named(',"action":"', action) +
+    named(',"would":"', would) +
+    named(',"reference":"', reference) +
     named(',"category":"', category)
   return (
     policy +
