@@ -12,6 +12,7 @@ import { addExplain } from "./explain.ts"
 import { EXIT } from "./exit-codes.ts"
 import { addForward } from "./forward.ts"
 import { NoInstanceError } from "./admin-client.ts"
+import { addLists } from "./lists/lists.ts"
 import { addPeers } from "./peers/peers.ts"
 import { addReload } from "./reload.ts"
 import { addReport } from "./report/report.ts"
@@ -133,6 +134,7 @@ function buildProgram(context: CommandContext): Command {
     addPeers,
     addCache,
     addBans,
+    addLists,
     addCa,
     addCanary,
     addCapture,
