@@ -58,4 +58,5 @@ export { RawServerConnection, type RawKind, type RawOptions } from "./raw/raw-se
 export { FcgiConnection } from "./fcgi/client.ts"
 export type { FcgiOptions } from "./fcgi/params.ts"
 export { RawClientConnection } from "./raw/raw-client.ts"
+export { DnsExchange, DnsServerConnection } from "./dns/dns-server.ts"
 export { TransparentConnection, type TransparentOptions } from "./transparent/transparent-server.ts"

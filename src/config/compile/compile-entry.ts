@@ -4,6 +4,7 @@ import { identifyCertificate, limitForwards, refuseMethod, trustedHopsStep } fro
 import { deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
 import { asksForUdp, BODY_LENGTH, readUdpTarget } from "../../http/index.ts"
 import type { RouteTable } from "../../route/index.ts"
+import type { StandIns } from "../../net/index.ts"
 import type { Origins } from "../../upstream/index.ts"
 import { REFUSE_PATH } from "../../route/index.ts"
 import type { ListenerConfig, RouteConfig } from "../schema.ts"
@@ -12,6 +13,7 @@ import type { CompileDeps } from "./compile-deps.ts"
 import { rawProtocolOf } from "./raw-protocol.ts"
 import { httpChallengeStep } from "./http-challenge.ts"
 import { capturedStep } from "./captured.ts"
+import { dnsStep, standInNames } from "./dns-entry.ts"
 import { buildFilters } from "./filters.ts"
 import { compileRelay, relayGate } from "./socks-relay.ts"
 import { StepList } from "./step-list.ts"
@@ -35,16 +37,19 @@ export interface EntryParts {
   readonly challenges: string | null
   /** By forward listener. */
   readonly origins: ReadonlyMap<string, Origins>
+  /** By listener that answers with them. */
+  readonly standIns: ReadonlyMap<string, StandIns>
 }
 
 /** What every exchange of a listener goes through first: is the form allowed, who is it, may they use the proxy, which route is it. */
 export function compileEntry(name: string, listener: ListenerConfig, parts: EntryParts): Plan {
   const raw = rawProtocolOf(listener)
+  if (listener.dns !== null) return compileDnsEntry(name, listener.dns, parts)
   if (raw !== null) return compileRawEntry(name, listener, parts, parts.rawPlans[raw])
   const { table, plans, routes, deps, handles, unrouted, challenges } = parts
   const list = new StepList(name, deps)
   const transparent = listener.forward?.transparent ?? null
-  if (transparent !== null) list.add("gate", "captured", capturedStep(parts.origins.get(name)!, transparent.dial === "name", noStandIns))
+  if (transparent !== null) list.add("gate", "captured", capturedStep(parts.origins.get(name)!, transparent.dial === "name", standInNames(parts.standIns.values())))
   if (listener.forward === null) list.add("gate", "gate", reverseGate(listener.tls !== undefined && listener.tls !== null))
   // Authorities have no password for a proxy.
   if (challenges !== null && !listener.tls) list.add("answer", "certificate challenge", httpChallengeStep(challenges))
@@ -88,6 +93,19 @@ export function compileEntry(name: string, listener: ListenerConfig, parts: Entr
   }
 }
 
+/** Queries are answered by the listener itself. */
+function compileDnsEntry(name: string, dns: NonNullable<ListenerConfig["dns"]>, { deps, standIns, unrouted }: EntryParts): Plan {
+  const list = new StepList(name, deps)
+  list.add("answer", "dns", dnsStep(dns, standIns.get(name) ?? null, deps.resolver))
+  const respondAt = list.length
+  list.add("deliver", "deliver", deliver)
+  const logAt = list.length
+  list.add("log", "log", logStep(deps))
+  list.steps.push(() => DONE)
+  const route = { ...NO_ROUTE_INFO, metrics: unrouted }
+  return { steps: list.steps, respondAt, peerAt: -1, logAt, retry: null, bodyBytesMax: 0, requestMs: 0, tunnelIdleMs: 0, route }
+}
+
 /** What a connection without HTTP goes through first: which route is it. */
 function compileRawEntry(name: string, listener: ListenerConfig, { table, deps, unrouted }: EntryParts, plans: readonly (Plan | null)[]): Plan {
   const tunnelIdleMs = listener.udp?.idle ?? listener.timeouts.tunnelIdle
@@ -116,10 +134,6 @@ function rawRouteStep(table: RouteTable, plans: readonly (Plan | null)[]): Step 
     x.step = -1
     return NEXT
   }
-}
-
-function noStandIns(): null {
-  return null
 }
 
 /** GET, HEAD, POST and PUT need no look at their names. */

@@ -24,6 +24,8 @@ const NO_SUCH_TYPE = 8
 export const asked = {
   /** CONNECT, BIND, ASSOCIATE, or whatever else it was. */
   command: 0,
+  /** Without brackets, as it came. */
+  host: "",
   /** "host:port" as it would stand in HTTP, an IPv6 address in brackets. What a name is made of is for others to judge. */
   authority: "",
   port: 0,
@@ -45,6 +47,7 @@ function bad(reply: number): number {
  */
 export function readRequest5(octets: Buffer, at: number): number {
   asked.command = 0
+  asked.host = ""
   asked.authority = ""
   asked.port = 0
   asked.claimed = ""
@@ -58,7 +61,7 @@ export function readRequest5(octets: Buffer, at: number): number {
   const end = at + 4 + length
   if (octets.length < end + 2) return MORE
   asked.port = octets.readUInt16BE(end)
-  asked.authority = `${hostAt(octets, at + 3, end)}:${asked.port}`
+  named(hostAt(octets, at + 3, end))
   return end + 2 - at
 }
 
@@ -68,16 +71,17 @@ export function addressOctets(octets: Buffer, at: number): number {
   return type === IPV4 ? 4 : type === IPV6 ? 16 : type === NAME ? 1 + (octets[at + 1] ?? 0) : -1
 }
 
-/** The host whose type stands at `at` and whose octets end at `end`, as an authority has it. */
+/** The host whose type stands at `at` and whose octets end at `end`; IPv4 may come as IPv6, and is told as what it is. */
 export function hostAt(octets: Buffer, at: number, end: number): string {
   const type = octets[at]
-  if (type === IPV4) return formatIp(octets, at + 1, 4)
-  // Some clients have one way to say a host, whatever it is; and an IPv4 address may come as IPv6.
-  return bracketed(type === IPV6 ? formatIp(octets, at + 1, 16) : octets.latin1Slice(at + 2, end))
+  if (type === NAME) return octets.latin1Slice(at + 2, end)
+  return formatIp(octets, at + 1, type === IPV4 ? 4 : 16)
 }
 
-function bracketed(host: string): string {
-  return ipFamily(host) === 6 ? `[${host}]` : host
+/** Some clients have one way to say a host, whatever it is. */
+function named(host: string): void {
+  asked.host = host
+  asked.authority = `${ipFamily(host) === 6 ? `[${host}]` : host}:${asked.port}`
 }
 
 /**
@@ -87,6 +91,7 @@ function bracketed(host: string): string {
  */
 export function readRequest4(octets: Buffer, at: number): number {
   asked.command = 0
+  asked.host = ""
   asked.authority = ""
   asked.port = 0
   asked.claimed = ""
@@ -99,12 +104,12 @@ export function readRequest4(octets: Buffer, at: number): number {
   asked.port = octets.readUInt16BE(at + 2)
   asked.claimed = octets.latin1Slice(at + 8, userEnd)
   if (octets[at + 4] !== 0 || octets[at + 5] !== 0 || octets[at + 6] !== 0 || octets[at + 7] === 0) {
-    asked.authority = `${formatIp(octets, at + 4, 4)}:${asked.port}`
+    named(formatIp(octets, at + 4, 4))
     return userEnd + 1 - at
   }
   const nameEnd = textEnd(octets, userEnd + 1)
   if (nameEnd <= 0) return nameEnd === MORE ? MORE : bad(GENERAL)
-  asked.authority = `${bracketed(octets.latin1Slice(userEnd + 1, nameEnd))}:${asked.port}`
+  named(octets.latin1Slice(userEnd + 1, nameEnd))
   return nameEnd + 1 - at
 }
 

@@ -8,6 +8,17 @@ export interface SocksOptions {
   readonly only: boolean
   /** Somebody judges names and passwords, so clients are asked for them (RFC 1929). */
   readonly passwords: boolean
+  /** UDP is relayed; null = it is not offered. */
+  readonly udp: SocksUdpOptions | null
+}
+
+export interface SocksUdpOptions {
+  /** Silence both ways after which a target is forgotten, in milliseconds. */
+  readonly idleMs: number
+  /** Targets of one client connection at the same time. */
+  readonly targetsMax: number
+  /** What clients are told to send to; "" = the address that they came to. */
+  readonly address: string
 }
 
 /** The first octet says who speaks: no method of HTTP begins with one of these two. */

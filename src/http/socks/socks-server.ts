@@ -5,13 +5,15 @@ import { H1Tunnel, type TunnelOwner } from "../h1/tunnel-end.ts"
 import { WireOut } from "../h1/wire-out.ts"
 import { WireTunnel } from "../h1/wire-tunnel.ts"
 import { BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
-import { NAME } from "../names.ts"
 import type { ServerHooks } from "../server-hooks.ts"
 import type { Downstream, DownstreamConnection, TunnelEnd } from "../sides.ts"
 import { readHost } from "../target.ts"
+import { Association, type AssociationOwner } from "./association.ts"
+import { describe } from "./describe.ts"
+import { QuietEnd } from "./quiet-end.ts"
 import { basicOf, NO_METHOD, NO_PASSWORD, offered, PASSWORD, readGreeting, readPassword } from "./read-greeting.ts"
-import { asked, BAD, CONNECT, MORE, readRequest4, readRequest5 } from "./read-request.ts"
-import { replyCode, replyText, SUCCEEDED } from "./reply.ts"
+import { ASSOCIATE, asked, BAD, CONNECT, MORE, readRequest4, readRequest5 } from "./read-request.ts"
+import { GENERAL_FAILURE, replyCode, replyText, SUCCEEDED } from "./reply.ts"
 import type { SocksOptions } from "./socks-options.ts"
 
 // what the connection is doing
@@ -28,6 +30,8 @@ const FIRST = 0
 const CREDENTIALS = 1
 const REQUEST = 2
 
+/** What a request for a UDP relay is called in the place of a method. */
+const ASSOCIATE_METHOD = "ASSOCIATE"
 const LINGER_MS = 2000
 /** A client that is in the middle of asking when its listener closes may finish, for so long. */
 const LAST_REQUEST_MS = 1000
@@ -41,9 +45,9 @@ const LAST_REQUEST_MS = 1000
  * Names go into the exchange as they came: whoever dials resolves them, or hands them on. What is said ahead of the tunnel is kept for it. Whether name and
  * password are right is decided with the request, so that the listener's log-in is one for all clients; a wrong one gets the reply "not allowed".
  */
-export class SocksServerConnection extends WireOut implements Downstream, DownstreamConnection, WireHandler, TunnelOwner {
+export class SocksServerConnection extends WireOut implements Downstream, DownstreamConnection, WireHandler, TunnelOwner, AssociationOwner {
   readonly info: ConnectionInfo
-  private readonly hooks: ServerHooks
+  readonly hooks: ServerHooks
   private readonly options: SocksOptions
   private m: Message | null = null
   private state = READING
@@ -51,12 +55,17 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
   /** 4 or 5; 0 = nothing has come. */
   private version = 0
   /** What the client says about itself, as a field of HTTP would; "" = nothing that anybody judges. */
-  private credentials = ""
+  credentials = ""
   private ahead: Buffer | null = null
   /** What the request's own form has against it, as a reply code; 0 = nothing. */
   private objection = 0
   private halfClosed = false
   private tunnel: H1Tunnel | null = null
+  private association: Association | null = null
+  /** The far end of the relay that was asked for. */
+  private far: QuietEnd | null = null
+  /** The port that the client will send datagrams from; 0 = it does not say. */
+  private clientPort = 0
 
   constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks, options: SocksOptions) {
     super(wire, hooks.time)
@@ -136,6 +145,7 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
       this.objection = asked.reply
       return this.refuse(FAULT.socksMalformed)
     }
+    if (asked.command === ASSOCIATE) return this.associate()
     if (asked.command !== CONNECT) return this.refuse(FAULT.socksCommand)
     const end = at + used
     this.ahead = end === octets.length ? null : octets.subarray(end)
@@ -148,6 +158,24 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
     if (bad !== null) this.hooks.refuse(m, bad)
     else this.start(m, asked.claimed)
     return used
+  }
+
+  /** The relay's exchange has no target: its datagrams have. What the client says on the connection from now on means nothing. */
+  private associate(): number {
+    // A client that came by a Unix socket has no address that datagrams could come from.
+    if (this.options.udp === null || this.version !== 5 || this.info.remoteAddress === "") return this.refuse(FAULT.socksCommand)
+    // Behind a translator the client knows its own address and not the one that we see, nor the port.
+    const isSeen = asked.host === this.info.remoteAddress || asked.host === "0.0.0.0" || asked.host === "::"
+    this.clientPort = isSeen ? asked.port : 0
+    this.state = ANSWERING
+    this.disarm()
+    const m = this.acquire()
+    m.method = ASSOCIATE_METHOD
+    m.host = ""
+    m.authority = ""
+    describe(m, this.credentials)
+    this.hooks.start(m)
+    return BAD
   }
 
   private start(m: Message, claimed: string): void {
@@ -182,7 +210,8 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
 
   onEnd(_wire: Wire): void {
     this.halfClosed = true
-    if (this.broken) this.lost(FAULT.aborted)
+    if (this.association !== null) this.association.abort()
+    else if (this.broken) this.lost(FAULT.aborted)
     // What is not whole will never be. Otherwise the client has said all that it will, and waits.
     else if (this.state === READING) this.shut(false)
     else if (this.state === LINGER && !this.blocked) this.shut(false)
@@ -196,6 +225,7 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
     this.dropOutput()
     this.endTimer()
     if (m !== null) m.onClientGone(FAULT.aborted)
+    this.association?.abort()
     this.hooks.closed(this)
   }
 
@@ -209,6 +239,7 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
     const { m } = this
     this.m = null
     this.shut(true)
+    this.association?.abort()
     if (m !== null) m.onClientGone(fault)
   }
 
@@ -227,6 +258,7 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
   sendHead(m: Message): void {
     assert(this.m === m && this.state === ANSWERING, "one answer a connection")
     if (m.responseBody !== BODY_TUNNEL) this.putText(this.refusal(m))
+    else if (m.up instanceof QuietEnd) this.far = m.up
     else {
       const wire = m.up instanceof WireTunnel ? m.up.wire : null
       this.putText(wire === null ? replyText(this.version, SUCCEEDED, "", 0) : replyText(this.version, SUCCEEDED, wire.localAddress, wire.localPort))
@@ -269,12 +301,30 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
     this.m = null
     this.state = TUNNEL
     this.endTimer()
+    if (this.far !== null) return this.associateWith(this.far)
     const { ahead } = this
     this.ahead = null
     this.closed = true
     this.tunnel = new H1Tunnel(this.wire, this.time, ahead, this.takeUnsent(), this)
     this.tunnel.inherit(this.halfClosed, this.broken)
     return this.tunnel
+  }
+
+  private associateWith(far: QuietEnd): TunnelEnd {
+    const association = new Association(this, this.options.udp!, far, this.clientPort)
+    this.association = association
+    // It lives as long as the connection does (RFC 1928 section 7).
+    if (this.halfClosed) association.abort()
+    return association
+  }
+
+  relayReady(port: number): void {
+    const address = this.options.udp!.address
+    this.say(replyText(5, port === 0 ? GENERAL_FAILURE : SUCCEEDED, port === 0 ? "" : address === "" ? this.info.localAddress : address, port))
+  }
+
+  relayGone(): void {
+    this.shut(false)
   }
 
   tunnelGone(): void {
@@ -310,16 +360,7 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
 
   closeNow(): void {
     if (this.tunnel !== null) this.tunnel.abort()
+    else if (this.association !== null) this.association.abort()
     else this.lost(FAULT.draining)
   }
-}
-
-/** What HTTP would have said beside the target: what is sent to a parent, and what the listener's log-in reads. */
-function describe(m: Message, credentials: string): void {
-  const host = `Host: ${m.authority}\r\n`
-  const { request } = m
-  request.reset(credentials === "" ? host : `${host}Proxy-Authorization: ${credentials}\r\n`)
-  request.push(NAME.host, 0, 4, 6, host.length - 2)
-  request.end = request.raw.length
-  if (credentials !== "") request.push(NAME.proxyAuthorization, host.length, host.length + 19, host.length + 21, request.end - 2)
 }
