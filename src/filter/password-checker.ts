@@ -66,6 +66,10 @@ export class PasswordChecker {
     return this.users.users.size
   }
 
+  hasUser(user: string): boolean {
+    return this.users.users.has(user)
+  }
+
   /** A name for the credentials in this field value that tells nothing about them. */
   keyOf(value: string): string {
     return hash("sha256", this.secret + value, "base64")

@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { FileError, readDataFile } from "../../base/index.ts"
-import { HtpasswdError, parseHtpasswd } from "../../filter/index.ts"
+import { HtpasswdError, type LoginOptions, parseHtpasswd } from "../../filter/index.ts"
 import type { OptionProblem } from "../../plugin/index.ts"
 import { type CertificateProblem, certificateProblems, clientTlsProblems } from "../../net/index.ts"
 import { answers, filters } from "../features.gen.ts"
@@ -14,7 +14,7 @@ import { error, type Subject, warning } from "./subject.ts"
 export function checkFiles(subject: Subject): Finding[] {
   const { config, routeIndex } = subject
   return [
-    ...Object.entries(config.listeners).flatMap(([name, listener]) => checkListener(["listeners", name], listener)),
+    ...Object.entries(config.listeners).flatMap(([name, listener]) => checkListener(["listeners", name], listener, subject)),
     ...Object.entries(config.clusters).flatMap(([name, cluster]) =>
       cluster.tls ? tlsFindings(["clusters", name, "tls"], clientTlsProblems(cluster.tls)) : [],
     ),
@@ -26,8 +26,8 @@ export function checkFiles(subject: Subject): Finding[] {
   ]
 }
 
-function checkListener(at: ConfigPath, { tls, forward }: ListenerConfig): Finding[] {
-  const users = forward?.auth ? checkUsers([...at, "forward", "auth", "htpasswd"], forward.auth.htpasswd) : []
+function checkListener(at: ConfigPath, { tls, forward }: ListenerConfig, subject: Subject): Finding[] {
+  const users = forward?.auth ? checkLogin([...at, "forward", "auth"], forward.auth, subject) : []
   if (tls === null) return users
   const { certificates, minVersion, clientCertificates } = tls
   const options = {
@@ -37,6 +37,11 @@ function checkListener(at: ConfigPath, { tls, forward }: ListenerConfig): Findin
     clientCertificates: clientCertificates ?? "off",
   } as const
   return [...tlsFindings([...at, "tls"], certificateProblems(options)), ...users]
+}
+
+function checkLogin(at: ConfigPath, auth: LoginOptions, { baseDir }: Subject): Finding[] {
+  const problems = filters.find(filter => filter.name === "proxy-auth")?.problems?.(auth, path => resolve(baseDir, path)) ?? []
+  return [...(auth.htpasswd === undefined ? [] : checkUsers([...at, "htpasswd"], auth.htpasswd)), ...problemFindings(at, problems)]
 }
 
 /** The words of those who will use the files. */

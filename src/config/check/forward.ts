@@ -1,4 +1,5 @@
-import type { Finding } from "../problem.ts"
+import { takesPasswords } from "../../filter/index.ts"
+import type { ConfigPath, Finding } from "../problem.ts"
 import type { ListenerConfig, RouteConfig } from "../schema.ts"
 import { isOpen } from "./listeners.ts"
 import { error, listenersOf, type Subject, warning } from "./subject.ts"
@@ -34,9 +35,12 @@ function checkListener(subject: Subject, name: string, listener: ListenerConfig)
   const findings: Finding[] = []
   if (origins.length === 0 && subject.whole)
     findings.push(warning(at, `no route of this listener has the destination origin, so it forwards nothing`, "key"))
+  findings.push(...checkLogin([...at, "auth"], listener))
   if (!isOpen(listener.bind)) return findings
   const certified = listener.tls?.clientCertificates?.mode === "required"
-  if (listener.forward!.auth === null && !certified && origins.some(route => !isRestricted(route))) {
+  const { auth } = listener.forward!
+  const asksNobody = auth === null || auth.networks["default"] === "none" || auth.networks["default"] === "optional"
+  if (asksNobody && !certified && origins.some(route => !isRestricted(route))) {
     findings.push(
       warning(at, "an open proxy: anybody who reaches this address can use it. Bind it to loopback, give it `auth`, or match `client` ranges", "key"),
     )
@@ -52,12 +56,30 @@ function checkListener(subject: Subject, name: string, listener: ListenerConfig)
   return findings
 }
 
+/** Ways to log in that the listener cannot offer, or not in safety. */
+function checkLogin(at: ConfigPath, { bind, tls, forward }: ListenerConfig): Finding[] {
+  const { auth } = forward!
+  if (auth === null) return []
+  const findings: Finding[] = []
+  if (auth.certificate !== undefined && !tls?.clientCertificates)
+    findings.push(error([...at, "certificate"], "this listener asks for no certificates; give it tls.clientCertificates"))
+  if (tls === null && isOpen(bind) && takesPasswords(auth))
+    findings.push(
+      warning(
+        at,
+        "passwords travel in the clear on this address (Basic without TLS); give the listener `tls`, bind it to loopback, or use digest",
+        "key",
+      ),
+    )
+  return findings
+}
+
 /** Something in the route asks who the client is. */
 function isRestricted(route: RouteConfig): boolean {
   const asks = /(?:^|-)(?:acl|allow|auth|certificate|client|ip|user)(?:-|$)/
   return (
     route.match.when !== null ||
-    route.match.rules.some(rule => rule.name === "client") ||
+    route.match.rules.some(rule => rule.name === "client" || rule.name === "user" || rule.name === "group") ||
     route.filters.some(use => use.inline !== null || asks.test(use.name))
   )
 }

@@ -1,6 +1,6 @@
 import type { Finding } from "../problem.ts"
 import type { RouteConfig } from "../schema.ts"
-import { clustersOf, filterClustersOf, listenersOf, routeWord, type Subject, warning } from "./subject.ts"
+import { clustersOf, filterClustersOf, loginClustersOf, listenersOf, routeWord, type Subject, warning } from "./subject.ts"
 
 /** What is written and never used: routes behind a catch-all, clusters without a route, listeners without one. */
 export function checkReach(subject: Subject): Finding[] {
@@ -65,7 +65,8 @@ function subsetsOf(rules: readonly string[]): (readonly string[])[] {
 
 /** Where a route names what is not there, what it means seems to be unused: that is one slip, and the route's. */
 function unusedClusters({ config, declared }: Subject): Finding[] {
-  const used = new Set(config.routes.flatMap(route => [...clustersOf(route), ...filterClustersOf(route)]).map(({ name }) => name))
+  const ofRoutes = config.routes.flatMap(route => [...clustersOf(route), ...filterClustersOf(route)])
+  const used = new Set([...ofRoutes, ...loginClustersOf(config)].map(({ name }) => name))
   if ([...used].some(name => !declared.clusters.has(name))) return []
   return Object.keys(config.clusters).flatMap(name =>
     used.has(name) ? [] : [warning(["clusters", name], `no route uses the cluster ${JSON.stringify(name)}`, "key")],

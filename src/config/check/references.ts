@@ -1,11 +1,13 @@
 import { nearest } from "../../base/index.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
 import type { RouteConfig } from "../schema.ts"
-import { clustersOf, error, filterClustersOf, type Subject } from "./subject.ts"
+import { clustersOf, error, filterClustersOf, loginClustersOf, type Subject } from "./subject.ts"
 
 /** Names that lead nowhere, and names that are taken twice. */
 export function checkReferences(subject: Subject): Finding[] {
-  return [...subject.config.routes.flatMap((route, i) => checkRoute(route, subject.routeIndex[i]!, subject)), ...checkRouteNames(subject)]
+  const routes = subject.config.routes.flatMap((route, i) => checkRoute(route, subject.routeIndex[i]!, subject))
+  const logins = loginClustersOf(subject.config).flatMap(({ name, at }) => unknown("cluster", name, subject.declared.clusters, at))
+  return [...routes, ...logins, ...checkRouteNames(subject)]
 }
 
 function checkRoute(route: RouteConfig, index: number, { declared, raw }: Subject): Finding[] {

@@ -52,7 +52,7 @@ export const jwtOptions = z
 export type JwtOptions = z.infer<typeof jwtOptions>
 
 /** A public key that is taken for a secret would let anybody make tokens: each kind of key has its algorithms (RFC 8725 section 3.1). */
-function problemOfKeys({
+export function problemOfKeys({
   jwks,
   secretFile,
   algorithms,
