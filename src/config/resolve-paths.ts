@@ -1,7 +1,8 @@
 import { resolve } from "node:path"
 import type { LoginOptions } from "../filter/index.ts"
 import { answers } from "./features.gen.ts"
-import type { AcmeConfig, Config, ListenerConfig } from "./schema.ts"
+import type { AcmeConfig, Config, ListenerConfig, ResolverConfig } from "./schema.ts"
+import type { InspectConfig } from "./schema/forward-inspect.ts"
 import type { DestinationConfig } from "./schema/route.ts"
 
 /** The same config with every path made absolute; relative ones count from `baseDir`. Those of Unix sockets are absolute already; those in options of features are theirs to resolve. */
@@ -10,6 +11,7 @@ export function resolvePaths(config: Config, baseDir: string): Config {
   return {
     ...config,
     listeners: eachOf(config.listeners, listener => resolveListener(listener, path)),
+    resolver: resolveServers(config.resolver, path),
     clusters: eachOf(config.clusters, cluster => resolveCluster(cluster, path)),
     lists: eachOf(config.lists, list => ({ ...list, files: list.files && list.files.map(path) })),
     caches: eachOf(config.caches, cache => ({ ...cache, disk: cache.disk && { ...cache.disk, path: path(cache.disk.path) } })),
@@ -21,6 +23,11 @@ export function resolvePaths(config: Config, baseDir: string): Config {
 }
 
 type Resolve = (name: string) => string
+
+function resolveServers(resolver: ResolverConfig, path: Resolve): ResolverConfig {
+  const own = (servers: NonNullable<ResolverConfig["servers"]>) => servers.map(server => ({ ...server, ca: server.ca && path(server.ca) }))
+  return { ...resolver, servers: resolver.servers && own(resolver.servers), domains: eachOf(resolver.domains, own) }
+}
 
 function resolveAcme(acme: AcmeConfig, path: Resolve): AcmeConfig {
   return {
@@ -49,8 +56,17 @@ function resolveListener(listener: ListenerConfig, path: Resolve): ListenerConfi
       certificates: tls.certificates.map(({ cert, key }) => ({ cert: path(cert), key: path(key) })),
       clientCertificates: tls.clientCertificates && { ...tls.clientCertificates, ca: path(tls.clientCertificates.ca) },
     },
-    forward: forward && { ...forward, auth: forward.auth && resolveLogin(forward.auth, path) },
+    forward: forward && {
+      ...forward,
+      auth: forward.auth && resolveLogin(forward.auth, path),
+      inspect: forward.inspect && resolveInspect(forward.inspect, path),
+    },
   }
+}
+
+function resolveInspect(inspect: InspectConfig, path: Resolve): InspectConfig {
+  const { ca, upstream } = inspect
+  return { ...inspect, ca: ca && { cert: path(ca.cert), key: path(ca.key) }, upstream: { ...upstream, ca: upstream.ca && path(upstream.ca) } }
 }
 
 /** Other files of a log-in are for its filter to resolve. */

@@ -31,7 +31,8 @@ export function partialSubject(raw: unknown, baseDir: string): Subject {
   const sections = Object.entries(configSchema.shape).flatMap(([section, schema]): [string, unknown][] => {
     const content = valueAt(raw, [section])
     if (section === "routes") return [[section, []]]
-    if (section === "listeners" || section === "clusters" || section === "caches") return [[section, validEntries(section, content)]]
+    if (section === "listeners" || section === "clusters" || section === "caches" || section === "lists")
+      return [[section, validEntries(section, content)]]
     const result = schema.safeParse(content, { error: sentence })
     return [[section, result.success ? result.data : schema.parse(undefined)]]
   })
@@ -40,7 +41,7 @@ export function partialSubject(raw: unknown, baseDir: string): Subject {
   return { ...wholeSubject(config, raw, baseDir), routeIndex, whole: false }
 }
 
-function validEntries(section: "listeners" | "clusters" | "caches", content: unknown): Record<string, unknown> {
+function validEntries(section: "listeners" | "clusters" | "caches" | "lists", content: unknown): Record<string, unknown> {
   const schema = configSchema.shape[section]
   const entries = [...keysOf({ [section]: content }, section)].flatMap((name): [string, unknown][] => {
     const result = schema.safeParse(Object.fromEntries([[name, valueAt(content, [name])]]), { error: sentence })

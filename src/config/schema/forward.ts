@@ -3,6 +3,7 @@ import { field, maybe } from "../../base/index.ts"
 import { cidrSchema, portsSchema } from "./address.ts"
 import { forwardAuthSchema } from "./forward-auth.ts"
 import { forwardTransparentSchema } from "./forward-transparent.ts"
+import { forwardInspectSchema } from "./forward-inspect.ts"
 import { forwardPacSchema } from "./forward-pac.ts"
 import { forwardSocksSchema } from "./forward-socks.ts"
 
@@ -30,6 +31,7 @@ const forwardLongSchema = z.strictObject({
     forwardTransparentSchema,
     "Takes connections that nftables brings here although their clients do not know of the proxy: redirect, tproxy or the long form.",
   ),
+  inspect: field(forwardInspectSchema, false, "Looks into tunnels: what is TLS can be opened, so that rules, cache and log hold for what is inside. true = all defaults."),
   privacy: field(
     z.enum(["transparent", "standard", "anonymous", "high"]),
     "standard",
