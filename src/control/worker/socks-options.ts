@@ -1,4 +1,5 @@
 import type { ListenerConfig } from "../../config/index.ts"
+import { takesPasswords, takesSilent } from "../../filter/index.ts"
 import type { SocksOptions } from "../../http/index.ts"
 
 /** How a listener takes SOCKS clients; null = it takes none. */
@@ -10,7 +11,8 @@ export function socksOptionsOf({ forward }: ListenerConfig): SocksOptions | null
     v4: versions.includes(4),
     v5: versions.includes(5),
     only,
-    passwords: forward.auth !== null,
+    passwords: forward.auth !== null && takesPasswords(forward.auth),
+    silent: forward.auth !== null && takesSilent(forward.auth),
     udp: udp === null ? null : { idleMs: udp.idle, targetsMax: udp.targetsMax, address: udp.address },
   }
 }

@@ -53,6 +53,11 @@ export function takesPasswords({ htpasswd, basic, ldap, http }: LoginOptions): b
   return (htpasswd ?? basic ?? ldap) !== undefined || http?.by === "credentials"
 }
 
+/** Some clients need not say anything: those of certain networks, and those that a certificate or an address speaks for. */
+export function takesSilent({ networks, certificate, http }: LoginOptions): boolean {
+  return Object.values(networks).some(mode => mode !== "required") || certificate !== undefined || http?.by === "address"
+}
+
 /** Files that the options name. That of the short `htpasswd` is looked at by whoever checks configs. */
 export function loginProblems(options: LoginOptions, resolve: (path: string) => string): OptionProblem[] {
   const { groups, basic, digest, bearer, ldap, realm } = options

@@ -8,6 +8,8 @@ export interface SocksOptions {
   readonly only: boolean
   /** Somebody judges names and passwords, so clients are asked for them (RFC 1929). */
   readonly passwords: boolean
+  /** Not all need one: who offers none is taken without, and the log-in decides about it as about everybody. */
+  readonly silent: boolean
   /** UDP is relayed; null = it is not offered. */
   readonly udp: SocksUdpOptions | null
 }

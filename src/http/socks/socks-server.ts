@@ -112,9 +112,10 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
   private readGreeting(octets: Buffer, at: number): number {
     const used = readGreeting(octets, at)
     if (used === MORE) return MORE
-    const { passwords } = this.options
+    const { passwords, silent } = this.options
     // Whoever insists on a password gives it to a listener that has no use for it, as with HTTP.
-    const method = !passwords && offered.none ? NO_PASSWORD : offered.password ? PASSWORD : NO_METHOD
+    const fitting = !passwords && offered.none ? NO_PASSWORD : offered.password ? PASSWORD : NO_METHOD
+    const method = fitting === NO_METHOD && silent && offered.none ? NO_PASSWORD : fitting
     if (method === NO_METHOD) return this.refuse(FAULT.socksMethod)
     this.part = method === PASSWORD ? CREDENTIALS : REQUEST
     this.say(method === PASSWORD ? "\x05\x02" : "\x05\0")
