@@ -14,7 +14,7 @@ import type { LogRecord } from "../base/index.ts"
 import type { DiskAttachment, PassedUrl } from "../cache/index.ts"
 import type { Config } from "../config/index.ts"
 import type { MetricsLayout } from "../observe/index.ts"
-import type { PeerEndpoint } from "../upstream/index.ts"
+import type { PeerEndpoint, SharedCounts } from "../upstream/index.ts"
 import type { SharedCaches } from "./caches/shared-caches.ts"
 import type { SharedList } from "./lists/shared-list.ts"
 import type { SharedZones } from "./shared-zones.ts"
@@ -192,7 +192,7 @@ export interface WorkerInspection {
   readonly exchanges: number
   readonly tunnels: number
   /** Connections to peers by cluster name: in use and idle. */
-  readonly pools: Readonly<Record<string, { readonly busy: number; readonly idle: number }>>
+  readonly pools: Readonly<Record<string, { readonly busy: number; readonly idle: number; readonly shared: SharedCounts }>>
   /** Octets of this thread's heap. */
   readonly heapBytes: number
   /** Versions of snapshots that exchanges still use, the live one included. */

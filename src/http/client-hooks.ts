@@ -1,5 +1,5 @@
 import type { Fault } from "../base/index.ts"
-import type { Time } from "../net/index.ts"
+import type { PeerTls, Time } from "../net/index.ts"
 import type { H2PeerTuning } from "./h2/tuning.ts"
 import type { Message } from "./message.ts"
 
@@ -18,6 +18,22 @@ export interface UpstreamConnection {
   close(): void
 }
 
+/** What status says of a connection that carries many exchanges. */
+export interface SharedFacts {
+  /** `192.0.2.7:443`. */
+  readonly peer: string
+  readonly protocol: "HTTP/2" | "HTTP/3"
+  /** null = without TLS, or over QUIC, where it is TLS 1.3. */
+  readonly tls: PeerTls | null
+  /** How long it has stood, milliseconds. */
+  readonly ageMs: number
+  /** Exchanges under way, tunnels among them, and those that are over. */
+  readonly streams: number
+  readonly served: number
+  readonly octetsIn: number
+  readonly octetsOut: number
+}
+
 /** One that carries many exchanges at the same time. */
 export interface SharedConnection extends UpstreamConnection {
   /** 20 or 30. */
@@ -34,6 +50,7 @@ export interface SharedConnection extends UpstreamConnection {
   readonly failure: Fault | null
   /** Takes no further exchange, and closes after those that it has. */
   retire(): void
+  facts(): SharedFacts
 }
 
 /** One that carries an exchange after the other, and is kept in between. */

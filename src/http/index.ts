@@ -3,7 +3,7 @@ export { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type Bod
 export { NAME, nameId, nameOf } from "./names.ts"
 export type { Downstream, DownstreamConnection, ReleasedWire, TunnelEnd, TunnelReceiver, Upstream } from "./sides.ts"
 export { ClientConnection } from "./h1/client.ts"
-export type { AttemptTimes, ClientHooks, KeptConnection, SharedConnection, UpstreamConnection } from "./client-hooks.ts"
+export type { AttemptTimes, ClientHooks, KeptConnection, SharedConnection, SharedFacts, UpstreamConnection } from "./client-hooks.ts"
 export { H2ClientConnection } from "./h2/client.ts"
 export type { H2PeerTuning, H2Tuning } from "./h2/tuning.ts"
 export { isWord, listHas } from "./grammar.ts"

@@ -1,6 +1,7 @@
 export type { Wire, WireHandler } from "./wire.ts"
 export { type ClientCertificate, type ConnectionInfo, plainServerName, WireInfo } from "./connection-info.ts"
 export { dial, dialOver, dialPair, type DialFailure, type DialHandle, type DialHandler, type DialTarget } from "./dial.ts"
+export { type PeerTls, peerTls } from "./peer-tls.ts"
 export type { Acceptor } from "./accept-point.ts"
 export { listen, type Listening } from "./listen.ts"
 export type { Time } from "./time.ts"

@@ -1,7 +1,7 @@
 // HOT
 import { assert, type Fault, FAULT, hashString, log } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
-import type { Time } from "../http/index.ts"
+import type { SharedFacts, Time } from "../http/index.ts"
 import type { DialHandle, DialHandler, QuicDialHandler } from "../net/index.ts"
 import type { Balancer, BalancerKey } from "../plugin/index.ts"
 import type { AttemptMeter } from "./attempt-meter.ts"
@@ -53,6 +53,14 @@ export interface ClusterParts {
   readonly sticky?: Sticky | null
   /** Default: a peer has its full weight at once. */
   readonly slowStart?: SlowStart | null
+}
+
+export interface SharedCounts {
+  readonly connections: readonly SharedFacts[]
+  /** How many there have been. */
+  readonly opened: number
+  /** Why a peer that is waited for cannot be reached; "" = none is. */
+  readonly away: string
 }
 
 /** A named group of peers in one worker: who is in it, who is next, and the connections to each. */
@@ -171,7 +179,7 @@ export class Cluster {
 
   /** The request's connection ends at its origin: there the peer is only on the way. */
   opensFor(x: Exchange): boolean {
-    return this.through !== null && this.through.serves(x)
+    return this.through === null ? false : this.through.serves(x)
   }
 
   /** The connections that this request may use at a peer. */
@@ -207,6 +215,24 @@ export class Cluster {
       idle += pool.idleCount
     }
     return { busy, idle }
+  }
+
+  /** To the peer itself, whatever the exchange wants beyond it. */
+  dialPeer(peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange): DialHandle {
+    return this.parts.dialer(peer, timeoutMs, handler, x)
+  }
+
+  /** The same of connections that carry many exchanges each. */
+  sharedCounts(): SharedCounts {
+    const connections: SharedFacts[] = []
+    let opened = 0
+    let away = ""
+    for (const pool of this.pools.values()) {
+      connections.push(...pool.sharedFacts()) // allow(spread): for status
+      opened += pool.sharedOpened
+      if (pool.isAway) away = pool.refusal.code
+    }
+    return { connections, opened, away }
   }
 
   dial(peer: Peer, timeoutMs: number, handler: DialHandler, x: Exchange): DialHandle {

@@ -10,6 +10,7 @@ import {
   type KeptConnection,
   RawClientConnection,
   type SharedConnection,
+  type SharedFacts,
   type Time,
   type UpstreamConnection,
 } from "../http/index.ts"
@@ -87,6 +88,8 @@ export class Pool implements ClientHooks, RedialOwner {
   private arriving = 0
   private readonly waiters: PoolWaiter[] = []
   private taken = 0
+  /** Connections to share that the peer has agreed to, ever. */
+  sharedOpened = 0
   private readonly redial: Redial | null
   /** A connection over QUIC is on its way. */
   trying = false
@@ -112,6 +115,13 @@ export class Pool implements ClientHooks, RedialOwner {
     let count = this.taken
     for (let i = 0; i < this.shared.length; i++) if (this.shared[i]!.streamCount === 0) count--
     return count
+  }
+
+  /** Connections that carry many exchanges each, for status. */
+  sharedFacts(): SharedFacts[] {
+    const list: SharedFacts[] = []
+    for (let i = 0; i < this.shared.length; i++) list.push(this.shared[i]!.facts())
+    return list
   }
 
   /** A connection that is ready, or null. Counts as taken. */
@@ -168,10 +178,6 @@ export class Pool implements ClientHooks, RedialOwner {
     return this.trying ? waitTimeoutMs + connectMs : waitTimeoutMs
   }
 
-  dialAgain(): void {
-    this.dialForWaiters()
-  }
-
   /** True and counted as taken when another connection may be opened. */
   mayDial(): boolean {
     if (this.redial?.pausing) return false
@@ -219,7 +225,7 @@ export class Pool implements ClientHooks, RedialOwner {
       const kept = new ClientConnection(wire, this, this)
       wire.data = kept
       // Those who waited for a connection to share must each have their own.
-      this.dialForWaiters()
+      this.dialAgain()
       return kept
     }
     const connection = new H2ClientConnection(wire, this, secure)
@@ -237,6 +243,7 @@ export class Pool implements ClientHooks, RedialOwner {
   /** A connection over QUIC stands, for which a place was taken. */
   joined(connection: SharedConnection): void {
     this.arriving--
+    this.sharedOpened++
     assert(this.arriving >= 0, "what joins was on its way")
     this.sharing = true
     this.redial?.reached()
@@ -245,7 +252,7 @@ export class Pool implements ClientHooks, RedialOwner {
     this.room(connection)
   }
 
-  private dialForWaiters(): void {
+  dialAgain(): void {
     if (this.redial?.pausing) return
     if (this.settings.protocol === "http3") {
       if (this.waiters.length > 0 && !this.trying) this.waiters[0]!.onHttp3Wanted()
@@ -263,6 +270,7 @@ export class Pool implements ClientHooks, RedialOwner {
   changed(connection: SharedConnection): void {
     if (this.unknown.delete(connection)) {
       this.arriving--
+      this.sharedOpened++
       assert(this.arriving >= 0, "what has arrived was on its way")
     }
     if (connection.known) {
@@ -274,7 +282,7 @@ export class Pool implements ClientHooks, RedialOwner {
 
   room(connection: SharedConnection): void {
     while (this.waiters.length > 0 && connection.usable) this.nextWaiter().onTurn(connection)
-    if (this.waiters.length > 0) this.dialForWaiters()
+    if (this.waiters.length > 0) this.dialAgain()
     else if (this.closed) connection.retire()
   }
 
@@ -327,7 +335,7 @@ export class Pool implements ClientHooks, RedialOwner {
   private release(): void {
     assert(this.taken > 0, "what is released was taken")
     this.taken--
-    this.dialForWaiters()
+    this.dialAgain()
   }
 
   idle(connection: KeptConnection, limitMs: number): void {
@@ -379,7 +387,7 @@ export class Pool implements ClientHooks, RedialOwner {
     this.closed = true
     while (this.idleStack.length > 0) this.closeNewestIdle()
     for (let i = this.shared.length - 1; i >= 0; i--) this.shared[i]!.retire()
-    this.dialForWaiters()
+    this.dialAgain()
   }
 }
 

@@ -3,7 +3,7 @@ import { type Fault, FAULT, Timer, type TimerOwner } from "../base/index.ts"
 import type { Time } from "../http/index.ts"
 
 const PAUSE_MIN_MS = 100
-const PAUSE_MAX_MS = 3000
+const PAUSE_MAX_MS = 2000
 
 /** Whose connections those are. */
 export interface RedialOwner {

@@ -348,8 +348,8 @@ export class DataPlane {
   private inspect(passesMax: number): WorkerInspection {
     const connections: Record<string, number> = {}
     for (const [name, runtime] of this.listeners.live) connections[name] = runtime.connections.size
-    const pools: Record<string, { busy: number; idle: number }> = {}
-    for (const [name, cluster] of this.live?.snapshot.clusters ?? []) pools[name] = cluster.counts()
+    const pools: Record<string, WorkerInspection["pools"][string]> = {}
+    for (const [name, cluster] of this.live?.snapshot.clusters ?? []) pools[name] = { ...cluster.counts(), shared: cluster.sharedCounts() }
     return {
       connections,
       exchanges: this.counts.exchanges,

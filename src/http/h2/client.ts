@@ -1,7 +1,7 @@
 // HOT
 import { assert, type Fault, FAULT, log } from "../../base/index.ts"
-import type { Wire } from "../../net/index.ts"
-import type { AttemptTimes, ClientHooks, SharedConnection } from "../client-hooks.ts"
+import { peerTls, type Wire } from "../../net/index.ts"
+import type { AttemptTimes, ClientHooks, SharedConnection, SharedFacts } from "../client-hooks.ts"
 import type { Message } from "../message.ts"
 import { ClientStream } from "./client-stream.ts"
 import { H2Connection } from "./connection.ts"
@@ -40,6 +40,8 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   known = false
   /** Wait for the peer's settings: what they want is not in every server. */
   private unsettled: ClientStream[] = []
+  private readonly startedAt: number
+  private octetsIn = 0
   /** Got something in this turn that has not been pushed on. */
   private touched: ClientStream[] = []
   private idleSince: number
@@ -59,7 +61,8 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
     super(wire, hooks.time, hooks.limits.h2 ?? h2PeerTuning)
     this.hooks = hooks
     this.secure = secure
-    this.idleSince = this.now()
+    this.startedAt = this.now()
+    this.idleSince = this.startedAt
     this.room(PREFACE.length)
     this.out!.set(PREFACE, this.at)
     this.at += PREFACE.length
@@ -97,6 +100,21 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
   private get peerName(): string {
     const { remoteAddress, remotePort } = this.wire
     return `${remoteAddress}:${remotePort}`
+  }
+
+  facts(): SharedFacts {
+    const { octetsIn, served, streamCount: streams } = this
+    const octetsOut = this.wire.bytesWritten ?? 0
+    return {
+      peer: this.peerName,
+      protocol: "HTTP/2",
+      tls: peerTls(this.wire),
+      ageMs: this.now() - this.startedAt,
+      streams,
+      served,
+      octetsIn,
+      octetsOut,
+    }
   }
 
   /** It has ended, and its streams with it. */
@@ -171,6 +189,7 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
     const { doubted } = this
     this.doubted = false
     this.pingedAt = 0
+    this.octetsIn += chunk.length
     super.onData(wire, chunk)
     if (doubted && this.usable) this.hooks.room(this)
     const touched = this.touched

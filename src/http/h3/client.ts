@@ -1,7 +1,7 @@
 // HOT
 import { assert, type Fault, Timer, type TimerOwner } from "../../base/index.ts"
 import type { QuicConnection, QuicConnectionHandler, QuicStream, QuicStreamHandler } from "../../net/index.ts"
-import type { AttemptTimes, ClientHooks, SharedConnection } from "../client-hooks.ts"
+import type { AttemptTimes, ClientHooks, SharedConnection, SharedFacts } from "../client-hooks.ts"
 import type { Message } from "../message.ts"
 import { H3ClientStream } from "./client-stream.ts"
 import { H3_NO_ERROR } from "./codes.ts"
@@ -25,6 +25,7 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
   private over = false
   private readonly timer = new Timer(this)
   private idleSince: number
+  private readonly startedAt: number
   /** Octets that had come by the last look. */
   private heard = 0
   /** The first request since more than those came; 0 = there is none. */
@@ -33,7 +34,8 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
   constructor(connection: QuicConnection, hooks: ClientHooks) {
     this.connection = connection
     this.hooks = hooks
-    this.idleSince = hooks.time.clock.now()
+    this.startedAt = hooks.time.clock.now()
+    this.idleSince = this.startedAt
     this.lookAt(this.idleSince + hooks.limits.idleTimeoutMs)
   }
 
@@ -55,6 +57,21 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
 
   get streamsMax(): number {
     return Math.min(this.hooks.limits.streamsMax, this.connection.peerStreamsMax)
+  }
+
+  facts(): SharedFacts {
+    const { remoteAddress, remotePort } = this.connection.facts
+    const host = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress
+    return {
+      peer: `${host}:${remotePort}`,
+      protocol: "HTTP/3",
+      tls: null,
+      ageMs: this.hooks.time.clock.now() - this.startedAt,
+      streams: this.streams.size,
+      served: this.served,
+      octetsIn: this.connection.octetsReceived,
+      octetsOut: this.connection.octetsSent,
+    }
   }
 
   send(m: Message, target: string, times: AttemptTimes): void {

@@ -79,6 +79,10 @@ export class QuicConnection {
     return this.native.destroyed ? 0 : Number(this.native.stats.bytesReceived)
   }
 
+  get octetsSent(): number {
+    return this.native.destroyed ? 0 : Number(this.native.stats.bytesSent)
+  }
+
   /** Octets that a datagram may have; 0 = the peer takes none. */
   get datagramBytesMax(): number {
     return this.native.destroyed ? 0 : this.native.maxDatagramSize

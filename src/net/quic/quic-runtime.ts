@@ -43,7 +43,7 @@ export interface NativeCloseOptions {
 export interface NativeSession {
   readonly path: { readonly local: NativeAddress; readonly remote: NativeAddress } | undefined
   readonly peerCertificate: X509Certificate | undefined
-  readonly stats: { readonly bytesReceived: bigint }
+  readonly stats: { readonly bytesReceived: bigint; readonly bytesSent: bigint }
   readonly remoteTransportParams: { readonly initialMaxStreamsBidi: bigint } | null | undefined
   readonly destroyed: boolean
   readonly closing: boolean
