@@ -216,7 +216,13 @@ export const FAULT = {
   concurrencyMax: fault("proxy.concurrency-max", 503, "never", false, "As many requests as the limit allows are under way already."),
   banned: fault("proxy.banned", 403, "never", false, "The client is banned for a time."),
   contentBlocked: fault("proxy.content-blocked", 403, "never", false, "What was sent or asked for was looked into and is not let through."),
-  scanFailed: fault("proxy.scan-failed", 503, "never", false, "Who has to look at the content (ICAP) cannot be asked, or the content is too large to be looked at."),
+  scanFailed: fault(
+    "proxy.scan-failed",
+    503,
+    "never",
+    false,
+    "Who has to look at the content (ICAP) cannot be asked, or the content is too large to be looked at.",
+  ),
   nameBlocked: fault("proxy.name-blocked", 403, "never", false, "The name is on a list of names that are looked up for nobody."),
   blocked: fault("proxy.blocked", 403, "never", false, "A rule of the policy blocks the request."),
   quotaUsed: fault("proxy.quota-used", 403, "never", false, "What the user may have in this period is used up."),
@@ -264,6 +270,13 @@ export const FAULT = {
     "The server's certificate is signed by an authority that is not known here.",
   ),
   certificateRevoked: fault("upstream.certificate-revoked", 502, "always", false, "The server's certificate has been revoked."),
+  tlsRejected: fault(
+    "upstream.tls-rejected",
+    502,
+    "always",
+    false,
+    "The server broke off the TLS handshake: it takes nothing that we offer, or wants a certificate of the client.",
+  ),
   certificateWanted: fault(
     "upstream.certificate-wanted",
     502,

@@ -42,6 +42,7 @@ import filterForwardAuth from "../filter/forward-auth/forward-auth.ts"
 import filterGrpc from "../filter/grpc/grpc.ts"
 import filterGrpcWeb from "../filter/grpc-web/grpc-web.ts"
 import filterHeaders from "../filter/headers/headers.ts"
+import filterIcap from "../filter/icap/icap.ts"
 import filterIpList from "../filter/ip-list/ip-list.ts"
 import filterJwt from "../filter/jwt/jwt.ts"
 import filterMaintenance from "../filter/maintenance/maintenance.ts"
@@ -49,6 +50,7 @@ import filterMirror from "../filter/mirror/mirror.ts"
 import filterOidc from "../filter/oidc/oidc.ts"
 import filterPolicy from "../filter/policy/policy.ts"
 import filterProxyAuth from "../filter/proxy-auth/proxy-auth.ts"
+import filterQuota from "../filter/quota/quota.ts"
 import filterRateLimit from "../filter/rate-limit/rate-limit.ts"
 import filterReplace from "../filter/replace/replace.ts"
 import filterRequestSize from "../filter/request-size/request-size.ts"
@@ -119,6 +121,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterGrpc,
   filterGrpcWeb,
   filterHeaders,
+  filterIcap,
   filterIpList,
   filterJwt,
   filterMaintenance,
@@ -126,6 +129,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterOidc,
   filterPolicy,
   filterProxyAuth,
+  filterQuota,
   filterRateLimit,
   filterReplace,
   filterRequestSize,

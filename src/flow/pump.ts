@@ -16,6 +16,14 @@ export interface BodyWaiter {
   bodyCame(x: Exchange): void
 }
 
+/** Who reads the response's body before its head leaves, while a response filter waits: without one the upstream waits, too. */
+export interface ResponseTap {
+  /** A chunk of it; it is held for the client. True = more, please. */
+  chunkCame(chunk: Uint8Array): boolean
+  /** It is whole. */
+  endCame(): void
+}
+
 let clock: Clock = systemClock
 
 /** Lets tests and the worker decide what time it is. */
@@ -51,6 +59,7 @@ export class Pump {
   /** What of the response waits for a slow client; null = its peer waits, too. */
   ahead: AheadDownstream | null = null
   held: Uint8Array[] | null = null
+  responseTap: ResponseTap | null = null
   /** The head waits for a response filter: when it leaves, the upstream's turn, whose end would flush it, is long over. */
   headWaits = false
   responseDone = false
@@ -77,6 +86,7 @@ export class Pump {
     this.plainDown = null
     this.ahead = null
     this.held = null
+    this.responseTap = null
     this.headWaits = false
     this.responseDone = false
     this.responseTrailers = ""
@@ -187,7 +197,8 @@ export function responseBodyCame(x: Exchange, chunk: Uint8Array): void {
   if (!x.headSent) {
     if (x.pump.held === null) x.pump.held = []
     x.pump.held.push(chunk)
-    if (x.up !== null) x.up.pauseBody()
+    const tap = x.pump.responseTap
+    if ((tap === null || !tap.chunkCame(chunk)) && x.up !== null) x.up.pauseBody()
     return
   }
   x.responseBytes += chunk.length
@@ -208,10 +219,25 @@ export function responseEndCame(x: Exchange, trailers: string): void {
   x.pump.upReady = false
   x.pump.responseDone = true
   x.pump.responseTrailers = trailers
-  if (!x.headSent) return
+  if (!x.headSent) {
+    if (x.pump.responseTap !== null) x.pump.responseTap.endCame()
+    return
+  }
   x.down!.sendEnd(trailers)
   // Where the end has to wait for the client, the exchange does.
   if (x.pump.ahead === null || !x.pump.ahead.endWaits) resume(x, NEXT)
+}
+
+/** Reads the response's body for `tap` while its head waits: what has come of it at once. `null` ends that. */
+export function tapResponse(x: Exchange, tap: ResponseTap | null): void {
+  const { pump } = x
+  pump.responseTap = tap
+  if (tap === null) return
+  const { held } = pump
+  let more = true
+  if (held !== null) for (let i = 0; i < held.length; i++) more = tap.chunkCame(held[i]!)
+  if (pump.responseDone) tap.endCame()
+  else if (more && x.up !== null) x.up.resumeBody()
 }
 
 /** Sends what had to wait for the head; true when that was all of the response. */
