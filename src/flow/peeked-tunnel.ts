@@ -48,6 +48,8 @@ export class PeekedTunnel extends DownstreamWrapper implements TunnelEnd, Tunnel
   private peeking = true
   private ended = false
   private over = false
+  /** Somebody else has the tunnel, and closes it. */
+  private joined = false
 
   /** Says 200 and takes the client's tunnel. */
   constructor(x: Exchange, judge: PeekJudge, time: Time, limits: PeekLimits) {
@@ -101,6 +103,13 @@ export class PeekedTunnel extends DownstreamWrapper implements TunnelEnd, Tunnel
     this.over = true
     const { wire, former } = released
     return { wire, former, octets: this.octets }
+  }
+
+  /** The tunnel itself, for whoever joins it with something else: where its connection cannot be had. */
+  handOn(): TunnelEnd {
+    this.decided()
+    this.joined = true
+    return this
   }
 
   /** What was taken over is done; null = well. */
@@ -182,7 +191,7 @@ export class PeekedTunnel extends DownstreamWrapper implements TunnelEnd, Tunnel
   // ---- the client's side of the exchange: all is said
 
   override sendHead(m: Message): void {
-    if (m.responseBody !== BODY_TUNNEL) this.cut()
+    if (m.responseBody !== BODY_TUNNEL && !this.joined) this.cut()
   }
 
   override takeTunnel(): TunnelEnd {

@@ -3,6 +3,7 @@ import { type Fault, FAULT, log } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import type { AttemptTimes } from "../http/index.ts"
 import type { DialFailure } from "../net/index.ts"
+import type { OriginUpgrade } from "./origins.ts"
 import type { Peer } from "./peer.ts"
 import type { Priority } from "./queue/priority.ts"
 
@@ -24,6 +25,8 @@ export interface AttemptRules {
   readonly priority?: Priority | null
   /** The one peer that is asked, whatever the balancer says; its outcome is somebody else's to report. Default: the cluster chooses. */
   readonly only?: Peer
+  /** How origins are spoken to through parents. Default: as the client asks, in HTTP/1.1. */
+  readonly upgrade?: OriginUpgrade | null
 }
 
 export function dialFault(kind: DialFailure): Fault {
@@ -52,6 +55,8 @@ export function tlsFault(detail: string): Fault {
   if (/SELF_SIGNED|self[- ]signed/i.test(detail)) return FAULT.certificateSelfSigned
   if (/UNABLE_TO_|CERT_UNTRUSTED|INVALID_CA|unable to (?:get|verify)/i.test(detail)) return FAULT.certificateUntrusted
   if (/CERT_REVOKED|has been revoked/i.test(detail)) return FAULT.certificateRevoked
+  if (/CERTIFICATE_REQUIRED/.test(detail)) return FAULT.certificateWanted
+  if (/ALERT_HANDSHAKE_FAILURE/.test(detail)) return FAULT.tlsRejected
   return FAULT.tlsFailed
 }
 
@@ -103,4 +108,9 @@ export function nameHost(x: Exchange, peer: { readonly path: string; readonly na
   // A filter, or an earlier attempt, has said it.
   if (/(?:^|\n)host:/i.test(x.request.extra)) return
   x.request.append("Host", peer.path === "" ? peer.name : "localhost")
+}
+
+/** Given back by a peer that serves others on the same connection: it was about to close it, or had enough to do. Says nothing of either. */
+export function justMoved(fault: Fault, { reused }: Exchange): boolean {
+  return fault === FAULT.streamRefused && reused
 }

@@ -5,7 +5,7 @@ import { BODY_TUNNEL, CONNECT_UDP, NAME, reasonOf, type Upstream, type UpstreamC
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
 import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure, tlsFault } from "./attempt-rules.ts"
 import { joinHttp3, originKey } from "./join-http3.ts"
-import { dialledName, type OriginDial, type Origins, type OriginUpgrade } from "./origins.ts"
+import { dialledName, type OriginDial, type Origins, type OriginUpgrade, triesHttp3 } from "./origins.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
 import { UdpJoin, type UdpWaiter } from "./udp-join.ts"
 
@@ -216,9 +216,9 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
   /** UDP port at which HTTP/3 is to be tried; 0 = it is not. */
   private http3Port(): number {
     const { x, pool, upgrade } = this
-    if (upgrade === null || pool === null || x.scheme !== "https" || (upgrade.http !== "auto" && upgrade.http !== "http3")) return 0
+    if (pool === null || x.scheme !== "https" || !triesHttp3(upgrade)) return 0
     const known = this.origins!.memory.http3Port(originKey(x))
-    return known > 0 || upgrade.http === "auto" ? known : x.port
+    return known > 0 || upgrade!.http === "auto" ? known : x.port
   }
 
   /** The connection that is there serves this request; one over QUIC will serve the next. */
@@ -245,7 +245,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
   private askServices(): void {
     const { x, origins, upgrade } = this
     const { resolver } = origins!.parts
-    if (upgrade === null || upgrade.http !== "auto" || x.scheme !== "https" || resolver.services === undefined) return
+    if (!triesHttp3(upgrade) || upgrade!.http !== "auto" || x.scheme !== "https" || resolver.services === undefined) return
     const key = originKey(x)
     const { memory } = origins!
     const { port } = x

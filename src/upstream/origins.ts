@@ -29,6 +29,13 @@ export interface OriginUpgrade {
   readonly http: "auto" | "http1" | "http2" | "http3"
   /** PEM file of the authorities, null = the system's. Connections are shared by those only who believe the same. */
   readonly ca: string | null
+  /** HTTP/3 is not tried with auto. Default false. */
+  readonly tcpOnly?: boolean
+}
+
+/** HTTP/3 is one of the ways. */
+export function triesHttp3(upgrade: OriginUpgrade | null): boolean {
+  return upgrade !== null && upgrade.tcpOnly !== true && (upgrade.http === "auto" || upgrade.http === "http3")
 }
 
 /** Where and how a connection to an origin begins. */

@@ -28,9 +28,9 @@ import { type Apart, compileCache, type RouteCachePlan } from "./cache.ts"
 import { answerDeps, answerOf, buildFilters, type NamedFilter } from "./filters.ts"
 import { type Arm, armRoutes, compileSplit } from "./split.ts"
 import { priorityOf } from "./compile-guard.ts"
-import { parentLogin } from "./parent-login.ts"
+import { loginLine, parentLogin } from "./parent-login.ts"
 import { parentSteps } from "./parent-steps.ts"
-import { inspectStep } from "./inspect/inspect-step.ts"
+import { type InspectSteps, inspectSteps } from "./inspect/inspect-steps.ts"
 import type { Inspector } from "./inspect/inspector.ts"
 import { StepList } from "./step-list.ts"
 import { compileTold } from "./told.ts"
@@ -95,7 +95,7 @@ function compileArm({ route, list, counted, tell }: Arm, { filters, index, slot 
     list.add("answer", route.to.kind === "answer" ? route.to.name : route.to.kind, localStep(route, parts))
   }
   const inspect = inspectOf(route, parts)
-  const way = upstream === null ? null : { upstream, filters, fields: fieldsSteps(route, parts), inspect, slot }
+  const way = upstream === null ? null : { upstream, filters, fields: fieldsSteps(route, parts), inspect: inspect?.look ?? null, slot }
   // Before the cache: with a cookie of ours a request would be one that nothing is stored for.
   if (sticky !== null) list.add("fields", "session", sticky.read)
   const peerAt = way === null ? -1 : addUpstream(list, way, cache)
@@ -107,6 +107,7 @@ function compileArm({ route, list, counted, tell }: Arm, { filters, index, slot 
   list.add("deliver", "deliver", deliver)
   const logAt = list.length
   if (upstream !== null) list.add("log", "finish", upstream.finish)
+  if (inspect !== null) list.add("log", "inside TLS", inspect.noteEnd)
   if (cache !== null) list.add("log", "cache release", cache.steps.release)
   list.addPhase("log", filters)
   list.add("log", "log", logStep(deps))
@@ -210,11 +211,14 @@ function addUpstream(list: StepList, way: Way, cache: RouteCachePlan | null): nu
   return peerAt
 }
 
+/** What is opened may leave over HTTP/2 where the origin has it: browsers speak it to us. */
+const INSIDE_UPGRADE = { tls: false, http: "auto", ca: null, tcpOnly: true } as const
+
 /** Tunnels to origins are looked into before they are dialled, on listeners that do so. */
-function inspectOf(route: RouteConfig, { config, inspectors, origins, deps }: RouteParts): Step | null {
+function inspectOf(route: RouteConfig, { config, inspectors, origins, deps }: RouteParts): InspectSteps | null {
   if (route.to.kind !== "origin") return null
   const listeners = route.match.listeners.length > 0 ? route.match.listeners : Object.keys(config.listeners)
-  return inspectStep(listeners, { inspectors, origins, time: deps.time })
+  return inspectSteps(listeners, { inspectors, origins, time: deps.time })
 }
 
 /** From the peer to what its answer's own filters leave; returns the first step. */
@@ -299,14 +303,14 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
   const { to } = route
   if (to.kind === "cluster") return clusterSteps(parts.clusters.get(to.cluster)!, rulesOf(route, parts.config, false))
   if (to.kind !== "origin") return null
-  if (to.via !== null && to.via !== undefined)
-    return parentSteps(
-      clusterSteps(parts.clusters.get(to.via)!, rulesOf(route, parts.config, true)),
-      parentLogin(parts.config.clusters[to.via]!.parent),
-      parts.origins,
-    )
+  if (to.via !== null && to.via !== undefined) return viaSteps(route, to.via, parts)
   const rules = rulesOf(route, parts.config, false)
-  const byListener = new Map([...parts.origins].map(([name, origins]) => [name, originSteps(origins, rules, to.upgrade)]))
+  const byListener = new Map(
+    [...parts.origins].map(([name, origins]) => [
+      name,
+      originSteps(origins, rules, to.upgrade ?? (parts.inspectors.has(name) ? INSIDE_UPGRADE : null)),
+    ]),
+  )
   const of = (x: Exchange): ClusterSteps => byListener.get(x.listener!.name)!
   return {
     peer(x) {
@@ -319,6 +323,14 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
     finish: x => (byListener.has(x.listener!.name) ? of(x).finish(x) : NEXT),
     retry: x => of(x).retry(x),
   }
+}
+
+/** Through a cluster of parents. */
+export function viaSteps(route: RouteConfig, via: string, { clusters, config, origins }: RouteParts): ClusterSteps {
+  const cluster = clusters.get(via)!
+  const upgrade = route.to.kind === "origin" ? route.to.upgrade : null
+  const line = loginLine(parentLogin(config.clusters[via]!.parent))
+  return parentSteps(clusterSteps(cluster, { ...rulesOf(route, config, true), upgrade }), { cluster, loginLine: line, origins, upgrade })
 }
 
 function localStep({ name, to }: RouteConfig, { deps }: RouteParts): Step {

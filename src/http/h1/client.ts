@@ -1,6 +1,6 @@
 // HOT
 import { assert, type Fault, FAULT } from "../../base/index.ts"
-import type { Wire, WireHandler } from "../../net/index.ts"
+import { isCertificateRequired, type Wire, type WireHandler } from "../../net/index.ts"
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, BODY_TUNNEL, type BodyKind, type Message } from "../message.ts"
 import { NAME } from "../names.ts"
 import type { TunnelEnd, Upstream } from "../sides.ts"
@@ -331,8 +331,9 @@ export class ClientConnection extends ClientWriter implements WireHandler, Upstr
     this.lost()
   }
 
-  onClose(_wire: Wire, _error: Error | null): void {
-    this.lost()
+  onClose(_wire: Wire, error: Error | null): void {
+    if (this.state === HEAD && isCertificateRequired(error)) this.fail(FAULT.certificateWanted)
+    else this.lost()
   }
 
   /** The peer closed or broke the connection. */

@@ -1,6 +1,6 @@
 // HOT
 import { assert, type Fault, FAULT, log } from "../../base/index.ts"
-import { peerTls, type Wire } from "../../net/index.ts"
+import { isCertificateRequired, peerTls, type Wire } from "../../net/index.ts"
 import type { AttemptTimes, ClientHooks, SharedConnection, SharedFacts } from "../client-hooks.ts"
 import type { Message } from "../message.ts"
 import { ClientStream } from "./client-stream.ts"
@@ -316,6 +316,11 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
 
   protected lastTaken(): number {
     return 0
+  }
+
+  override onClose(wire: Wire, error: Error | null): void {
+    if (isCertificateRequired(error)) this.failure = FAULT.certificateWanted
+    super.onClose(wire, error)
   }
 
   /** Those who have nothing to do with it may try elsewhere. */

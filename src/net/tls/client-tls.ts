@@ -104,6 +104,11 @@ export function sentName(serverName: string): string {
   return isIP(name) === 0 ? name : ""
 }
 
+/** A peer that wants a certificate of ours says so when the handshake is over already (RFC 8446 section 6.2, certificate_required). */
+export function isCertificateRequired(error: Error | null): boolean {
+  return error !== null && error.message.includes("CERTIFICATE_REQUIRED")
+}
+
 /** PEM of each authority that is believed where nothing else is said. */
 export function believedAuthorities(): readonly string[] {
   return systemAuthorities() ?? getCACertificates("bundled")

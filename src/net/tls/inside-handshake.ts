@@ -33,6 +33,8 @@ class InsideHandshake implements WireHandler, TimerOwner {
   private readonly timer: Timer
   private readonly raw: NativeWire
   private over = false
+  /** Number of the alert that the client has sent in the clear, -1 = none. */
+  private alert = -1
 
   constructor(raw: NativeWire, options: InsideOptions, handler: InsideHandler) {
     this.raw = raw
@@ -43,13 +45,32 @@ class InsideHandshake implements WireHandler, TimerOwner {
     if (handshakeMs > 0) time.wheel.schedule(this.timer, time.clock.now() + handshakeMs)
   }
 
+  watch(raw: NativeWire): void {
+    raw.data = this.over ? silence : new Ciphertext(this)
+  }
+
   onHandshake(wire: NativeWire, success: boolean, error: (Error & { code?: string }) | null): void {
     if (this.over) return
-    if (!success) return this.fail(failureOf(error), error === null ? "the handshake failed" : error.message)
+    if (!success) return this.fail(this.alert >= 0 ? alertFailure(this.alert) : failureOf(error), this.detailOf(error))
     this.over = true
     this.options.time.wheel.cancel(this.timer)
+    this.raw.data = silence
     wire.data = silence
     handOver(wire, this.handler.onSecured(wire, wire.alpnProtocol || "", wire.getTLSVersion()))
+  }
+
+  private detailOf(error: Error | null): string {
+    if (this.alert >= 0) return `the client sent alert ${this.alert}`
+    return error === null ? "the handshake failed" : error.message
+  }
+
+  /**
+   * What the client sends, as it is on the wire. Clients that use OpenSSL send the alert about our certificate in the clear although keys are agreed by then
+   * (TLS 1.3); to the runtime that is a record of a wrong length.
+   */
+  ciphertext(chunk: Buffer): void {
+    const at = chunk.length - ALERT_OCTETS
+    if (at >= 0 && !this.over && chunk[at] === ALERT && chunk.readUInt16BE(at + 3) === 2) this.alert = chunk[at + 6]!
   }
 
   private fail(failure: InsideFailure, detail: string): void {
@@ -81,6 +102,32 @@ class InsideHandshake implements WireHandler, TimerOwner {
   }
 }
 
+const ALERT = 21
+/** Of a whole record with an alert in the clear. */
+const ALERT_OCTETS = 7
+
+/** The alerts 42 to 46, 48 and 49 are about certificates (RFC 8446 section 6). */
+function alertFailure(alert: number): InsideFailure {
+  return (alert >= 42 && alert <= 46) || alert === 48 || alert === 49 ? "certificate" : "handshake"
+}
+
+/** The raw side of a connection during its handshake. */
+class Ciphertext implements WireHandler {
+  private readonly waiting: InsideHandshake
+
+  constructor(waiting: InsideHandshake) {
+    this.waiting = waiting
+  }
+
+  onData(_wire: Wire, chunk: Buffer): void {
+    this.waiting.ciphertext(chunk)
+  }
+
+  onDrain(): void {}
+  onEnd(): void {}
+  onClose(): void {}
+}
+
 /** Alerts by which a client says that it does not believe the certificate (RFC 8446 section 6.2). */
 const DISBELIEF = /unknown[ _]ca|bad[ _]certificate|certificate[ _](?:unknown|expired|revoked)|unsupported[ _]certificate|access[ _]denied/i
 
@@ -103,7 +150,7 @@ const handlers = {
 }
 
 /**
- * Begins TLS as the server on a plain connection of the runtime. `first` is what the client has said of its handshake. The connection's own callbacks see
+ * Begins TLS as the server on a plain connection of the runtime. `first` is what the client has said of its handshake, so far as it was read. The connection's own callbacks see
  * nothing more but its end. False = it was lost meanwhile, and nobody is called.
  */
 export function secureInside(wire: Wire, first: Buffer, options: InsideOptions, handler: InsideHandler): boolean {
@@ -118,12 +165,12 @@ export function secureInside(wire: Wire, first: Buffer, options: InsideOptions, 
     minVersion: 0x0303,
     maxVersion: 0x0304,
   }
-  const pair = raw.upgradeTLS({ isServer: true, initialData: first, data: waiting, tls, socket: handlers })
+  const pair = raw.upgradeTLS({ isServer: true, initialData: first.length > 0 ? first : undefined, data: waiting, tls, socket: handlers })
   if (pair === undefined) {
     waiting.onClose()
     raw.terminate()
     return false
   }
-  pair[0].data = silence
+  waiting.watch(pair[0])
   return true
 }

@@ -21,5 +21,5 @@ export interface InsideOpening {
   done(outcome: InsideOutcome): void
 }
 
-/** Takes a client's tunnel and serves what is in it. False = its connection cannot be had, and nothing has happened. */
-export type OpenInside = (opening: InsideOpening) => boolean
+/** Takes a client's tunnel and serves what is in it. */
+export type OpenInside = (opening: InsideOpening) => void

@@ -43,8 +43,8 @@ export interface InspectorParts {
 /** Decides what becomes of the TLS in a listener's tunnels, and has it opened. */
 export class Inspector implements PeekJudge {
   readonly parts: InspectorParts
-  /** Sites that have asked us for a certificate of the client. */
-  private readonly askers = new Map<string, true>()
+  /** Sites whose server wants what only the client can show, with the reason. */
+  private readonly askers = new Map<string, string>()
 
   constructor(parts: InspectorParts) {
     this.parts = parts
@@ -72,13 +72,15 @@ export class Inspector implements PeekJudge {
     const site = siteOf(x, notes)
     if (this.parts.neverOpen(site)) return { do: "tunnel", reason: "never-open" }
     if (this.parts.pinned?.holds(x.clientAddress, site, Date.now()) === true) return { do: "tunnel", reason: "pinned" }
-    return this.askers.has(site) ? { do: "tunnel", reason: "client-certificate" } : decision
+    const asker = this.askers.get(site)
+    return asker === undefined ? decision : { do: "tunnel", reason: asker }
   }
 
-  /** A site wants to see a certificate that only the client can show: the next connections are between the two of them. */
-  asksForCertificate(host: string): void {
+  /** How an inner request ended. A site that wants to see a certificate, or whose handshake fails with us: the next connections are between client and site. */
+  noteEnd({ fault, host }: Exchange): void {
+    if (fault !== FAULT.certificateWanted && fault !== FAULT.tlsRejected) return
     if (this.askers.size >= ASKERS_MAX) this.askers.delete(this.askers.keys().next().value!)
-    this.askers.set(host, true)
+    this.askers.set(host, fault === FAULT.certificateWanted ? "client-certificate" : "upstream-handshake")
   }
 
   private byRule(x: Exchange): Decision {
@@ -119,7 +121,7 @@ export class Inspector implements PeekJudge {
     if (context === null || open === null) return this.giveUp(peek, notes, "no-certificate")
     const site = siteOf(x, notes)
     const client = x.clientAddress
-    const taken = open({
+    open({
       peek,
       context,
       serverName: notes.tlsName,
@@ -127,7 +129,6 @@ export class Inspector implements PeekJudge {
       handshakeMs: config.handshake,
       done: outcome => this.ended(peek, outcome, client, site),
     })
-    if (!taken) this.giveUp(peek, notes, "no-connection")
   }
 
   private giveUp(peek: PeekedTunnel, notes: Notes, reason: string): void {
