@@ -1,9 +1,9 @@
 import { resolve } from "node:path"
 import type { LoginOptions } from "../filter/index.ts"
-import { answers } from "./features.gen.ts"
+import { answers, filters } from "./features.gen.ts"
 import type { AcmeConfig, Config, ListenerConfig, ResolverConfig } from "./schema.ts"
 import type { InspectConfig } from "./schema/forward-inspect.ts"
-import type { DestinationConfig } from "./schema/route.ts"
+import type { DestinationConfig, FilterUse } from "./schema/route.ts"
 
 /** The same config with every path made absolute; relative ones count from `baseDir`. Those of Unix sockets are absolute already; those in options of features are theirs to resolve. */
 export function resolvePaths(config: Config, baseDir: string): Config {
@@ -13,9 +13,14 @@ export function resolvePaths(config: Config, baseDir: string): Config {
     listeners: eachOf(config.listeners, listener => resolveListener(listener, path)),
     resolver: resolveServers(config.resolver, path),
     clusters: eachOf(config.clusters, cluster => resolveCluster(cluster, path)),
-    lists: eachOf(config.lists, list => ({ ...list, files: list.files && list.files.map(path) })),
+    lists: eachOf(config.lists, list => ({ ...list, files: list.files === null ? null : list.files.map(path) })),
     caches: eachOf(config.caches, cache => ({ ...cache, disk: cache.disk && { ...cache.disk, path: path(cache.disk.path) } })),
-    routes: config.routes.map(route => ({ ...route, to: resolveDestination(route.to, path) })),
+    filters: config.filters.map(use => resolveFilter(use, path)),
+    routes: config.routes.map(route => ({
+      ...route,
+      filters: route.filters.map(use => resolveFilter(use, path)),
+      to: resolveDestination(route.to, path),
+    })),
     acme: resolveAcme(config.acme, path),
     admin: config.admin && { ...config.admin, peersFile: config.admin.peersFile && path(config.admin.peersFile) },
     observe: { ...config.observe, accessLog: { ...config.observe.accessLog, to: resolveTarget(config.observe.accessLog.to, path) } },
@@ -82,6 +87,11 @@ function resolveCluster(cluster: Config["clusters"][string], path: Resolve): Con
     parent: parent && { ...parent, passwordFile: maybePath(parent.passwordFile), tokenFile: maybePath(parent.tokenFile) },
     tls: tls && { ...tls, ca: maybePath(tls.ca), cert: maybePath(tls.cert), key: maybePath(tls.key) },
   }
+}
+
+function resolveFilter(use: FilterUse, path: Resolve): FilterUse {
+  const paths = use.inline === null ? filters.find(filter => filter.name === use.name)?.paths : undefined
+  return paths === undefined ? use : { ...use, options: paths(use.options, path) }
 }
 
 function resolveDestination(to: DestinationConfig, path: Resolve): DestinationConfig {

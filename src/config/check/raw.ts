@@ -5,7 +5,7 @@ import type { Config, RouteConfig } from "../schema.ts"
 import { error, type Subject, warning } from "./subject.ts"
 
 /** Rules that mean something without HTTP. */
-const RULES = new Set(["listener", "client", "host", "counter"])
+const RULES = new Set(["listener", "client", "host", "domain", "category", "counter"])
 
 /** Listeners and routes for connections without HTTP. */
 export function checkRaw({ config, routeIndex }: Subject): Finding[] {

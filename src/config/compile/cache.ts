@@ -1,6 +1,7 @@
 import { type CacheOptions, type CachePolicy, type CacheSteps, cacheSteps, compilePolicy, Question } from "../../cache/index.ts"
 import type { Exchange, Plan } from "../../flow/index.ts"
 import { CACHE, CACHE_RESULTS } from "../../observe/index.ts"
+import type { Lists } from "../../plugin/index.ts"
 import type { RouteConfig } from "../schema.ts"
 import type { MatchConfig } from "../schema/route.ts"
 import type { CompileDeps } from "./compile-deps.ts"
@@ -65,7 +66,7 @@ export function compileCache(route: RouteConfig, { destination, told }: Apart, {
 }
 
 /** What the cache of a route makes of a request before it looks, for explain. null = it has none. */
-export function cacheQuestion(route: RouteConfig, { destination, told }: Apart): Question | null {
+export function cacheQuestion(route: RouteConfig, { destination, told }: Apart, lists?: Lists): Question | null {
   const use = cacheUseOf(route)
-  return use === null ? null : new Question(compilePolicy(use, anyOf(use.bypass), told), destination)
+  return use === null ? null : new Question(compilePolicy(use, anyOf(use.bypass, lists === undefined ? undefined : { lists }), told), destination)
 }

@@ -4,11 +4,16 @@ import { matchers } from "../features.gen.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 
 /** Where it is compiled. */
-export type MatchParts = Pick<CompileDeps, "reading" | "time" | "lists">
+export type MatchParts = Partial<Pick<CompileDeps, "reading" | "time" | "lists">>
 
 /** What matchers may ask for; undefined where filters' readings are not there, so that a matcher that needs one says so. */
 export function matcherDeps({ reading, time, lists }: MatchParts): MatcherDeps | undefined {
-  return reading === undefined ? undefined : { reading, time, ...(lists === undefined ? {} : { lists }) }
+  if (reading === undefined && lists === undefined) return undefined
+  return { reading: reading ?? noReading, ...(time === undefined ? {} : { time }), ...(lists === undefined ? {} : { lists }) }
+}
+
+function noReading(name: string): never {
+  throw new Error(`the counter "${name}" cannot be read here; counters are for the match of a route`)
 }
 
 /** Compiles what stands under a `match:` outside of the route table. Throws when a matcher cannot be used. */

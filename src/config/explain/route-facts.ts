@@ -6,6 +6,7 @@ import { CACHE_REASONS } from "../../cache/index.ts"
 import { cacheQuestion, cacheUseOf } from "../compile/cache.ts"
 import { answerOf } from "../compile/filters.ts"
 import { apartOf, retryOf, timesOf } from "../compile/compile-route.ts"
+import { listsNow } from "../lists/name-lists.ts"
 import type { DestinationConfig } from "../schema/route.ts"
 import type { Config, ListenerConfig, RouteConfig } from "../schema.ts"
 import type { BodyFacts, RetryFacts, TimeoutFacts, UpgradeFacts } from "./explanation.ts"
@@ -14,7 +15,7 @@ import { plain, shown } from "./shown.ts"
 /** Whether the route asks a cache, and for what. */
 export function cacheFacts(route: RouteConfig, config: Config, x: Exchange): string {
   const use = cacheUseOf(route)
-  const question = cacheQuestion(route, apartOf(route, config))
+  const question = cacheQuestion(route, apartOf(route, config), listsNow(config))
   if (use === null || question === null) return "no cache on this route"
   if (route.to.kind !== "cluster" && route.to.kind !== "origin") return "not asked: the answer is the proxy's own"
   const store = `store ${plain(use.store)}`

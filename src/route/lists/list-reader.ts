@@ -1,6 +1,6 @@
-import { NAME_BELOW, NAME_SELF, NAME_TREE, type NameSetBuilder } from "../../base/index.ts"
+import { EXCEPT_SELF, FIRM_SELF, NAME_BELOW, NAME_SELF, NAME_TREE, type NameSetBuilder } from "../../base/index.ts"
 import { adblockRule } from "./adblock-rule.ts"
-import { isAddress, kindOfName, NOT_A_NAME, ONE_LABEL, otherForm, PLAIN_NAME } from "./list-name.ts"
+import { isAddress, kindOfName, NOT_A_NAME, ONE_LABEL, OTHER_FORM, otherForm, PLAIN_NAME } from "./list-name.ts"
 
 export const listFormats = ["auto", "plain", "hosts", "adblock", "dnsmasq"] as const
 export type ListFormat = (typeof listFormats)[number]
@@ -75,7 +75,10 @@ export class ListReader {
   }
 
   private cutLine(start: string): string {
-    if (!this.tooLong) this.refuse(start, 0, start.length, this.line + 1)
+    if (!this.tooLong) {
+      this.counts.rules++
+      this.refuse(start, 0, start.length, this.line + 1)
+    }
     this.tooLong = true
     return ""
   }
@@ -160,7 +163,9 @@ export class ListReader {
     if (kind === ONE_LABEL && !wide) return "top-level"
     const form = kind === PLAIN_NAME || kind === ONE_LABEL ? name : otherForm(name)
     if (form === "") return "malformed"
-    this.names.add(form, 0, form.length, kinds)
+    // Nothing is below an address.
+    const of = kind === OTHER_FORM && isAddress(form) ? kinds & (NAME_SELF | EXCEPT_SELF | FIRM_SELF) : kinds
+    if (of !== 0) this.names.add(form, 0, form.length, of)
     return "taken"
   }
 

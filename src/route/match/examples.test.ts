@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
 import { FakeClock, TimerWheel } from "../../base/index.ts"
-import type { MatcherDefinition, Reading } from "../../plugin/index.ts"
+import type { Lists, MatcherDefinition, NameList, Reading } from "../../plugin/index.ts"
 import { compileRoutes } from "../compile-routes.ts"
 import { exchangeOf, type Facts } from "../exchange-of.fixture.ts"
 
@@ -97,6 +97,17 @@ const requests: Record<string, [Facts, number][]> = {
     [{ groups: ["a", "staff-x"] }, 0],
     [{ groups: ["pupils"] }, -1],
   ],
+  domain: [
+    [{ host: "pay.bank.example" }, 0],
+    [{ host: "eu.wallet.example" }, 0],
+    [{ host: "wallet.example" }, -1],
+    [{ host: "a.listed.test" }, 1],
+    [{ host: "notlisted.test" }, -1],
+  ],
+  category: [
+    [{ host: "ads.listed.test" }, 0],
+    [{ host: "a.test" }, 1],
+  ],
   // What the clock of this test shows is a Thursday at 9 in Berlin.
   time: [[{}, 0]],
   url: [
@@ -112,6 +123,15 @@ const time = { clock, wheel: new TimerWheel(0) }
 
 /** Whoever has the address 192.0.2.N has N of everything. */
 const reading = (name: string): Reading => ({ name, text: name, read: x => Number(x.clientAddress.split(".")[3]) })
+
+/** Every list, and one of every category, has listed.test and what is below it. */
+const listed = (name: string, category: string): NameList => ({
+  name,
+  category,
+  has: host => `.${host}`.endsWith(".listed.test"),
+  find: host => `.${host}`.lastIndexOf(".listed.test"),
+})
+const lists: Lists = { get: name => listed(name, ""), ofCategory: category => [listed("of-it", category)] }
 
 const names = readdirSync(import.meta.dirname, { withFileTypes: true }).filter(entry => entry.isDirectory())
 const matchers = await Promise.all(
@@ -132,7 +152,7 @@ for (const matcher of matchers) {
     const routes = example.routes.map(({ match }) => ({
       match: Object.fromEntries(Object.entries(match).map(([name, options]) => [name, parsed(name, options)])),
     }))
-    const table = compileRoutes(routes, matchers, { reading, time })
+    const table = compileRoutes(routes, matchers, { reading, time, lists })
     const cases = requests[matcher.name] ?? []
     expect(cases.length).toBeGreaterThan(0)
     for (const [facts, index] of cases) expect({ facts, index: table.find(exchangeOf(facts)) }).toEqual({ facts, index })
