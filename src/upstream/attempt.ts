@@ -3,7 +3,7 @@ import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import type { UpstreamConnection } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
-import { type AttemptRules, dialFault, mayAskAgain, mayRepeat, nameHost, saysNothingOfPeer, tellTlsFailure } from "./attempt-rules.ts"
+import { type AttemptRules, dialFault, justMoved, mayAskAgain, mayRepeat, nameHost, saysNothingOfPeer, tellTlsFailure } from "./attempt-rules.ts"
 import type { Cluster } from "./cluster.ts"
 import { Passage } from "./guard/passage.ts"
 import { type Outcome, OUTCOME } from "./outcome.ts"
@@ -150,9 +150,10 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
     return FAULT_VERDICT
   }
 
-  /** Waits for a connection; false = too many do, or it has waited long enough. */
+  /** Waits for a connection; false = too many do, it has waited long enough, or there is somebody else to go to than a peer that is away. */
   private queue(): boolean {
     const pool = this.pool!
+    if (pool.isAway && !this.isLast()) return false
     const ms = pool.patienceMs(this.x.startedAt, this.rules!.connectMs)
     this.queued = ms > 0 && pool.wait(this)
     this.x.waiter = this.queued ? this : null
@@ -240,8 +241,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
 
   private dialFailed(fault: Fault): void {
     this.cluster!.refreshSoon(fault)
-    // There is nobody else to go to, and it may come back.
-    if (this.cluster!.size === 1 && this.pool!.isAway && this.queue()) return
+    if (this.pool!.isAway && this.queue()) return
     fail(this.x, fault)
   }
 
@@ -323,28 +323,29 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
       this.fresh = true
       return true
     }
-    if (this.justMoved(fault) && !this.givenBack) {
+    if (justMoved(fault, this.x) && !this.givenBack) {
       x.attempts--
       this.givenBack = true
-      this.avoidPeer()
+      // Somebody else next, if there is anybody.
+      if (this.noteTried() && !this.cluster!.hasAnother(this.tried)) this.tried.reset()
       return true
     }
     return this.another(fault)
   }
 
-  /** Given back by a peer that serves others on the same connection: it was about to close it, or had enough to do. Says nothing of either. */
-  private justMoved(fault: Fault): boolean {
-    return fault === FAULT.streamRefused && this.x.reused
+  /** There is nobody else to go to. */
+  private isLast(): boolean {
+    if (this.x.attempts >= this.rules!.attemptsMax) return true
+    this.noteTried()
+    return !this.cluster!.hasAnother(this.tried)
   }
 
-  /** Somebody else next, if there is anybody. */
-  private avoidPeer(): void {
-    const { cluster, peer } = this
-    const index = peer === null ? -1 : cluster!.indexOf(peer)
-    if (index < 0) return
+  /** False = the peer is in the list no longer. */
+  private noteTried(): boolean {
     this.knowTried()
-    this.tried.add(index)
-    if (!cluster!.hasAnother(this.tried)) this.tried.reset()
+    const index = this.peer === null ? -1 : this.cluster!.indexOf(this.peer)
+    if (index >= 0) this.tried.add(index)
+    return index >= 0
   }
 
   /** What has been tried is by index, and those are others in another list. */
@@ -358,16 +359,14 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   /** The attempt failed. A limit of ours, a connection that had aged and a status that is asked for again say nothing of the peer. */
   private blame(fault: Fault): void {
     this.failed()
-    if (this.justMoved(fault) || saysNothingOfPeer(fault)) return
+    if (justMoved(fault, this.x) || saysNothingOfPeer(fault)) return
     this.report(OUTCOME.fault, fault === FAULT.headTimeoutUpstream ? this.pool!.time.clock.now() - this.x.sentAt : -1)
   }
 
   private another(fault: Fault): boolean {
     const cluster = this.cluster!
     if (this.x.attempts >= this.rules!.attemptsMax) return false
-    this.knowTried()
-    const index = this.peer === null ? -1 : cluster.indexOf(this.peer)
-    if (index >= 0) this.tried.add(index)
+    this.noteTried()
     if (!cluster.hasAnother(this.tried)) {
       if ((fault.retry === "if-idempotent" || fault === FAULT.streamRefused) && cluster.size === 1) this.tried.reset()
       else if (!cluster.refreshUnderWay) return false

@@ -60,7 +60,7 @@ const poolSchema = z.strictObject({
   reconnect: field(
     duration({ max: 300_000 }),
     "0s",
-    "How long a request waits for the only peer of its cluster while that cannot be reached; it is tried again meanwhile, with growing pauses. 0 = the request fails at once.",
+    "How long a request waits for a peer that cannot be reached when it has no other to go to; the peer is tried again meanwhile, with growing pauses. 0 = the request fails at once.",
   ),
 })
 

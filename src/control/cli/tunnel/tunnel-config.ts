@@ -70,8 +70,8 @@ function exitCluster(exit: ExitAddress, options: TunnelOptions): object {
     pool: { connectionsMax: 8, streamsMax: 10_000, idleTimeout: "24h", waitTimeout: "10s", waitersMax: 4096, reconnect: options.wait },
     timeouts: { connect: "5s", head: "60s", idle: "5m" },
     retry: { attempts: 3 },
-    // It is the only one: there is nobody to go to instead.
-    health: { passive: "off" },
+    // Of several addresses one: the others are for when it does not answer.
+    balance: { "consistent-hash": { key: "client", load: "off" } },
   }
 }
 
