@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { FakeClock, readDataFile, TimerWheel } from "../base/index.ts"
-import { answers, type Config, dryInspect, filters, placeOf, quietLists, SplitZone, unknownCluster } from "../config/index.ts"
+import { answers, type Config, dryInspect, filters, placeOf, quietLists, SplitZone, standInMemory, unknownCluster } from "../config/index.ts"
 import type { FilterDeps } from "../plugin/index.ts"
 import { stickyMemory } from "../upstream/index.ts"
 import type { ReloadProblem } from "./protocol.ts"
@@ -40,6 +40,10 @@ export function dryBuild(config: Config, baseDir: string, needs: DryBuildNeeds =
       build(`listeners.${name}.forward.auth`, "proxy-auth", placeOf({ name: "proxy-auth" }, `listeners/${name}`, 0), listener.forward.auth)
   }
   dryInspect(config, needs, (where, message) => problems.push({ where, message, expected: "" }))
+  for (const [name, listener] of Object.entries(config.listeners)) {
+    const memory = standInMemory(name, listener)
+    if (memory !== null) needs.shared(memory.key, memory.bytes)
+  }
   for (const [i, route] of config.routes.entries()) {
     for (const [j, use] of route.filters.entries())
       if (use.inline === null) build(whereOf(use, i, j, config), use.name, placeOf(use, `routes/${route.name}`, j), use.options)

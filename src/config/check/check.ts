@@ -15,6 +15,7 @@ import { checkResilience } from "./resilience.ts"
 import { checkReferences } from "./references.ts"
 import { checkSplits } from "./splits.ts"
 import type { Check, Subject } from "./subject.ts"
+import { checkTransparent } from "./transparent.ts"
 import { checkValues } from "./values.ts"
 import { checkVersions } from "./versions.ts"
 
@@ -35,6 +36,7 @@ const checks: readonly Check[] = [
   checkCertificates,
   checkFiles,
   checkSplits,
+  checkTransparent,
 ]
 
 /** Everything that the schema cannot see because it lies between two places of the config, or outside of it. */

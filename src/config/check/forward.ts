@@ -16,7 +16,7 @@ export function checkForward(subject: Subject): Finding[] {
 function checkRoute(subject: Subject, route: RouteConfig, index: number): Finding[] {
   if (route.to.kind !== "origin") return []
   const known = listenersOf(subject, route).filter(name => Object.hasOwn(subject.config.listeners, name))
-  const without = known.filter(name => subject.config.listeners[name]!.forward === null)
+  const without = known.filter(name => subject.config.listeners[name]!.forward === null && subject.config.listeners[name]!.dns === null)
   if (without.length === 0) return []
   const some = without.length < known.length && route.match.listeners.length === 0
   const hint = some ? "name the forward listeners under match" : "set `forward: true` on it"
@@ -37,6 +37,8 @@ function checkListener(subject: Subject, name: string, listener: ListenerConfig)
     findings.push(warning(at, `no route of this listener has the destination origin, so it forwards nothing`, "key"))
   findings.push(...checkLogin([...at, "auth"], listener))
   if (!isOpen(listener.bind)) return findings
+  // Who calls a transparent listener itself is not served.
+  if (listener.forward!.transparent !== null) return findings
   const certified = listener.tls?.clientCertificates?.mode === "required"
   const { auth } = listener.forward!
   const asksNobody = auth === null || auth.networks["default"] === "none" || auth.networks["default"] === "optional"

@@ -2,6 +2,7 @@
 import { FAULT, formatHostPort } from "../../base/index.ts"
 import { refuseMethod } from "../../filter/index.ts"
 import { type Exchange, FAULT_VERDICT, NEXT, notesOf, type Step, type Verdict } from "../../flow/index.ts"
+import { NAME } from "../../http/index.ts"
 import { CapturedInfo } from "../../net/index.ts"
 import type { Origins } from "../../upstream/index.ts"
 
@@ -55,7 +56,10 @@ function nameTarget(x: Exchange, called: string, port: number): void {
   // The port is the one that was called, whatever Host says.
   if (isNamed && x.port === port && x.authority !== "" && x.method !== "CONNECT") return
   x.port = port
+  const isSaid = isNamed && x.method !== "CONNECT"
   x.authority = port === 80 && x.method !== "CONNECT" ? bracketed(x.host) : formatHostPort(x.host, port)
+  // A client of HTTP has said what it says; for others a parent proxy is told the same twice, as HTTP/1.1 wants it.
+  if (!isSaid) x.request.set(NAME.host, "Host", x.authority)
 }
 
 function bracketed(host: string): string {

@@ -49,7 +49,8 @@ export function compileEntry(name: string, listener: ListenerConfig, parts: Entr
   const { table, plans, routes, deps, handles, unrouted, challenges } = parts
   const list = new StepList(name, deps)
   const transparent = listener.forward?.transparent ?? null
-  if (transparent !== null) list.add("gate", "captured", capturedStep(parts.origins.get(name)!, transparent.dial === "name", standInNames(parts.standIns.values())))
+  if (transparent !== null)
+    list.add("gate", "captured", capturedStep(parts.origins.get(name)!, transparent.dial === "name", standInNames(parts.standIns.values())))
   if (listener.forward === null) list.add("gate", "gate", reverseGate(listener.tls !== undefined && listener.tls !== null))
   // Authorities have no password for a proxy.
   if (challenges !== null && !listener.tls) list.add("answer", "certificate challenge", httpChallengeStep(challenges))

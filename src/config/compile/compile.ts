@@ -16,6 +16,7 @@ import { compileEntry } from "./compile-entry.ts"
 import { compileInspectors } from "./inspect/compile-inspect.ts"
 import { compileInsideEntry } from "./inspect/inside-entry.ts"
 import { compileRawRoute } from "./compile-raw-route.ts"
+import { standInsOf } from "./dns-entry.ts"
 import { compileRoute, type RouteParts } from "./compile-route.ts"
 import { matcherDeps } from "./match.ts"
 import { readingsOf } from "./readings.ts"
@@ -72,6 +73,7 @@ export function compileSnapshot(version: number, config: Config, given: CompileD
     origins,
   }
   const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(name, listener, parts)]))
+    standIns: standInsOf(config, deps),
   const insideEntries = new Map([...inspectors.keys()].map(name => [name, compileInsideEntry(name, config.listeners[name]!, parts)]))
   return { version, config, table, plans, entries, insideEntries, inspectors, clusters, compiledClusters, origins }
 }

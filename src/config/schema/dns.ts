@@ -35,7 +35,7 @@ const dnsLongSchema = z.strictObject({
     "1m",
     "stand-in: how long clients may remember an address; no name gives its place up before.",
   ),
-  from: field(z.array(cidrSchema), ["127.0.0.0/8", "::1"], "Networks whose clients are answered; nobody else is."),
+  from: field(z.array(cidrSchema), ["127.0.0.0/8", "::1"], "Networks whose clients are answered, beside this machine; nobody else is."),
 })
 
 /** What a listener that speaks DNS answers. */

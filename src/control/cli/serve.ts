@@ -119,7 +119,13 @@ function addresses(listener: Config["listeners"][string]): string {
   const kind = [
     listener.tls === null ? "" : "TLS",
     listener.http3 === null ? "" : "HTTP/3",
-    listener.forward === null ? "reverse" : "forward and reverse",
+    listener.dns !== null
+      ? "DNS"
+      : listener.forward === null
+        ? "reverse"
+        : listener.forward.transparent === null
+          ? "forward and reverse"
+          : "captured clients",
   ]
     .filter(word => word !== "")
     .join(", ")

@@ -33,6 +33,7 @@ import {
 } from "../../net/index.ts"
 import { LISTENER, type WorkerMetrics } from "../../observe/index.ts"
 import type { CertificateGate } from "./certificate-gate.ts"
+import { openDns } from "./open-dns.ts"
 import { openTransparent, type Transparent, transparentOf } from "./open-transparent.ts"
 import { rawOptionsOf } from "./raw-options.ts"
 import { socksOptionsOf } from "./socks-options.ts"
@@ -86,6 +87,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   /** How clients without HTTP are taken; null = it speaks HTTP. */
   private raw: RawOptions | null = null
   private transparent: Transparent | null = null
+  private dns = false
   certificates: CertificateStore | null = null
   /** Where certificates are made while it serves. */
   gate: CertificateGate | null = null
@@ -137,6 +139,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     this.socks = socksOptionsOf(config)
     this.raw = rawOptionsOf(this.info.name, snapshot.config)
     this.transparent = transparentOf(config.forward)
+    this.dns = config.dns !== null
     const steps: Step[] = [refuseStep, ...entry.steps.slice(entry.respondAt)] // allow(spread): at reload only
     this.refusal = { ...entry, steps, respondAt: 1, logAt: 1 + entry.logAt - entry.respondAt } // allow(spread): at reload only
   }
@@ -144,6 +147,7 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   onOpen(wire: Wire, info: ConnectionInfo): WireHandler | null {
     if (this.raw !== null) return this.openRaw(wire, info, this.raw)
     if (this.transparent !== null) return this.openTransparent(wire, info, this.transparent)
+    if (this.dns) return this.openDns(wire, info)
     const connection = acceptConnection(wire, info, this)
     this.opened(connection)
     return connection
@@ -160,6 +164,12 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
     const connection = openTransparent(wire, info, this, options)
     this.opened(connection)
     if (connection instanceof RawServerConnection) connection.begin()
+    return connection
+  }
+
+  private openDns(wire: Wire, info: ConnectionInfo): WireHandler {
+    const connection = openDns(wire, info, this)
+    this.opened(connection)
     return connection
   }
 
@@ -181,7 +191,8 @@ export class ListenerRuntime implements ServerHooks, Acceptor {
   onRefused(wire: Wire, _info: ConnectionInfo, _refusal: Refusal): WireHandler | null {
     this.metrics.add(this.metricsAt + LISTENER.refused, 1)
     this.metrics.fault(FAULT.connectionsMax)
-    if (!this.secure && this.raw === null && this.socks?.only !== true) {
+    const speaksHttp = this.raw === null && this.transparent === null && !this.dns && this.socks?.only !== true
+    if (!this.secure && speaksHttp) {
       wire.write(REFUSED_TEXT)
       wire.end()
     }

@@ -105,10 +105,8 @@ export class ListenerSet {
         this.giveCertificates(runtime, snapshot.config)
         if (config.http3 !== null && config.tls !== null) places.push(...this.openQuic(runtime, config, count))
         const counter = this.counterOf(count)
-        if (config.udp !== null) {
-          pending.push(...openUdp(runtime, config, counter))
-          return
-        }
+        if (config.udp !== null || config.dns !== null) pending.push(...openUdp(runtime, config, counter))
+        if (config.udp !== null) return
         for (const bind of config.bind) {
           const take: Take = fd => this.bind(bind, config, runtime, { counter, fd })
           const there = this.socketsAt(bind)
@@ -394,5 +392,6 @@ function keyOf(name: string, all: Config): string {
     config.tcp !== null,
     config.udp !== null,
     config.forward?.transparent?.mode,
+    config.dns !== null,
   ])
 }
