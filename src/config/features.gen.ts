@@ -57,6 +57,7 @@ import filterRequestSize from "../filter/request-size/request-size.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
 import filterRewrite from "../filter/rewrite/rewrite.ts"
 import filterSecurityHeaders from "../filter/security-headers/security-headers.ts"
+import filterSensitiveData from "../filter/sensitive-data/sensitive-data.ts"
 import answerFiles from "../answer/files/files.ts"
 import answerPac from "../answer/pac/pac.ts"
 import answerRedirect from "../answer/redirect/redirect.ts"
@@ -136,6 +137,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterRequireCertificate,
   filterRewrite,
   filterSecurityHeaders,
+  filterSensitiveData,
 ]
 
 /** Keys under `to:`, beside cluster and origin. */

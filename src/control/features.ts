@@ -11,9 +11,12 @@ import { CaptureKeeper } from "./capture/capture-keeper.ts"
 import { canaryFeature } from "./canary/canary-routes.ts"
 import { faultFeature } from "./canary/fault-routes.ts"
 import type { Drains } from "./peers/drains.ts"
+import { PinnedDirectory, pinnedFeature } from "./inside/pinned-feature.ts"
 import { listFeature, listSamples } from "./lists/list-feature.ts"
 import type { ListKeeper } from "./lists/list-keeper.ts"
 import type { PeerDirectory } from "./peers/peer-directory.ts"
+import { quotaFeature } from "./quotas/quota-feature.ts"
+import { QuotaKeeper } from "./quotas/quota-keeper.ts"
 import { RunTimePeers } from "./peers/run-time-peers.ts"
 import type { Zones } from "./shared-zones.ts"
 
@@ -55,8 +58,18 @@ export function controlFeatures({ id, zones, bans, lists, peers, drains, states,
     { admin: faultFeature(zones, log) },
     { admin: listFeature(lists), samples: () => listSamples(lists), stop: () => lists.close() },
     { admin: banFeature(bans), stop: () => bans.close() },
+    pinsOf(new PinnedDirectory(zones)),
     captureFeature(new CaptureKeeper(id, log)),
+    quotasOf(new QuotaKeeper(zones, log)),
   ]
+}
+
+function quotasOf(keeper: QuotaKeeper): ControlFeature {
+  return { admin: quotaFeature(keeper), follow: config => keeper.follow(config), stop: () => keeper.stop() }
+}
+
+function pinsOf(directory: PinnedDirectory): ControlFeature {
+  return { admin: pinnedFeature(directory), follow: config => directory.follow(config) }
 }
 
 function captureFeature(keeper: CaptureKeeper): ControlFeature {

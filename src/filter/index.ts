@@ -1,5 +1,7 @@
 export type { BanOptions } from "./ban/ban-options.ts"
 export { type Ban, BanTable, banZone } from "./ban/ban-table.ts"
+export type { QuotaOptions } from "./quota/quota-options.ts"
+export { QuotaTable, quotaZone } from "./quota/quota-table.ts"
 export { clientKey } from "./keyed/client-key.ts"
 export { identifyCertificate } from "./client-certificate.ts"
 export { type ForwardFieldsOptions, forwardRequestStep, forwardResponseStep } from "./forwarding/forward-fields.ts"

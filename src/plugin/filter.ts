@@ -104,6 +104,8 @@ export interface FilterDefinition<Options> {
   clusters?(options: Options): readonly { readonly at: readonly (string | number)[]; readonly name: string }[]
   /** Lists and categories among the options: an unknown one is told with its place in the file. */
   lists?(options: Options): readonly ListUse[]
+  /** Paths among the options that other threads than the workers need, made absolute when the config is loaded. */
+  paths?(options: Options, resolve: (path: string) => string): Options
   /** What is wrong with the options that only the world shows, such as a file that cannot be read. `resolve`: paths count from the config's directory. */
   problems?(options: Options, resolve: (path: string) => string): readonly OptionProblem[]
 }

@@ -52,6 +52,7 @@ export const KIND_METER = 1
 /** Entries are counts by worker, 16 bits each, from the third word on. */
 export const KIND_TALLY = 2
 export const KIND_BANS = 3
+export const KIND_QUOTAS = 4
 
 /** Words of an entry that has tallies of so many workers. */
 export function tallyWords(workers: number): number {

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util"
 import { Command, CommanderError } from "commander"
 import { addCa } from "./ca/ca.ts"
 import { addBans } from "./bans/bans.ts"
+import { addInspect } from "./inspect/inspect.ts"
 import { addCache } from "./cache/cache.ts"
 import { addCapture } from "./capture/capture.ts"
 import { addCanary } from "./canary/canary.ts"
@@ -14,6 +15,7 @@ import { addForward } from "./forward.ts"
 import { NoInstanceError } from "./admin-client.ts"
 import { addLists } from "./lists/lists.ts"
 import { addPeers } from "./peers/peers.ts"
+import { addQuotas } from "./quotas/quotas.ts"
 import { addReload } from "./reload.ts"
 import { addReport } from "./report/report.ts"
 import { addReverse } from "./reverse.ts"
@@ -134,6 +136,8 @@ function buildProgram(context: CommandContext): Command {
     addPeers,
     addCache,
     addBans,
+    addInspect,
+    addQuotas,
     addLists,
     addCa,
     addCanary,

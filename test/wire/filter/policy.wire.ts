@@ -55,7 +55,7 @@ afterAll(async () => {
 })
 
 const via = ["-s", "-S", "-m", "5", "-x", `http://127.0.0.1:${port}`]
-const logged = (rule: string) => until(() => proxy.log().find(line => line["rule"] === rule), "a log line")
+const logged = (rule: string) => until(() => proxy.log().find(line => line["rule"] === rule))
 
 describe("policy", () => {
   test("O-49: a refused CONNECT is answered whole, and the connection carries another request", async () => {
@@ -76,7 +76,7 @@ describe("policy", () => {
     const plain = await run("curl", ...via, "-H", "Accept: application/json", "http://y.ads.test/a?secret")
     const { rule, reference } = JSON.parse(plain.stdout) as { rule: string; reference: string }
     expect([rule, plain.stdout.includes("secret")]).toEqual(["ads", false])
-    await until(() => proxy.log().find(line => line["reference"] === reference && line["action"] === "block"), "its log line")
+    await until(() => proxy.log().find(line => line["reference"] === reference && line["action"] === "block"))
   })
 
   test("a page of one's own is read again when it changes", async () => {
@@ -87,7 +87,7 @@ describe("policy", () => {
       true,
     ])
     writeFileSync(page, "<h1>two</h1>")
-    await until(async () => (await ask()).stdout.includes("<h1>two</h1>"), "the new page")
+    await until(async () => (await ask()).stdout.includes("<h1>two</h1>"))
   })
 
   test("answers are judged by their heads: refused ones never come, their connection is not used again, and others pass", async () => {
@@ -107,14 +107,14 @@ describe("policy", () => {
     )
     expect(both.stdout).toBe("403 text\n")
     expect(await logged("films")).toMatchObject({ status: 403, fault: "proxy.blocked", action: "block" })
-    const trial = await until(() => proxy.log().find(line => line["would"] !== undefined), "the trial's line")
+    const trial = await until(() => proxy.log().find(line => line["would"] !== undefined))
     expect([trial["would"], trial["status"], trial["rule"]]).toEqual(["trial:block", 200, undefined])
   })
 
   test("an answer without a length is cut off where the rule says", async () => {
     const cut = await run("curl", ...via, `http://${origin.address}/stream`)
     expect([cut.code, cut.stdout.includes("z")]).toEqual([56, false])
-    await until(() => proxy.log().find(line => line["target"] === "/stream" && line["rule"] === "large"), "its line")
+    await until(() => proxy.log().find(line => line["target"] === "/stream" && line["rule"] === "large"))
   })
 
   test("rules are counted", async () => {
