@@ -83,6 +83,8 @@ export interface RouteFacts {
   readonly timeouts: TimeoutFacts
   readonly retry: RetryFacts | null
   readonly body: BodyFacts
+  /** What becomes of TLS in the tunnel, where the listener looks into it; the reason is the word of log and metrics. Absent when it does not. */
+  readonly tls?: { readonly do: string; readonly reason: string }
   readonly upgrade: UpgradeFacts | null
   /** What becomes of the request's fields on their way up; null when nothing is sent. */
   readonly fields: FieldChanges | null

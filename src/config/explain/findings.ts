@@ -114,6 +114,7 @@ export class Findings {
       timeouts: timeoutFacts(route, config, listener.config, tunnel ? plan.tunnelIdleMs : null),
       retry: retryFacts(route, config, x.method),
       body: bodyFacts(x, plan.bodyBytesMax),
+      ...(x.notes === null || x.notes.tls === "" ? {} : { tls: { do: x.notes.tls, reason: x.notes.tlsReason } }),
       upgrade,
       fields: isSent ? fieldChanges(x.request) : null,
     }

@@ -72,9 +72,15 @@ function routeText(route: RouteFacts, style: Style): string {
   ]
   if (route.retry !== null) rows.push(row("retry", ...route.retry.says.split("; ")))
   rows.push(row("body", route.body.says))
+  if (route.tls !== undefined) rows.push(row("tls", tlsText(route.tls)))
   if (route.upgrade !== null) rows.push(row("upgrade", route.upgrade.says))
   if (route.fields !== null) rows.push(row("fields", ...fieldLines(route.fields)))
   return rows.join("")
+}
+
+function tlsText({ do: word, reason }: NonNullable<RouteFacts["tls"]>): string {
+  const what = { inspect: "opened", tunnel: "handed on unread", refuse: "refused" }[word] ?? word
+  return `${what} (${reason}), if the client asks for this host in TLS and speaks HTTP there`
 }
 
 function splitText({ arm, because, arms }: NonNullable<RouteFacts["split"]>, style: Style): string {

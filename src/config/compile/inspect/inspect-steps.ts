@@ -1,4 +1,6 @@
-import { type Exchange, FAULT_VERDICT, NEXT, PeekedTunnel, type Step, type Verdict, WAIT } from "../../../flow/index.ts"
+import { isIP } from "node:net"
+import { FAULT } from "../../../base/index.ts"
+import { type Exchange, FAULT_VERDICT, NEXT, notesOf, PeekedTunnel, type Step, type Verdict, WAIT } from "../../../flow/index.ts"
 import type { Time } from "../../../http/index.ts"
 import type { Origins } from "../../../upstream/index.ts"
 import { type Inspector, PEEK_BYTES_MAX } from "./inspector.ts"
@@ -23,13 +25,27 @@ export function inspectSteps(listeners: readonly string[], parts: InspectParts):
   return {
     look(x) {
       const inspector = x.method === "CONNECT" ? inspectors.get(x.listener!.name) : undefined
-      return inspector === undefined ? NEXT : look(x, inspector, parts)
+      if (inspector === undefined) return NEXT
+      return inspector.parts.open === null ? foretell(x, inspector) : look(x, inspector, parts)
     },
     noteEnd(x) {
       if (x.fault !== null && x.notes?.inside === true) inspectors.get(x.listener!.name)?.noteEnd(x)
       return NEXT
     },
   }
+}
+
+/** For explain: as if the client asked for this host in TLS. */
+function foretell(x: Exchange, inspector: Inspector): Verdict {
+  const notes = notesOf(x)
+  notes.tlsName = isIP(x.host) === 0 ? x.host : ""
+  notes.alpn = ["h2", "http/1.1"]
+  const decision = inspector.decide(x, notes)
+  notes.tls = decision.do
+  notes.tlsReason = decision.reason
+  if (decision.do !== "refuse") return NEXT
+  x.fault = FAULT.tlsRefused
+  return FAULT_VERDICT
 }
 
 function look(x: Exchange, inspector: Inspector, { origins, time }: InspectParts): Verdict {
