@@ -24,7 +24,8 @@ function checkRoute(route: RouteConfig, index: number, { declared, raw }: Subjec
   return [...listeners, ...stores, ...used]
 }
 
-function unknown(noun: string, name: string, known: ReadonlySet<string>, path: ConfigPath): Finding[] {
+/** A name that nothing has, with the nearest one that something has. */
+export function unknown(noun: string, name: string, known: ReadonlySet<string>, path: ConfigPath): Finding[] {
   if (known.has(name)) return []
   const names = [...known]
   const suggestion = nearest(name, names)

@@ -28,12 +28,12 @@ describe("versions of HTTP that cannot be", () => {
         `listeners: { web: { bind: ':1' } }\nclusters: { a: { peers: ['b:1'], protocol: http2, proxyProtocol: v2 } }\nroutes: [{ to: { cluster: a } }]\n`,
       ),
     ).toEqual([expect.stringContaining("clusters.a.protocol: a connection that begins with a PROXY header")]))
-  test("an upgrade through parents", () =>
+  test("HTTP/3 through parents", () =>
     expect(
       versions(
-        "listeners: { out: { bind: '127.0.0.1:1', forward: true } }\nclusters: { up: { peers: ['b:1'] } }\nroutes: [{ to: { origin: { via: up, upgrade: { tls: true } } } }]\n",
+        "listeners: { out: { bind: '127.0.0.1:1', forward: true } }\nclusters: { up: { peers: ['b:1'] } }\nroutes: [{ to: { origin: { via: up, upgrade: { tls: true, http: http3 } } } }]\n",
       ),
-    ).toEqual([expect.stringContaining("routes[0].to.origin.upgrade: through parent proxies nothing is upgraded")]))
+    ).toEqual(["routes[0].to.origin.upgrade.http: parent proxies carry no QUIC: take auto, http1 or http2"]))
   test("what can be is not spoken of", () =>
     expect(
       versions(

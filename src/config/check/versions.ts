@@ -27,13 +27,8 @@ export function checkVersions({ config, routeIndex }: Subject): Finding[] {
     return peers.some(peer => peer.path !== "") ? [error(at, "HTTP/3 needs ports; this cluster has peers on Unix sockets")] : []
   })
   const routes = config.routes.flatMap(({ to }, i) =>
-    to.kind === "origin" && to.via !== null && to.upgrade !== null
-      ? [
-          error(
-            ["routes", routeIndex[i]!, "to", "origin", "upgrade"],
-            "through parent proxies nothing is upgraded: what they speak is their cluster's protocol",
-          ),
-        ]
+    to.kind === "origin" && to.via !== null && to.upgrade?.http === "http3"
+      ? [error(["routes", routeIndex[i]!, "to", "origin", "upgrade", "http"], "parent proxies carry no QUIC: take auto, http1 or http2")]
       : [],
   )
   return [...listeners, ...clusters, ...routes]

@@ -18,6 +18,7 @@ import {
   Cluster,
   type ClusterQuicDialer,
   type Dialer,
+  type PoolSettings,
   EJECTED,
   Ejection,
   failureFrom,
@@ -37,10 +38,11 @@ import { compileGuard } from "./compile-guard.ts"
 /** Builds the clusters, each with its peers and no connections yet. `registry` knows where each one's numbers go; null = nobody counts. */
 export function compileClusters(config: Config, deps: CompileDeps, registry: MetricsRegistry | null): CompiledClusters {
   const clusters = new Map<string, Cluster>()
+  const chains = new Map<string, Dialer>()
   const keys = new Map<string, string>()
   for (const [name, settings] of Object.entries(config.clusters)) {
     const meter = registry === null || deps.metrics === null ? null : new ClusterMeter(deps.metrics, registry.cluster(name))
-    const cluster = buildCluster(name, settings, deps, meter)
+    const cluster = buildCluster(name, settings, deps, { meter, chains })
     cluster.setPeers((deps.peers[name] ?? []).map(peer => new Peer(peer, peer.slot, deps.states, peer.metrics)))
     clusters.set(name, cluster)
     keys.set(
@@ -52,10 +54,12 @@ export function compileClusters(config: Config, deps: CompileDeps, registry: Met
         http2: settings.http2,
         limits: settings.limits,
         proxyProtocol: settings.proxyProtocol,
+        // With those behind whom it stands: connections lead through them.
+        parents: parentsOf(name, config),
       }),
     )
   }
-  return { clusters, keys }
+  return { clusters, keys, chains }
 }
 
 /** The new snapshot goes live: connections to peers that stay are kept where both connect in the same way. */
@@ -71,12 +75,26 @@ export interface CompiledClusters {
   readonly clusters: ReadonlyMap<string, Cluster>
   /** What decides whether pools can be kept. */
   readonly keys: ReadonlyMap<string, string>
+  /** How clusters that stand behind parents are dialled; `compileThrough` fills it in. */
+  readonly chains: Map<string, Dialer>
 }
 
-function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, meter: ClusterMeter | null): Cluster {
+function parentsOf(name: string, config: Config): unknown[] {
+  const out: unknown[] = []
+  for (let at: string | null = name; at !== null && out.length <= Object.keys(config.clusters).length; at = config.clusters[at]?.parent?.via ?? null)
+    out.push(at === name ? config.clusters[at]!.parent : config.clusters[at])
+  return out
+}
+
+interface Around {
+  readonly meter: ClusterMeter | null
+  readonly chains: ReadonlyMap<string, Dialer>
+}
+
+function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, { meter, chains }: Around): Cluster {
   const definition = balancers.find(balancer => balancer.name === settings.balance.name) as BalancerDefinition<unknown>
   const { options } = settings.balance
-  const { pool, health } = settings
+  const { health } = settings
   const ejection = health.passive === null ? null : new Ejection(health.passive)
   const failsFrom = failureFrom(health.passive?.counts ?? "5xx")
   let seen: readonly Peer[] = []
@@ -87,26 +105,14 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
     sticky: stickyOf(name, settings, deps),
     slowStart: settings.slowStart === null ? null : new SlowStart(settings.slowStart),
     allDown: settings.allDown,
-    pool: {
-      // A PROXY header speaks for one client: its connection serves no other, also none that waits for it.
-      idleMax: settings.proxyProtocol === null ? pool.idleMax : 0,
-      idleTimeoutMs: pool.idleTimeout,
-      connectionsMax: pool.connectionsMax,
-      requestsMax: settings.proxyProtocol === null ? pool.requestsMax : 1,
-      waitTimeoutMs: pool.waitTimeout,
-      waitersMax: pool.waitersMax,
-      reconnectMs: pool.reconnect,
-      headBytesMax: settings.limits.headBytesMax,
-      fieldsMax: settings.limits.fieldsMax,
-      streamsMax: settings.pool.streamsMax,
-      h2: h2PeerTuningOf(settings.http2),
-      // A PROXY header speaks for one client, and so does its connection.
-      protocol: settings.proxyProtocol === null || settings.protocol === "tcp" || settings.protocol === "fastcgi" ? settings.protocol : "http1",
-      secure: settings.tls !== null,
-      fastcgi: settings.fastcgi,
-    },
+    pool: poolOf(settings),
     time: deps.time,
-    dialer: settings.protocol === "udp" ? compileUdpDialer(deps) : compileDialer(settings, deps),
+    dialer:
+      (settings.parent?.via ?? null) !== null && deps.dial === undefined
+        ? chained(name, chains)
+        : settings.protocol === "udp"
+          ? compileUdpDialer(deps)
+          : compileDialer(settings, deps),
     quicDialer: settings.protocol === "http3" ? compileQuicDialer(settings, deps) : null,
     budget: new RetryBudget(deps.states, deps.clusterSlots[name] ?? 0, settings.retry.budget),
     meter,
@@ -125,6 +131,33 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
   })
 }
 
+/** How a cluster keeps its connections. */
+export function poolOf(settings: ClusterConfig): PoolSettings {
+  const { pool } = settings
+  return {
+    // A PROXY header speaks for one client: its connection serves no other, also none that waits for it.
+    idleMax: settings.proxyProtocol === null ? pool.idleMax : 0,
+    idleTimeoutMs: pool.idleTimeout,
+    connectionsMax: pool.connectionsMax,
+    requestsMax: settings.proxyProtocol === null ? pool.requestsMax : 1,
+    waitTimeoutMs: pool.waitTimeout,
+    waitersMax: pool.waitersMax,
+    reconnectMs: pool.reconnect,
+    headBytesMax: settings.limits.headBytesMax,
+    fieldsMax: settings.limits.fieldsMax,
+    streamsMax: settings.pool.streamsMax,
+    h2: h2PeerTuningOf(settings.http2),
+    // A PROXY header speaks for one client, and so does its connection.
+    protocol: settings.proxyProtocol === null || settings.protocol === "tcp" || settings.protocol === "fastcgi" ? settings.protocol : "http1",
+    secure: settings.tls !== null,
+    fastcgi: settings.fastcgi,
+  }
+}
+
+function chained(name: string, chains: ReadonlyMap<string, Dialer>): Dialer {
+  return (peer, timeoutMs, handler, x) => chains.get(name)!(peer, timeoutMs, handler, x)
+}
+
 function stickyOf(name: string, { sticky }: ClusterConfig, deps: CompileDeps): Sticky | null {
   if (sticky === null) return null
   const { time, shared = (_key, bytes) => new SharedArrayBuffer(bytes) } = deps
@@ -135,7 +168,7 @@ function stickyOf(name: string, { sticky }: ClusterConfig, deps: CompileDeps): S
 export const KEEP_ALIVE_MS = 10_000
 
 /** What TLS offers to peers (RFC 7301), by what the cluster is set to. */
-const offers = { auto: ["h2", "http/1.1"], http1: [], http2: ["h2"], http3: [], tcp: [], udp: [], fastcgi: [] } as const
+export const offers = { auto: ["h2", "http/1.1"], http1: [], http2: ["h2"], http3: [], tcp: [], udp: [], fastcgi: [] } as const
 
 function compileDialer(settings: ClusterConfig, deps: CompileDeps): Dialer {
   const { tls, proxyProtocol } = settings

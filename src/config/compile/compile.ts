@@ -18,6 +18,7 @@ import { compileInsideEntry } from "./inspect/inside-entry.ts"
 import { compileRawRoute } from "./compile-raw-route.ts"
 import { standInsOf } from "./dns-entry.ts"
 import { compileRoute, type RouteParts } from "./compile-route.ts"
+import { compileThrough } from "./compile-through.ts"
 import { matcherDeps } from "./match.ts"
 import { readingsOf } from "./readings.ts"
 import type { Snapshot } from "./snapshot.ts"
@@ -44,6 +45,7 @@ export function compileSnapshot(version: number, config: Config, given: CompileD
   const registry = deps.layout === null ? null : MetricsRegistry.restore(deps.layout)
   const compiledClusters = compileClusters(config, deps, registry)
   const { clusters } = compiledClusters
+  compileThrough(config, deps, compiledClusters)
   const handles = new ClusterHandles(config, clusters, deps)
   const origins = compileOrigins(config, deps, former)
   const inspectors = compileInspectors(config, deps, former?.inspectors)
@@ -71,9 +73,9 @@ export function compileSnapshot(version: number, config: Config, given: CompileD
     unrouted: registry?.unrouted ?? 0,
     challenges: httpChallengeFolder(config),
     origins,
+    standIns: standInsOf(config, deps),
   }
   const entries = new Map(Object.entries(config.listeners).map(([name, listener]) => [name, compileEntry(name, listener, parts)]))
-    standIns: standInsOf(config, deps),
   const insideEntries = new Map([...inspectors.keys()].map(name => [name, compileInsideEntry(name, config.listeners[name]!, parts)]))
   return { version, config, table, plans, entries, insideEntries, inspectors, clusters, compiledClusters, origins }
 }

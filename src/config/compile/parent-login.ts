@@ -1,6 +1,11 @@
 import { readDataFile } from "../../base/index.ts"
 import type { ParentConfig } from "../schema/parent.ts"
 
+/** Parents that speak SOCKS open a connection for each origin; the others are asked in HTTP. */
+export function isSocksKind(kind: ParentConfig["kind"]): boolean {
+  return kind !== "http" && kind !== "https"
+}
+
 /** Who we are towards a parent. Read at each compile, so that a reload takes a new password. */
 export interface ParentLogin {
   readonly user: string

@@ -118,15 +118,19 @@ export class ConnectDial implements DialHandle, Downstream, TimerOwner {
 
   private stands(end: TunnelEnd): void {
     const { inside, endsAt } = this
-    const timeoutMs = Math.max(1, endsAt - inside.time.clock.now())
-    this.standing = standOverTunnel(
-      end,
-      { ...inside, timeoutMs },
-      {
-        onOpen: (wire, alpn) => this.finish()?.onOpen(wire, alpn) ?? null,
-        onFailed: (kind, detail) => this.failed(kind, detail),
-      },
-    )
+    // Whoever dialled below has yet to say who listens.
+    queueMicrotask(() => {
+      if (this.handler === null) return end.abort()
+      const timeoutMs = Math.max(1, endsAt - inside.time.clock.now())
+      this.standing = standOverTunnel(
+        end,
+        { ...inside, timeoutMs },
+        {
+          onOpen: (wire, alpn) => this.finish()?.onOpen(wire, alpn) ?? null,
+          onFailed: (kind, detail) => this.failed(kind, detail),
+        },
+      )
+    })
   }
 
   abort(fault: Fault): void {

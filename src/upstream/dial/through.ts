@@ -2,7 +2,9 @@ import { log } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
 import type { DialHandle, DialHandler } from "../../net/index.ts"
 import type { Time } from "../../http/index.ts"
+import type { Attempt } from "../attempt.ts"
 import type { Dialer } from "../cluster.ts"
+import type { OriginUpgrade } from "../origins.ts"
 import type { Peer } from "../peer.ts"
 import { Pool, type PoolSettings } from "../pool.ts"
 
@@ -17,6 +19,11 @@ export interface ThroughParts {
 }
 
 const POOLS_MAX = 4096
+
+/** What the exchange's route says of its way to origins. */
+export function upgradeOf(x: Exchange): OriginUpgrade | null {
+  return (x.attempt as Attempt | null)?.rules?.upgrade ?? null
+}
 
 /** Connections to origins through the parents of one cluster. Never shared between parents, nor between origins. */
 export class Through {
@@ -40,12 +47,15 @@ export class Through {
       this.pools.set(peer, ofPeer)
     }
     const tunnel = x.method === "CONNECT"
-    const key = tunnel ? "tunnel" : `${x.scheme}://${x.host}:${x.port}`
+    const upgrade = upgradeOf(x)
+    const way = upgrade === null ? "" : `${upgrade.http} ${upgrade.ca ?? ""} `
+    const key = tunnel ? "tunnel" : `${way}${x.scheme}://${x.host}:${x.port}`
     let pool = ofPeer.get(key)
     if (pool === undefined) {
       if (this.count >= POOLS_MAX) this.sweep()
       const secure = x.scheme === "https" && !tunnel
-      pool = new Pool({ ...this.parts.pool, protocol: tunnel ? "tcp" : "http1", secure }, this.parts.time, null)
+      const protocol = tunnel ? "tcp" : secure && upgrade !== null ? upgrade.http : "http1"
+      pool = new Pool({ ...this.parts.pool, protocol, secure }, this.parts.time, null)
       ofPeer.set(key, pool)
       this.count++
     }
