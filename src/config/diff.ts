@@ -13,11 +13,14 @@ export interface ConfigDiff {
   readonly caches: NameDiff
   /** By name. A route that only moved is in `changed`, because the first match wins. */
   readonly routes: NameDiff
-  /** Other sections that differ: workers, resolver, observe, acme, admin, drain. */
+  /** Other sections that differ. */
   readonly sections: readonly string[]
   /** Nothing differs. */
   readonly same: boolean
 }
+
+/** Told name by name; filters of all routes stand in each of them by now. */
+const APART: ReadonlySet<string> = new Set(["listeners", "clusters", "caches", "routes", "filters"])
 
 /** What a reload changes. Functions of a TypeScript config are equal only to themselves, so loading it again counts as a change. */
 export function diffConfig(old: Config, next: Config): ConfigDiff {
@@ -25,9 +28,7 @@ export function diffConfig(old: Config, next: Config): ConfigDiff {
   const clusters = diffMaps(old.clusters, next.clusters)
   const caches = diffMaps(old.caches, next.caches)
   const routes = diffRoutes(old.routes, next.routes)
-  const sections = (["workers", "resolver", "observe", "acme", "admin", "drain"] as const).filter(
-    section => !isDeepStrictEqual(old[section], next[section]),
-  )
+  const sections = (Object.keys(next) as (keyof Config)[]).filter(section => !APART.has(section) && !isDeepStrictEqual(old[section], next[section]))
   const same = sections.length === 0 && [listeners, clusters, caches, routes].every(isEmpty)
   return { listeners, clusters, caches, routes, sections, same }
 }
