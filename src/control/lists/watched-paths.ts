@@ -1,9 +1,9 @@
 import { statSync } from "node:fs"
 
-/**
- * Notices that files have changed and are no longer being written: two looks in a row find the same, another state than those which were taken over and last refused.
- * A state is "" while one of them is missing.
- */
+/** What was written less than this ago may still be in the making. */
+const SETTLE_MS = 500
+
+/** Notices that files have changed and are no longer being written. A state is "" while one of them is missing; one that was refused is not news again. */
 export class WatchedPaths {
   private readonly paths: readonly string[]
   private taken: string
@@ -20,7 +20,7 @@ export class WatchedPaths {
   /** Whether there is something new to read. `forced`: somebody asked, so what was refused is looked at again, and nothing is waited for. */
   look(forced: boolean): boolean {
     const now = stateOf(this.paths)
-    const settled = now === this.seen
+    const settled = now === this.seen || isOld(this.paths)
     this.seen = now
     this.missed = now === "" ? this.missed + 1 : 0
     if (now === "" || now === this.taken) return false
@@ -56,4 +56,11 @@ function stateOf(paths: readonly string[]): string {
     states.push(`${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`)
   }
   return states.join(" ")
+}
+
+/** A time in the future is a clock that differs, not a file in the making. */
+function isOld(paths: readonly string[]): boolean {
+  const written = Math.max(...paths.map(path => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity))
+  const age = Date.now() - written
+  return age < 0 || age >= SETTLE_MS
 }
