@@ -58,6 +58,7 @@ import filterRequireCertificate from "../filter/require-certificate/require-cert
 import filterRewrite from "../filter/rewrite/rewrite.ts"
 import filterSecurityHeaders from "../filter/security-headers/security-headers.ts"
 import filterSensitiveData from "../filter/sensitive-data/sensitive-data.ts"
+import answerBlock from "../answer/block/block.ts"
 import answerFiles from "../answer/files/files.ts"
 import answerPac from "../answer/pac/pac.ts"
 import answerRedirect from "../answer/redirect/redirect.ts"
@@ -142,6 +143,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
 
 /** Keys under `to:`, beside cluster and origin. */
 export const answers: readonly AnswerDefinition<unknown>[] = [
+  answerBlock,
   answerFiles,
   answerPac,
   answerRedirect,

@@ -26,6 +26,18 @@ export function hideCards(text: string, isCut: boolean): string {
   return from === 0 ? text : out + text.slice(from)
 }
 
+/** Where card numbers begin and end. */
+export function findCards(text: string): [from: number, to: number][] {
+  const found: [number, number][] = []
+  for (let i = 0; i < text.length; i++) {
+    if (!isDigit(text, i)) continue
+    const run = runAt(text, i)
+    for (const range of cardsIn(text, run)) found.push(range)
+    i = run.at(-1)!
+  }
+  return found
+}
+
 function isDigit(text: string, at: number): boolean {
   const code = text.charCodeAt(at)
   return code >= 48 && code <= 57

@@ -4,9 +4,9 @@ import { HIDDEN, hideCards } from "./hide-cards.ts"
 // Credentials as RFC 9110 section 11.4 and RFC 6750 write them; JSON web tokens (RFC 7519); keys as PEM; forms that services give to their keys.
 const bearer = /\b(bearer|dpop|negotiate)(\s+|%20|\+)[A-Za-z0-9._~+/=%-]+/gi
 const credentials = /\b(basic|digest|token|apikey)(\s+|%20|\+)([A-Za-z0-9._~+/=%-]{6,})/gi
-const webToken = /\beyJ[A-Za-z0-9_-]{3,}(?:\.[A-Za-z0-9_-]*){0,4}/g
-const privateKey = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?/g
-const serviceKey =
+export const webToken = /\beyJ[A-Za-z0-9_-]{3,}(?:\.[A-Za-z0-9_-]*){0,4}/g
+export const privateKey = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?/g
+export const serviceKey =
   /\b(?:AKIA|ASIA)[0-9A-Z]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bxox[abposr]-[A-Za-z0-9-]{8,}|\b[sr]k[-_](?:live|test|proj|ant)[-_][A-Za-z0-9_-]{8,}/g
 const userInfo = /(\b[a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/@"'<>]{1,256}@/gi
 

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs"
 import { FAULT, log } from "../../base/index.ts"
 import { ANSWER, type Exchange, FAULT_VERDICT, NEXT, notesOf, tapResponse, type Verdict as Step } from "../../flow/index.ts"
-import { BODY_LENGTH, BODY_NONE, BODY_TUNNEL, NAME } from "../../http/index.ts"
+import { BODY_TUNNEL } from "../../http/index.ts"
 import { defineFilter, type FilterDeps, type OptionProblem, type PhaseVerdict } from "../../plugin/index.ts"
 import { fileProblems } from "../file-problems.ts"
+import { hasRequestBody, wholeRequest } from "../whole-request.ts"
 import { BodyFeed } from "./body-feed.ts"
 import { IcapClient, type Question, type Verdict } from "./icap-client.ts"
 import { IcapError } from "./icap-connection.ts"
@@ -36,7 +37,7 @@ class Icap {
 
   async request(x: Exchange): Promise<Step> {
     const { generation } = x
-    const body = x.requestBody === BODY_NONE || x.requestBody === BODY_TUNNEL ? null : await this.wholeRequest(x)
+    const body = hasRequestBody(x) ? await this.requestBody(x) : null
     if (x.generation !== generation) return FAULT_VERDICT
     if (body?.over) return this.tooLarge(x)
     return this.decide(x, {
@@ -50,30 +51,14 @@ class Icap {
   }
 
   /** The body as far as it fits; a change of it needs all of it. */
-  private wholeRequest(x: Exchange): Promise<BodyFeed> {
+  private async requestBody(x: Exchange): Promise<BodyFeed> {
     const { pump } = x
     const feed = new BodyFeed(this.options.bytesMax)
-    const collect = (): BodyFeed => {
+    if (await wholeRequest(x, this.options.bytesMax)) {
       for (const chunk of pump.kept ?? []) feed.chunkCame(chunk)
-      if (pump.requestEnded) feed.endCame()
-      else feed.over = true
-      return feed
-    }
-    if (pump.requestEnded) return Promise.resolve(collect())
-    if (x.requestBody === BODY_LENGTH && x.requestLength > this.options.bytesMax) {
-      feed.over = true
-      return Promise.resolve(feed)
-    }
-    pump.aheadBytesMax = Math.max(this.options.bytesMax, pump.aheadBytesMax)
-    if (x.expectContinue && !pump.continued && x.down !== null) {
-      pump.continued = true
-      x.down.continueBody()
-      x.request.remove(NAME.expect)
-    }
-    return new Promise(resolve => {
-      pump.bodyWaiter = { bodyCame: () => resolve(collect()) }
-      x.down?.resumeBody()
-    })
+      feed.endCame()
+    } else feed.over = true
+    return feed
   }
 
   response(x: Exchange): PhaseVerdict {
