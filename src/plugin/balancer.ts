@@ -31,6 +31,10 @@ export interface Balancer {
 export type BalancerKey =
   | { readonly from: "client" }
   | { readonly from: "path" }
+  /** Name of the origin or site that is asked for. */
+  | { readonly from: "host" }
+  /** Everything that names what is asked for, with the query. */
+  | { readonly from: "url" }
   | { readonly from: "header"; readonly name: string }
   | { readonly from: "cookie"; readonly name: string }
 

@@ -323,6 +323,10 @@ export class Cluster {
         return hashString(x.clientAddress)
       case "path":
         return hashString(x.path)
+      case "host":
+        return hashString(x.host)
+      case "url":
+        return hashString(x.path + x.query, hashString(x.host) ^ x.port)
       case "header":
         return hashString(x.request.find(key.name) ?? x.clientAddress)
       default:

@@ -60,12 +60,16 @@ function checkChains({ config, declared }: Subject): Finding[] {
 /** What SOCKS has no words for. */
 function checkKind(
   at: ConfigPath,
-  { protocol, proxyProtocol }: ClusterConfig,
+  { protocol, proxyProtocol, health }: ClusterConfig,
   { kind, password, passwordFile, token, tokenFile, via }: ParentConfig,
 ): Finding[] {
   const findings: Finding[] = []
   if (via !== null && proxyProtocol !== null)
     findings.push(error([...at, "via"], "a PROXY header is for the proxy that is dialled, and this one is reached through others"))
+  if (via !== null && health.active)
+    findings.push(
+      error([...at, "via"], "health checks would go straight to these parents: leave health.NAME out; failed requests eject them all the same"),
+    )
   if (!isSocksKind(kind)) return findings
   if (protocol === "http2") findings.push(error([...at, "kind"], `${kind} parents speak no HTTP; leave protocol out`))
   if (token !== null || tokenFile !== null)

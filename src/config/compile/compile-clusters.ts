@@ -127,7 +127,10 @@ function buildCluster(name: string, settings: ClusterConfig, deps: CompileDeps, 
       if (change === EJECTED) log.warn("upstream", "a peer is ejected", { cluster: name, peer: peer.name })
       else if (change === RETURNED) log.info("upstream", "a peer is back", { cluster: name, peer: peer.name })
     },
-    refresh: settings.peers.some(peer => peer.path === "" && ipFamily(peer.host) === 0) ? cluster => deps.refreshPeers(cluster) : null,
+    refresh:
+      settings.parent?.via == null && settings.peers.some(peer => peer.path === "" && ipFamily(peer.host) === 0)
+        ? cluster => deps.refreshPeers(cluster)
+        : null,
   })
 }
 

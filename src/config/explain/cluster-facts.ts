@@ -69,6 +69,8 @@ export function clusterFacts({ cluster, config, peers, asked, picked }: ClusterQ
 }
 
 function keyNote(from: string, { keyNote: client }: AskedCluster): string {
+  if (from === "host") return "the name that is asked for"
+  if (from === "url") return "the whole URL as it goes on"
   if (from === "path") return "the path as it goes on"
   if (from === "client") return client
   // The value is not shown: a cookie or a token is a secret.

@@ -1,6 +1,11 @@
 import type { ClusterConfig } from "../../config/index.ts"
 import { ClusterDiscovery, type NameWatchDeps, type PeerEndpoint } from "../../upstream/index.ts"
 
+/** Whoever reaches them for us resolves their names. */
+export function isBehindParents({ parent }: ClusterConfig): boolean {
+  return parent !== null && parent.via !== null
+}
+
 export interface FollowedEvents {
   /** Its endpoints are others now. */
   changed(cluster: FollowedCluster): void
@@ -35,7 +40,7 @@ export class FollowedCluster {
       else troubles.set(host, message)
       if (before !== troubles.has(host)) told.trouble(host, message)
     }
-    this.#discovery = new ClusterDiscovery(cluster.peers, { ...deps, onTrouble })
+    this.#discovery = new ClusterDiscovery(cluster.peers, { ...deps, onTrouble }, !isBehindParents(cluster))
     let settle = () => {}
     this.settled = new Promise(resolve => {
       settle = resolve

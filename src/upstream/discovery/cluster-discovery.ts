@@ -11,9 +11,10 @@ export class ClusterDiscovery implements Discovery {
   private readonly named: DnsDiscovery | null
   private last: readonly PeerEndpoint[] | null = null
 
-  constructor(specs: readonly PeerSpec[], deps: NameWatchDeps) {
-    const names = specs.filter(isNamed)
-    this.fixed = new StaticDiscovery(specs.filter(spec => !isNamed(spec)))
+  /** `resolves`: false where names are for somebody else to resolve, so that each is an endpoint as it stands. */
+  constructor(specs: readonly PeerSpec[], deps: NameWatchDeps, resolves = true) {
+    const names = resolves ? specs.filter(isNamed) : []
+    this.fixed = new StaticDiscovery(resolves ? specs.filter(spec => !isNamed(spec)) : specs)
     this.named = names.length === 0 ? null : new DnsDiscovery(names, deps)
   }
 

@@ -15,9 +15,12 @@ const options = z
   .strictObject({
     key: z
       .string()
-      .regex(/^(?:client|path|(?:header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256})$/, "expected client, path, header:NAME or cookie:NAME")
+      .regex(
+        /^(?:client|path|host|url|(?:header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256})$/,
+        "expected client, path, host, url, header:NAME or cookie:NAME",
+      )
       .default("client")
-      .describe("What is hashed: client (its address), path, header:NAME or cookie:NAME."),
+      .describe("What is hashed: client (its address), path, host, url (each URL has its parent, as with CARP), header:NAME or cookie:NAME."),
     load: z
       .union([z.number().min(1).max(1_000), z.literal("off")], { error: "expected a number of 1 or more, or off" })
       .default(1.25)
@@ -101,7 +104,7 @@ class ConsistentHash implements Balancer {
 /** `header:NAME` in the form that the cluster reads; header names have no case (RFC 9110 section 5.1), cookie names do. */
 function readKey(key: string): BalancerKey {
   const colon = key.indexOf(":")
-  if (colon === -1) return { from: key === "path" ? "path" : "client" }
+  if (colon === -1) return { from: key as "client" | "path" | "host" | "url" }
   const name = key.slice(colon + 1)
   return key.startsWith("header:") ? { from: "header", name: name.toLowerCase() } : { from: "cookie", name }
 }
