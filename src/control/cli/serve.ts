@@ -19,7 +19,7 @@ export interface ServeSettings extends ServeOptions {
   /** Default: none. */
   readonly pidFile?: string
   /** Called when the instance serves, in place of the banner's last word. */
-  readonly started?: () => void
+  readonly started?: (instance: Instance) => void
 }
 
 /** Starts an instance, ties the signals to it and waits for its end. Returns the exit code. */
@@ -40,7 +40,7 @@ export async function serve(source: ConfigSource, settings: ServeSettings, conte
   const { instance } = booted
   printProblems(booted.warnings, flagsOf(source), context)
   if (settings.quiet !== true) banner(instance, source, context)
-  settings.started?.()
+  settings.started?.(instance)
   const untie = handleSignals({
     drain: signal => {
       noticeService("STOPPING=1")

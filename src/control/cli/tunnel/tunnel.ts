@@ -4,7 +4,12 @@ import { adminDefault } from "../admin-options.ts"
 import type { CommandContext } from "../program.ts"
 import { serve } from "../serve.ts"
 import { several } from "../serve-options.ts"
+import type { Instance } from "../../instance.ts"
+import { UsageError } from "../usage-error.ts"
+import { readExitAddress } from "./exit-address.ts"
+import { firstWord } from "./first-word.ts"
 import { readToken } from "./read-token.ts"
+import { addTunnelStatus } from "./tunnel-status.ts"
 import { tunnelConfig, tunnelFlags, type TunnelOptions } from "./tunnel-config.ts"
 
 const examples = `
@@ -23,15 +28,16 @@ interface TunnelCommandOptions extends Omit<TunnelOptions, "listen" | "token"> {
   readonly listen?: readonly string[]
   readonly tokenFile?: string
   readonly statusBind: string
+  readonly killSwitch?: boolean
   readonly quiet?: boolean
 }
 
 /** `bothways tunnel`: the encrypted way in, on the user's machine. */
 export function addTunnel(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command("tunnel")
     .description("an HTTP and SOCKS proxy here whose requests all go through one encrypted connection to an exit")
-    .requiredOption("--via <url>", "the exit: https://exit.example or https://203.0.113.7:8443")
+    .option("--via <url>", "the exit: https://exit.example or https://203.0.113.7:8443 (needed)")
     .option("--listen <address>", 'where programs come in, by HTTP or SOCKS; repeatable (default: "127.0.0.1:1080")', several)
     .option("--token-file <file>", "who we are: file with a token")
     .option("--user <name>", "who we are: a user, with --password-file")
@@ -42,19 +48,26 @@ export function addTunnel(program: Command, context: CommandContext): void {
     .option("--server-name <name>", "the exit's name in its certificate (default: the name in --via)")
     .option("--http3", "over QUIC instead of TCP")
     .option("--padding", "hide sizes: pad what is sent (the exit has its own --padding)")
+    .option("--kill-switch", "stays and refuses even when the exit does not take us; with --everything also when this program dies")
     .option("--wait <time>", "how long requests wait for an exit that is away", "10s")
     .option("--status-bind <address>", "where `bothways tunnel status` asks, or off", adminDefault)
     .option("--log <format>", "access log on standard output: json, combined or none", "none")
     .option("-q, --quiet", "no banner; only warnings and errors")
     .addHelpText("after", examples)
-    .action(async (options: TunnelCommandOptions) => context.exit(await runTunnel(options, context)))
+    .action(async (options: TunnelCommandOptions) => {
+      if (options.via === undefined) throw new UsageError("--via: name the exit, such as https://exit.example")
+      context.exit(await runTunnel(options, context))
+    })
+  addTunnelStatus(command, context)
 }
 
 async function runTunnel(options: TunnelCommandOptions, context: CommandContext): Promise<number> {
   const token = options.tokenFile === undefined ? undefined : readToken(options.tokenFile)
   const listen = options.listen ?? ["127.0.0.1:1080"]
   const config = tunnelConfig({ ...options, listen, ...(token === undefined ? {} : { token }) })
+  const host = options.serverName ?? readExitAddress(options.via).host
+  const started = (instance: Instance) => void firstWord(instance, host, options.killSwitch === true)
   // One worker: each has connections of its own, and there is to be one.
-  const settings = { workers: 1, admin: options.statusBind, quiet: options.quiet === true, watch: false }
+  const settings = { workers: 1, admin: options.statusBind, quiet: options.quiet === true, watch: false, started }
   return serve(memorySource("bothways tunnel", config, tunnelFlags), settings, context)
 }
