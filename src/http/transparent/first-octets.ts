@@ -63,6 +63,6 @@ function isMethodOctet(octet: number): boolean {
 function isTargetStart(octets: Buffer, at: number): boolean {
   const first = octets[at]!
   if (first === SLASH || first === ASTERISK) return true
-  const start = octets.latin1Slice(at, at + 8).toLowerCase()
-  return "https://".startsWith(start) || start.startsWith("http://")
+  const start = octets.latin1Slice(at, Math.min(octets.length, at + 8)).toLowerCase()
+  return "http://".startsWith(start) || "https://".startsWith(start) || start.startsWith("http://")
 }
