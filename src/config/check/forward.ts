@@ -1,7 +1,8 @@
-import { takesPasswords } from "../../filter/index.ts"
+import { takesPasswords, takesSilent } from "../../filter/index.ts"
 import type { ConfigPath, Finding } from "../problem.ts"
 import type { ListenerConfig, RouteConfig } from "../schema.ts"
 import { isOpen } from "./listeners.ts"
+import { checkSocks } from "./socks.ts"
 import { error, listenersOf, type Subject, warning } from "./subject.ts"
 
 /** Forward requests that cannot go anywhere, destinations that nothing leads to, and proxies that are open to the world. */
@@ -35,7 +36,7 @@ function checkListener(subject: Subject, name: string, listener: ListenerConfig)
   const findings: Finding[] = []
   if (origins.length === 0 && subject.whole)
     findings.push(warning(at, `no route of this listener has the destination origin, so it forwards nothing`, "key"))
-  findings.push(...checkLogin([...at, "auth"], listener))
+  findings.push(...checkLogin([...at, "auth"], listener), ...checkSocks(at, listener, routes))
   if (!isOpen(listener.bind)) return findings
   // Who calls a transparent listener itself is not served.
   if (listener.forward!.transparent !== null) return findings
@@ -65,6 +66,10 @@ function checkLogin(at: ConfigPath, { bind, tls, forward }: ListenerConfig): Fin
   const findings: Finding[] = []
   if (auth.certificate !== undefined && !tls?.clientCertificates)
     findings.push(error([...at, "certificate"], "this listener asks for no certificates; give it tls.clientCertificates"))
+  if (forward!.transparent !== null && !takesSilent(auth))
+    findings.push(
+      warning(at, "clients that are brought here do not know of the proxy and cannot log in: name their networks under auth.networks as none", "key"),
+    )
   if (tls === null && isOpen(bind) && takesPasswords(auth))
     findings.push(
       warning(

@@ -124,7 +124,9 @@ function addresses(listener: Config["listeners"][string]): string {
       : listener.forward === null
         ? "reverse"
         : listener.forward.transparent === null
-          ? "forward and reverse"
+          ? listener.forward.socks?.only
+            ? "SOCKS"
+            : "forward and reverse"
           : "captured clients",
   ]
     .filter(word => word !== "")
