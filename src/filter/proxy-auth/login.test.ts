@@ -100,6 +100,43 @@ describe("clients without HTTP", () => {
   })
 })
 
+describe("certificate", () => {
+  const shown = (subject: string, issuer: string, verified = true) =>
+    ({ verified, problem: "", name: subject.split("\n").reverse().join(","), subject, issuer, serialNumber: "1", fingerprint256: "" }) as const
+  const ask = (certificate: object, connection: object, networks = {}) => {
+    const { filter } = start({ certificate, networks })
+    const x = other(one => {
+      one.down = { info: { clientCertificate: connection } } as unknown as Exchange["down"]
+      // The listener's own step takes each certificate that verifies.
+      one.user = "whoever"
+    })
+    return [filter.identify!(x) === NEXT && filter.access!(x) === NEXT, x.user, x.notes?.groups ?? []]
+  }
+  const ann = "O=Example\nOU=Dev\\, and more\nOU=Vpn\nCN=ann"
+
+  test("who it is and the groups", () => {
+    expect(ask({}, shown(ann, "CN=CA"))).toEqual([true, "ann", []])
+    expect(ask({ groups: "ou" }, shown(ann, "CN=CA"))).toEqual([true, "ann", ["Dev, and more", "Vpn"]])
+    expect(ask({ groups: { Vpn: ["remote", "all"] } }, shown(ann, "CN=CA"))).toEqual([true, "ann", ["remote", "all"]])
+    expect(ask({ user: "subject" }, shown("O=E\nCN=a", "CN=CA"))).toEqual([true, "CN=a,O=E", []])
+  })
+
+  test("what is nobody's: another issuer, two names, none, unverified", () => {
+    expect(ask({ issuers: "CA" }, shown(ann, "O=E\nCN=CA"))[0]).toBe(true)
+    expect(ask({ issuers: "CN=CA,O=E" }, shown(ann, "O=E\nCN=CA"))[0]).toBe(true)
+    for (const certificate of [
+      shown(ann, "CN=other"),
+      shown(ann, "O=CA\nCN=x"),
+      shown("CN=a\nCN=b", "CN=CA"),
+      shown("CN=a+CN=b", "CN=CA"),
+      shown("O=E", "CN=CA"),
+      shown(ann, "CN=CA", false),
+    ])
+      expect(ask({ issuers: "CA" }, certificate)).toEqual([false, "", []])
+    expect(ask({ issuers: "CA" }, shown(ann, "CN=other"), { default: "optional" })).toEqual([true, "", []])
+  })
+})
+
 describe("networks", () => {
   test("the narrowest counts; IPv4 in IPv6's clothes is IPv4", () => {
     const modes = new NetworkModes({

@@ -57,7 +57,10 @@ export class Login {
   private ask(x: Exchange, decides: boolean): Verdict {
     const said = takeField(x)
     // What comes inside a tunnel was asked when that began.
-    const mode = x.notes?.inside === true ? "none" : this.modes.of(x.clientAddress)
+    if (x.notes?.inside === true) return this.settle(x, FREE, decides)
+    // Whose certificate counts is for us to say: one that is not believed here is nobody's.
+    if (this.options.certificate !== undefined) x.user = ""
+    const mode = this.modes.of(x.clientAddress)
     if (mode === "none") return this.settle(x, FREE, decides)
     const nowMs = Date.now()
     this.ways.follow(nowMs)

@@ -69,8 +69,9 @@ export class Directory {
       } catch (error) {
         const { wasUsed } = link
         link.close()
-        // The server may have closed it while it lay idle: a new one says.
+        // The server may have closed it, and others with it, while they lay idle: a new one says.
         if (!wasUsed) throw error
+        for (const idle of [...server.idle]) idle.close()
       }
     }
   }
