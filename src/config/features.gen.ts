@@ -45,6 +45,7 @@ import filterHeaders from "../filter/headers/headers.ts"
 import filterIcap from "../filter/icap/icap.ts"
 import filterIpList from "../filter/ip-list/ip-list.ts"
 import filterJwt from "../filter/jwt/jwt.ts"
+import filterKeywords from "../filter/keywords/keywords.ts"
 import filterMaintenance from "../filter/maintenance/maintenance.ts"
 import filterMirror from "../filter/mirror/mirror.ts"
 import filterOidc from "../filter/oidc/oidc.ts"
@@ -56,6 +57,7 @@ import filterReplace from "../filter/replace/replace.ts"
 import filterRequestSize from "../filter/request-size/request-size.ts"
 import filterRequireCertificate from "../filter/require-certificate/require-certificate.ts"
 import filterRewrite from "../filter/rewrite/rewrite.ts"
+import filterSafeSearch from "../filter/safe-search/safe-search.ts"
 import filterSecurityHeaders from "../filter/security-headers/security-headers.ts"
 import filterSensitiveData from "../filter/sensitive-data/sensitive-data.ts"
 import answerBlock from "../answer/block/block.ts"
@@ -126,6 +128,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterIcap,
   filterIpList,
   filterJwt,
+  filterKeywords,
   filterMaintenance,
   filterMirror,
   filterOidc,
@@ -137,6 +140,7 @@ export const filters: readonly FilterDefinition<unknown>[] = [
   filterRequestSize,
   filterRequireCertificate,
   filterRewrite,
+  filterSafeSearch,
   filterSecurityHeaders,
   filterSensitiveData,
 ]

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import { FakeClock, KeyedTable, KIND_METER, SharedTime } from "../../base/index.ts"
+import { Exchange, notesOf } from "../../flow/index.ts"
 import { FakeDeps } from "../filter-run.fixture.ts"
 import bandwidth from "./bandwidth.ts"
 import { KeyGauge, OwnGauge, pieceOf } from "./gauges.ts"
@@ -48,5 +49,20 @@ describe("bandwidth", () => {
     expect(bandwidth.options.safeParse({ key: "client" }).success).toBe(false)
     expect(bandwidth.options.safeParse({ down: "1MB", key: "conection" }).success).toBe(false)
     expect(bandwidth.options.safeParse({ down: 10 }).success).toBe(false)
+  })
+
+  test("members of groups have rates of their own, the first that is written", () => {
+    const options = bandwidth.options.parse({ down: "1KB", groups: { staff: "unlimited", pupils: { down: "4KB" } }, key: "user" })
+    const filter = bandwidth.build(options, new FakeDeps())
+    const rateOf = (...groups: string[]): number => {
+      const x = Object.assign(new Exchange(), { user: groups.join() || "nobody", down: { info: {} } })
+      if (groups.length > 0) notesOf(x).groups = groups
+      filter.access!(x)
+      const gauge = x.pace?.down[0]
+      return gauge === undefined ? 0 : Math.round(1_000_000 / gauge.went(1000))
+    }
+    expect([rateOf(), rateOf("other"), rateOf("pupils"), rateOf("pupils", "staff")]).toEqual([1024, 1024, 4096, 0])
+    expect(filter.describe!()).toBe("answers 1KB/s; staff unlimited; pupils answers 4KB/s by user")
+    expect(bandwidth.options.safeParse({ groups: { staff: "fast" } }).success).toBe(false)
   })
 })

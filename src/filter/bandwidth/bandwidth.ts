@@ -8,10 +8,26 @@ import { KeyGauge, OwnGauge } from "./gauges.ts"
 
 const RATE_MIN = 256
 
+const groupSchema = z.union(
+  [
+    z.literal("unlimited"),
+    z.strictObject({
+      down: maybe(size({ min: RATE_MIN }), "Octets a second of answers."),
+      up: maybe(size({ min: RATE_MIN }), "Octets a second of request bodies."),
+    }),
+  ],
+  { error: "expected rates such as { down: 1MB }, or unlimited" },
+)
+
 const options = z
   .strictObject({
     down: maybe(size({ min: RATE_MIN }), "Octets a second of answers, such as 1MB."),
     up: maybe(size({ min: RATE_MIN }), "Octets a second of request bodies."),
+    groups: field(
+      z.record(z.string().min(1), groupSchema),
+      {},
+      "Rates of the members of a group instead; of several groups the one that stands first here counts. unlimited = as fast as they can.",
+    ),
     after: field(size(), 0, "Octets of each answer that go as fast as they can before `down` begins."),
     key: field(
       keySchemaWith(["request", "connection"]),
@@ -21,13 +37,21 @@ const options = z
     zone: maybe(nameSchema, "Filters with a key and the same zone share the rates. Default: a zone of its own."),
     keysMax: field(count(1, 4_000_000), 100_000, "Keys at a time; beyond them the longest idle is forgotten."),
   })
-  .refine(({ down, up }) => down !== null || up !== null, { error: "expected a rate, such as down: 1MB" })
+  .refine(({ down, up, groups }) => down !== null || up !== null || Object.keys(groups).length > 0, { error: "expected a rate, such as down: 1MB" })
 
 type Options = z.output<typeof options>
 
-/** A rate in one direction and where its gauges are. */
+/** Octets a second by direction; null = as fast as they can. */
+interface Rates {
+  readonly down: number | null
+  readonly up: number | null
+}
+
+const UNLIMITED: Rates = { down: null, up: null }
+const NO_GROUPS: readonly string[] = []
+
+/** Where the gauges of one direction are. */
 interface Direction {
-  readonly rate: number
   readonly byConnection: WeakMap<object, PaceGauge>
   readonly table: KeyedTable | null
 }
@@ -37,8 +61,9 @@ class Bandwidth {
   private readonly time: SharedTime
   private readonly deps: FilterDeps
   private readonly key: LimitKey | null
-  private readonly down: Direction | null
-  private readonly up: Direction | null
+  private readonly groups: readonly (readonly [string, Rates])[]
+  private readonly down: Direction
+  private readonly up: Direction
   private readonly paced: { add(n: number): void }
 
   constructor(settings: Options, deps: FilterDeps) {
@@ -46,22 +71,37 @@ class Bandwidth {
     this.deps = deps
     this.time = new SharedTime(deps.time.clock)
     this.key = settings.key === "request" || settings.key === "connection" ? null : compileKey(settings.key)
-    this.down = this.direction(settings.down, "down")
-    this.up = this.direction(settings.up, "up")
+    this.groups = Object.entries(settings.groups).map(([name, rates]) => [name, rates === "unlimited" ? UNLIMITED : rates])
+    const all = [settings, ...this.groups.map(([, rates]) => rates)]
+    this.down = this.direction(
+      "down",
+      all.some(rates => rates.down !== null),
+    )
+    this.up = this.direction(
+      "up",
+      all.some(rates => rates.up !== null),
+    )
     this.paced = deps.counter(`bandwidth_paced_${placeWord(deps.place)}`, "Requests whose bodies go at a limited rate.")
   }
 
   access(x: Exchange): Verdict {
     const key = this.key === null ? "" : this.key.of(x)
     if (this.key !== null && key === "") return NEXT
-    setPace(x, this.deps.time).add(this.gauge(x, this.down, key), this.gauge(x, this.up, key), this.settings.after)
+    const { down, up } = this.ratesOf(x)
+    if (down === null && up === null) return NEXT
+    setPace(x, this.deps.time).add(this.gauge(x, this.down, down, key), this.gauge(x, this.up, up, key), this.settings.after)
     this.paced.add(1)
     return NEXT
   }
 
-  private direction(rate: number | null, word: string): Direction | null {
-    if (rate === null) return null
-    return { rate, byConnection: new WeakMap(), table: this.key === null ? null : this.table(word) }
+  private ratesOf(x: Exchange): Rates {
+    const groups = x.notes === null ? NO_GROUPS : x.notes.groups
+    if (groups.length > 0) for (const [name, rates] of this.groups) if (groups.includes(name)) return rates
+    return this.settings
+  }
+
+  private direction(word: string, isUsed: boolean): Direction {
+    return { byConnection: new WeakMap(), table: this.key === null || !isUsed ? null : this.table(word) }
   }
 
   private table(word: string): KeyedTable {
@@ -71,25 +111,31 @@ class Bandwidth {
     return new KeyedTable(this.deps.shared(key, KeyedTable.bytes(shape)), shape)
   }
 
-  private gauge(x: Exchange, of: Direction | null, key: string): PaceGauge | null {
-    if (of === null) return null
-    if (of.table !== null) return new KeyGauge(of.rate, this.time, of.table, key)
-    if (this.settings.key === "request") return new OwnGauge(of.rate, this.time)
+  private gauge(x: Exchange, of: Direction, rate: number | null, key: string): PaceGauge | null {
+    if (rate === null) return null
+    if (of.table !== null) return new KeyGauge(rate, this.time, of.table, key)
+    if (this.settings.key === "request") return new OwnGauge(rate, this.time)
     const connection = x.down!.info
     const known = of.byConnection.get(connection)
     if (known !== undefined) return known
-    const made = new OwnGauge(of.rate, this.time)
+    const made = new OwnGauge(rate, this.time)
     of.byConnection.set(connection, made)
     return made
   }
 }
 
-function describe({ down, up, after, key, zone }: Options): string {
+function describe({ down, up, after, key, zone, groups }: Options): string {
+  const special = Object.entries(groups).map(([name, rates]) => `${name} ${rates === "unlimited" ? rates : ratesText(rates, 0)}`)
+  const said = [ratesText({ down, up }, after), ...special].filter(text => text !== "").join("; ")
+  return `${said} by ${key}${zone === null ? "" : ` in zone ${zone}`}`
+}
+
+function ratesText({ down, up }: Rates, after: number): string {
   const rates = [
     down === null ? "" : `answers ${formatSize(down)}/s${after > 0 ? ` after ${formatSize(after)}` : ""}`,
     up === null ? "" : `uploads ${formatSize(up)}/s`,
   ]
-  return `${rates.filter(text => text !== "").join(", ")} by ${key}${zone === null ? "" : ` in zone ${zone}`}`
+  return rates.filter(text => text !== "").join(", ")
 }
 
 export default defineFilter({

@@ -7,6 +7,7 @@ import { clientKey } from "./client-key.ts"
 const words: Readonly<Record<string, ValueReader>> = {
   client: x => clientKey(x.clientAddress),
   user: x => x.user,
+  group: x => x.notes?.groups[0] ?? "",
   host: x => x.host,
   path: x => x.rulePath,
   listener: x => x.listener?.name ?? "",
@@ -35,7 +36,7 @@ export function keySchemaWith(more: readonly string[]) {
 export const keySchema = keySchemaWith([])
 
 export const keyMeaning =
-  "What requests are told apart by: client (its address, of IPv6 the network of 64 bits), user, host, path, listener, route, all (one for everybody), or a text with variables such as `${requestField:x-api-key}`. Where a variable is empty there is no key."
+  "What requests are told apart by: client (its address, of IPv6 the network of 64 bits), user, group (the first of the user's), host, path, listener, route, all (one for everybody), or a text with variables such as `${requestField:x-api-key}`. Where a variable is empty there is no key."
 
 function problemOf(text: string, known: readonly string[]): string {
   if (known.includes(text)) return ""

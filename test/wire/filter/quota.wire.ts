@@ -12,11 +12,11 @@ import { until } from "../../support/wait.ts"
 const port = await freePort()
 /** Sends without an end as soon as it hears something. */
 const origin = await scriptedServer(async connection => {
-  const line = await connection.through("\n")
-  if (line.startsWith("GET ")) {
+  let line = await connection.through("\n")
+  while (line.startsWith("GET ")) {
     await connection.through("\r\n\r\n")
     connection.send(`HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n${"x".repeat(70_000)}`)
-    return
+    line = await connection.through("\n")
   }
   for (let i = 0; i < 200; i++) {
     connection.send("t".repeat(2000))
