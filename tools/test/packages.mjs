@@ -24,6 +24,7 @@ const needed = {
   "c-icap": "c-icap",
   nft: "nftables",
   tcpdump: "tcpdump",
+  certutil: "libnss3-tools",
 }
 
 /** Installs what is missing where that is allowed: as root, with apt-get. Gives the commands that are still missing. */
