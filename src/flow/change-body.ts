@@ -114,6 +114,8 @@ const NOTHING = new Uint8Array(0)
 class TwoChanges implements BodyChange {
   private readonly first: BodyChange
   private readonly second: BodyChange
+  /** The one that gave null. */
+  private broken: BodyChange | null = null
   trailers = ""
 
   constructor(first: BodyChange, second: BodyChange) {
@@ -126,35 +128,46 @@ class TwoChanges implements BodyChange {
   }
 
   get fault(): Fault | undefined {
-    return this.first.fault ?? this.second.fault
+    return this.broken?.fault
   }
 
   push(chunk: Uint8Array): Uint8Array | null {
     const out = this.first.push(chunk)
-    return out === null || out.length === 0 ? out : this.second.push(out)
+    if (out === null) return this.breaks(this.first)
+    return out.length === 0 ? out : this.pushSecond(out)
+  }
+
+  private pushSecond(chunk: Uint8Array): Uint8Array | null {
+    const out = this.second.push(chunk)
+    return out === null ? this.breaks(this.second) : out
+  }
+
+  private breaks(change: BodyChange): null {
+    this.broken = change
+    return null
   }
 
   flush(): Uint8Array | null {
     const { first, second } = this
     const rest = first.flush === undefined ? NOTHING : first.flush()
-    if (rest === null) return null
+    if (rest === null) return this.breaks(first)
     // While the first has not begun the second has nothing to say of the body's beginning, and its head waits.
     if (first.holdsHead === true) return rest
-    const before = rest.length === 0 ? rest : second.push(rest)
+    const before = rest.length === 0 ? rest : this.pushSecond(rest)
     if (before === null || second.flush === undefined) return before
-    return joined(before, second)
+    return joined(before, second) ?? this.breaks(second)
   }
 
   end(trailers: string): Uint8Array | null {
     const rest = this.first.end(trailers)
-    if (rest === null) return null
-    const before = rest.length === 0 ? rest : this.second.push(rest)
+    if (rest === null) return this.breaks(this.first)
+    const before = rest.length === 0 ? rest : this.pushSecond(rest)
     if (before === null) return null
     // Its memory is lent, and the second call may use it again.
     const kept = before.length === 0 ? before : Buffer.from(before)
     const after = this.second.end(this.first.trailers)
     this.trailers = this.second.trailers
-    return after === null ? null : both(kept, after)
+    return after === null ? this.breaks(this.second) : both(kept, after)
   }
 }
 
