@@ -4,6 +4,8 @@ import { type DirectoryAddress, DirectoryUnreachable, openDirectory } from "./di
 
 /** Nobody uses it for so long: it is closed. */
 const IDLE_MS = 30_000
+/** Octets of all answers about one user; the library keeps what it has not read yet. */
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
 /**
  * Result codes with which a directory refuses a name and a password (RFC 4511 appendix A): no such object, invalid name, inappropriate authentication,
@@ -19,6 +21,7 @@ export class DirectoryLink {
   private timer: ReturnType<typeof setTimeout> | null = null
   /** It has answered before: a fault now may only mean that the server had closed it. */
   wasUsed = false
+  private answerBytes = 0
 
   private constructor(socket: Socket, timeoutMs: number, closed: (link: DirectoryLink) => void) {
     this.socket = socket
@@ -32,6 +35,10 @@ export class DirectoryLink {
     // The scheme says nothing here: the connection is there, with its TLS.
     this.client = new Client({ url: "ldap://directory", timeout: timeoutMs, createConnection: giveOnce as never })
     socket.once("close", () => this.close())
+    socket.on("data", (chunk: Buffer) => {
+      this.answerBytes += chunk.length
+      if (this.answerBytes > ANSWER_BYTES_MAX) socket.destroy()
+    })
   }
 
   /** `closed` is called when it ends, whoever ends it. Rejects with DirectoryUnreachable. */
@@ -78,6 +85,7 @@ export class DirectoryLink {
   }
 
   wake(): void {
+    this.answerBytes = 0
     if (this.timer !== null) clearTimeout(this.timer)
     this.timer = null
   }

@@ -1,3 +1,4 @@
+import { ResultCodeError } from "ldapts"
 import { log, LogLimit } from "../../../base/index.ts"
 import { DirectoryLink } from "./directory-link.ts"
 import { type DirectoryAddress, DirectoryUnreachable } from "./directory-socket.ts"
@@ -97,8 +98,8 @@ export class Directory {
   }
 
   private tell({ name }: Server, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
-    if (this.told.admit(name, Date.now()) >= 0)
-      log.warn("filter", "a directory server did not answer; the next one is asked", { server: name, reason })
+    const reason =
+      error instanceof ResultCodeError ? `result code ${error.code}, ${error.name}` : error instanceof Error ? error.message : String(error)
+    if (this.told.admit(name, Date.now()) >= 0) log.warn("filter", "a directory server did not answer", { server: name, reason })
   }
 }
