@@ -12,9 +12,12 @@ export async function resolveExit(host: string, mark: number): Promise<readonly 
   if (isIP(host) !== 0) return [host]
   setSocketMark(mark)
   const addresses = await new Promise<readonly string[]>((resolve, reject) => {
-    new Resolver({}).lookup(host, (error, found) => (error === null ? resolve(found.map(({ address }) => address)) : reject(new Error(error.message))))
+    new Resolver({}).lookup(host, (error, found) =>
+      error === null ? resolve(found.map(({ address }) => address)) : reject(new Error(error.message)),
+    )
   })
   const real = addresses.filter(address => !STAND_IN.test(address))
-  if (real.length === 0) throw new Error(`${host} leads to an address that stands in for a name; say the exit's own address with --via, and its name with --server-name`)
+  if (real.length === 0)
+    throw new Error(`${host} leads to an address that stands in for a name; say the exit's own address with --via, and its name with --server-name`)
   return real
 }

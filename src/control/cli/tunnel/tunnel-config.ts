@@ -18,6 +18,11 @@ export interface TunnelOptions {
   readonly ca?: string
   readonly http3?: boolean
   readonly padding?: boolean
+  /** Addresses of the exit, looked up already; null = the config has its name, which is looked up again now and then. */
+  readonly addresses: readonly string[] | null
+  /** This machine's connections are captured; `killSwitch`: the rules outlive this process. */
+  readonly everything?: boolean
+  readonly killSwitch?: boolean
   readonly wait: string
   readonly log: string
 }
@@ -33,6 +38,9 @@ export const tunnelFlags = {
   "clusters.exit.parent.user": "--user",
   "clusters.exit.parent.passwordFile": "--password-file",
   "clusters.exit.pool.reconnect": "--wait",
+  "listeners.captured.bind": "--everything",
+  "listeners.names.bind": "--everything",
+  capture: "--everything",
   "admin.bind": "--status-bind",
 } as const
 
@@ -44,10 +52,14 @@ export const tunnelWindows = { streamWindow: "4MB", connectionWindow: "16MB" }
 export function tunnelConfig(options: TunnelOptions): ConfigInput {
   checkLogin(options)
   const exit = readExitAddress(options.via)
+  const captured = options.everything === true ? capture(options) : { listeners: {}, capture: {} }
   const config = {
-    listeners: { tunnel: { bind: [...options.listen], via: false, forward: localForward } },
+    listeners: { tunnel: { bind: [...options.listen], via: false, forward: localForward }, ...captured.listeners },
+    ...captured.capture,
     clusters: { exit: exitCluster(exit, options) },
-    routes: [{ name: "tunnel", match: { listener: "tunnel" }, to: { origin: { via: "exit" } } }],
+    routes: [
+      { name: "tunnel", match: { listener: options.everything === true ? ["tunnel", "captured"] : "tunnel" }, to: { origin: { via: "exit" } } },
+    ],
     observe: { accessLog: accessLogOf(options.log) },
   }
   return config as unknown as ConfigInput
@@ -56,11 +68,39 @@ export function tunnelConfig(options: TunnelOptions): ConfigInput {
 /** What may be asked for is the exit's to decide: here is nothing that a rule could protect. */
 const localForward = { socks: true, privateRanges: "allow", connectPorts: EVERY_PORT, ports: EVERY_PORT, udpPorts: EVERY_PORT, privacy: "anonymous" }
 
+/** Where captured connections and their queries for names come in. */
+const CAPTURED_BIND = "127.0.0.1:11080"
+const NAMES_BIND = "127.0.0.1:11053"
+/** Mark of the tunnel's own sockets, by which the rules let them out. */
+export const tunnelMark = 25_207
+
+/** All that this machine opens comes in by redirect, names get addresses that stand for them, and what cannot come in is rejected. */
+function capture({ addresses, killSwitch }: TunnelOptions): { listeners: object; capture: object } {
+  const spare = (addresses ?? []).map(address => (isIP(address) === 6 ? `${address}/128` : `${address}/32`))
+  return {
+    listeners: {
+      captured: { bind: CAPTURED_BIND, via: false, forward: { ...localForward, socks: false, transparent: "redirect" } },
+      names: { bind: NAMES_BIND, dns: "stand-in" },
+    },
+    capture: {
+      capture: {
+        machine: { listener: "captured" },
+        dns: "names",
+        mark: tunnelMark,
+        spare,
+        udp: "reject",
+        ipv6: "reject",
+        killSwitch: killSwitch === true,
+      },
+    },
+  }
+}
+
 function exitCluster(exit: ExitAddress, options: TunnelOptions): object {
   const { token, user, passwordFile, cert, key, ca, http3 } = options
   const serverName = options.serverName ?? (isIP(exit.host) === 0 ? exit.host : undefined)
   return {
-    peers: [formatExit(exit)],
+    peers: (options.addresses ?? [exit.host]).map(host => formatExit({ host, port: exit.port })),
     parent: { kind: "https", ...given({ token, user, passwordFile }) },
     protocol: http3 === true ? "http3" : "http2",
     // Of TLS 1.2 an onlooker learns our certificate.

@@ -7,10 +7,11 @@ import { several } from "../serve-options.ts"
 import type { Instance } from "../../instance.ts"
 import { UsageError } from "../usage-error.ts"
 import { readExitAddress } from "./exit-address.ts"
+import { resolveExit } from "../../tunnel/resolve-exit.ts"
 import { firstWord } from "./first-word.ts"
 import { readToken } from "./read-token.ts"
 import { addTunnelStatus } from "./tunnel-status.ts"
-import { tunnelConfig, tunnelFlags, type TunnelOptions } from "./tunnel-config.ts"
+import { tunnelConfig, tunnelFlags, tunnelMark, type TunnelOptions } from "./tunnel-config.ts"
 
 const examples = `
 Examples:
@@ -24,11 +25,10 @@ Programs speak HTTP or SOCKS to --listen. Everything goes through one encrypted 
 While the exit is away requests wait for --wait and then fail; nothing goes out in another way. The exit: \`bothways exit --help\`.
 `
 
-interface TunnelCommandOptions extends Omit<TunnelOptions, "listen" | "token"> {
+interface TunnelCommandOptions extends Omit<TunnelOptions, "listen" | "token" | "addresses"> {
   readonly listen?: readonly string[]
   readonly tokenFile?: string
   readonly statusBind: string
-  readonly killSwitch?: boolean
   readonly quiet?: boolean
 }
 
@@ -48,6 +48,7 @@ export function addTunnel(program: Command, context: CommandContext): void {
     .option("--server-name <name>", "the exit's name in its certificate (default: the name in --via)")
     .option("--http3", "over QUIC instead of TCP")
     .option("--padding", "hide sizes: pad what is sent (the exit has its own --padding)")
+    .option("--everything", "capture what all programs of this machine open, and their queries for names (nftables; root)")
     .option("--kill-switch", "stays and refuses even when the exit does not take us; with --everything also when this program dies")
     .option("--wait <time>", "how long requests wait for an exit that is away", "10s")
     .option("--status-bind <address>", "where `bothways tunnel status` asks, or off", adminDefault)
@@ -64,10 +65,21 @@ export function addTunnel(program: Command, context: CommandContext): void {
 async function runTunnel(options: TunnelCommandOptions, context: CommandContext): Promise<number> {
   const token = options.tokenFile === undefined ? undefined : readToken(options.tokenFile)
   const listen = options.listen ?? ["127.0.0.1:1080"]
-  const config = tunnelConfig({ ...options, listen, ...(token === undefined ? {} : { token }) })
+  const addresses = options.everything === true ? await addressesOf(options.via) : null
+  const config = tunnelConfig({ ...options, listen, addresses, ...(token === undefined ? {} : { token }) })
   const host = options.serverName ?? readExitAddress(options.via).host
   const started = (instance: Instance) => void firstWord(instance, host, options.killSwitch === true)
   // One worker: each has connections of its own, and there is to be one.
   const settings = { workers: 1, admin: options.statusBind, quiet: options.quiet === true, watch: false, started }
   return serve(memorySource("bothways tunnel", config, tunnelFlags), settings, context)
+}
+
+/** Before its queries are captured like everybody's. */
+async function addressesOf(via: string): Promise<readonly string[]> {
+  const { host } = readExitAddress(via)
+  try {
+    return await resolveExit(host, tunnelMark)
+  } catch (error) {
+    throw new UsageError(`--via: ${(error as Error).message}`)
+  }
 }
