@@ -71,7 +71,7 @@ function answers(ask: DnsAsk, records: readonly ReplyRecord[], negativeTtl: numb
 }
 
 const opening = fc.oneof(
-  fc.uint8Array({ maxLength: 200 }),
+  fc.uint8Array({ maxLength: 200 }).map(bytes => Buffer.from(bytes)),
   fc
     .tuple(
       fc.constantFrom("GET", "POST", "PRI", "CONNECT", "get", "M-SEARCH", "\u0016\u0003"),
@@ -85,11 +85,11 @@ const opening = fc.oneof(
 test("what a client speaks does not depend on how its first octets arrive", () => {
   fc.assert(
     fc.property(opening, bytes => {
-      const whole = readSpoken(Buffer.from(bytes))
+      const whole = readSpoken(bytes)
       for (let length = 1; length <= bytes.length; length++) {
-        const early = readSpoken(Buffer.from(bytes.subarray(0, length)))
+        const early = readSpoken(bytes.subarray(0, length))
         if (early === "started") continue
-        expect(early).toBe(whole)
+        expect(whole).toBe(early)
         return
       }
       expect(whole).toBe("started")

@@ -22,10 +22,6 @@ function checkListener(at: ConfigPath, { forward, tls, http3, proxyProtocol, bin
   if (process.platform !== "linux") findings.push(error(place, `needs Linux: nobody else tells whom a client called; this is ${process.platform}`))
   if (tls !== null) findings.push(error([...at, "tls"], "captured clients speak TLS with the server that they called, not with this listener"))
   if (http3 !== null) findings.push(error([...at, "http3"], "UDP is not captured"))
-  if (forward.auth !== null)
-    findings.push(
-      error([...at, "forward", "auth"], "captured clients do not know that there is a proxy, so they cannot log in; match `client` ranges instead"),
-    )
   if (proxyProtocol !== null)
     findings.push(error([...at, "proxyProtocol"], "captured clients do not know that there is a proxy, so nobody sends the header"))
   if (bind.some(address => "path" in address)) findings.push(error([...at, "bind"], "a transparent listener needs a port"))

@@ -23,10 +23,11 @@ const IS = 2
  * address but an origin's: it goes to the only one that takes forward requests. Throws ExplainError with the names when it is not clear.
  */
 export function chooseListener(config: Config, method: string, target: Target, wanted: string | null): ChosenListener {
-  const all = Object.entries(config.listeners)
+  const all = Object.entries(config.listeners).filter(([name, { dns }]) => dns === null || name === wanted)
   if (wanted !== null) {
     const listener = Object.hasOwn(config.listeners, wanted) ? config.listeners[wanted] : undefined
     if (listener === undefined) throw new ExplainError(`there is no listener ${JSON.stringify(wanted)}; expected one of ${names(all)}`)
+    if (listener.dns !== null) throw new ExplainError(`the listener ${JSON.stringify(wanted)} answers DNS queries; no request comes by it`)
     return { name: wanted, config: listener, because: "it was named" }
   }
   const fitting = method === "CONNECT" ? all.filter(([, listener]) => listener.forward !== null) : best(all, target)

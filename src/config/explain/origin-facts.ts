@@ -53,6 +53,8 @@ function addressCheck(x: Exchange, { forward, fault, checks }: AddressQuestion):
   if (fault === FAULT.badHost) return says(false, `${shown(host)} is neither a name nor an address in its plain form`)
   if (fault === FAULT.addressForbidden) return says(false, `${host} is ${rangeOf(host)}; ${policy(forward)}`)
   if (fault !== null) return says(null, "not looked at any more")
+  if (forward.transparent?.dial === "address")
+    return says(null, `the address that the client called is judged and dialled, or ${shown(host)} where it stands for a name; ${policy(forward)}`)
   if (ipFamily(host) === 0) return says(null, `each address that ${shown(host)} resolves to is judged before it is dialled; ${policy(forward)}`)
   const own = checks.address(host, port)
   return own === null ? says(true, `${host} is open; ${policy(forward)}`) : says(false, `${host} is refused (${own.code}); ${policy(forward)}`)
