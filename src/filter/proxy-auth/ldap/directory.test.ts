@@ -16,12 +16,14 @@ interface Fake {
   readonly connections: Socket[]
 }
 
-async function fake(answer: (socket: Socket, received: Buffer, count: number) => void, tls: DirectoryAddress["tls"] = "start"): Promise<Fake> {
+type Answer = (socket: Socket, received: Buffer, count: number) => unknown
+
+async function fake(answer: Answer, tls: DirectoryAddress["tls"] = "start"): Promise<Fake> {
   const [received, connections]: [Buffer[], Socket[]] = [[], []]
   const server = createServer(socket => {
     connections.push(socket)
     socket.on("error", () => {})
-    socket.on("data", chunk => {
+    socket.on("data", (chunk: Buffer) => {
       received.push(chunk)
       answer(socket, chunk, received.length)
     })
@@ -38,7 +40,7 @@ const bindAnswer = (request: Buffer, code: number): Buffer =>
   Buffer.from(`300c0201${request[4]!.toString(16).padStart(2, "0")}61070a01${code.toString(16).padStart(2, "0")}04000400`, "hex")
 
 describe("StartTLS", () => {
-  test.each([
+  const cases: readonly (readonly [what: string, answer: Answer, message: string])[] = [
     ["is refused", (socket: Socket) => socket.write(startTlsAnswer(52)), "refused with the code 52"],
     [
       "has more behind its answer",
@@ -56,8 +58,10 @@ describe("StartTLS", () => {
     [
       "is answered, and no TLS follows",
       (socket: Socket, _: Buffer, count: number) => void (count === 1 ? socket.write(startTlsAnswer(0)) : socket.write("hello")),
+      "",
     ],
-  ])("%s: no connection, and nothing but the question was sent", async (_, answer, message = "") => {
+  ]
+  test.each(cases)("%s: no connection, and nothing but the question was sent", async (_, answer, message) => {
     const { address, received, connections } = await fake(answer)
     const opened = openDirectory(address, 200)
     await expect(opened).rejects.toThrow(message)
