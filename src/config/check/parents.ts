@@ -30,7 +30,7 @@ export function checkParents(subject: Subject): Finding[] {
 function checkCluster(at: ConfigPath, cluster: ClusterConfig, parent: ParentConfig): Finding[] {
   const { protocol } = cluster
   const spoken =
-    protocol === "auto" || protocol === "http1" || protocol === "http2"
+    protocol === "auto" || protocol === "http1" || protocol === "http2" || protocol === "http3"
       ? []
       : [error([...at, "protocol"], `no parent proxy is spoken to in ${protocol}`)]
   return [
