@@ -99,7 +99,8 @@ function render(kind: Kind, fault: Fault): string {
 /** What a person in front of a browser can make of it. */
 function adviceOn({ code, status }: Fault): string {
   if (code === "upstream.certificate-wanted") return "This site asks for a certificate of yours. Try again: the next connection goes to it directly."
-  if (code.startsWith("upstream.certificate")) return "This proxy cannot be sure that it speaks to the site that you asked for, so it shows nothing of it."
+  if (code.startsWith("upstream.certificate"))
+    return "This proxy cannot be sure that it speaks to the site that you asked for, so it shows nothing of it."
   if (code.startsWith("upstream.")) return "The server behind this proxy did not answer as it should. Trying again in a while may help."
   if (status >= 500) return "This proxy cannot serve the request now. Trying again in a while may help."
   if (status === 401 || status === 407) return "A user name and a password are needed."

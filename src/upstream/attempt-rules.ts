@@ -62,7 +62,14 @@ export function tlsFault(detail: string): Fault {
 
 /** A limit of ours, a connection that had aged, a status that is asked for again, an origin that a parent cannot reach. */
 export function saysNothingOfPeer(fault: Fault): boolean {
-  return fault === FAULT.reusedClosed || fault === FAULT.poolExhausted || fault === FAULT.retryStatus || fault === FAULT.parentRefused
+  if (fault === FAULT.reusedClosed || fault === FAULT.poolExhausted || fault === FAULT.retryStatus || fault === FAULT.parentRefused) return true
+  // Of the origin behind a parent.
+  return fault.code.startsWith("upstream.certificate-") || fault === FAULT.tlsRejected
+}
+
+/** The same where a request goes through a parent: what came out of an opened tunnel meets its origin there, whose certificate its client is told about. */
+export function dialFaultOf({ notes }: Exchange, kind: DialFailure, detail: string): Fault {
+  return kind === "tls" && notes !== null && notes.inside ? tlsFault(detail) : dialFault(kind)
 }
 
 /** Only the operator learns what is wrong with a certificate; the client gets the fault. `of`: cluster, or host of an origin. */

@@ -3,7 +3,7 @@ import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import type { UpstreamConnection } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
-import { type AttemptRules, dialFault, justMoved, mayAskAgain, mayRepeat, nameHost, saysNothingOfPeer, tellTlsFailure } from "./attempt-rules.ts"
+import { type AttemptRules, dialFaultOf, justMoved, mayAskAgain, mayRepeat, nameHost, saysNothingOfPeer, tellTlsFailure } from "./attempt-rules.ts"
 import type { Cluster } from "./cluster.ts"
 import { Passage } from "./guard/passage.ts"
 import { type Outcome, OUTCOME } from "./outcome.ts"
@@ -234,7 +234,7 @@ export class Attempt implements DialHandler, PoolWaiter, Waiter, TimerOwner {
   onFailed(kind: DialFailure, detail: string): void {
     this.dialing = null
     if (kind === "tls") tellTlsFailure(this.cluster!.name, this.x.peerName, detail)
-    const fault = dialFault(kind)
+    const fault = dialFaultOf(this.x, kind, detail)
     this.pool!.dialFailed(fault)
     this.dialFailed(fault)
   }

@@ -72,6 +72,11 @@ const upstreamSchema = z.strictObject({
     [],
     "Names, each with all below it, and addresses whose certificates are not checked. The user sees a good connection whatever is behind it.",
   ),
+  wantsClient: field(
+    z.enum(["tunnel", "refuse"]),
+    "tunnel",
+    "What happens with a site whose server breaks off because it wants a certificate of the client, or takes nothing that we offer: from then on its tunnels are not opened, or it stays an error.",
+  ),
   ca: maybe(pathSchema, "PEM file with authorities that are believed beside those of the system."),
 })
 

@@ -1,5 +1,5 @@
 import { isIP } from "node:net"
-import { FAULT, hostNameFault, log } from "../../../base/index.ts"
+import { FAULT, log } from "../../../base/index.ts"
 import { type Exchange, notesOf, type Notes, type PeekedTunnel, type PeekJudge } from "../../../flow/index.ts"
 import { type ClientHello, ja4Of, type LeafContexts, type NativeContext, plainServerName, readClientHello } from "../../../net/index.ts"
 import type { Match } from "../../../plugin/index.ts"
@@ -78,7 +78,7 @@ export class Inspector implements PeekJudge {
 
   /** How an inner request ended. A site that wants to see a certificate, or whose handshake fails with us: the next connections are between client and site. */
   noteEnd({ fault, host }: Exchange): void {
-    if (fault !== FAULT.certificateWanted && fault !== FAULT.tlsRejected) return
+    if ((fault !== FAULT.certificateWanted && fault !== FAULT.tlsRejected) || this.parts.config.upstream.wantsClient === "refuse") return
     if (this.askers.size >= ASKERS_MAX) this.askers.delete(this.askers.keys().next().value!)
     this.askers.set(host, fault === FAULT.certificateWanted ? "client-certificate" : "upstream-handshake")
   }
@@ -139,7 +139,7 @@ export class Inspector implements PeekJudge {
 
   private contextOf(leaves: LeafContexts, name: string): NativeContext | null {
     try {
-      if (isIP(name) === 0 && hostNameFault(name) !== null) throw new Error("it is no host name")
+      if (isIP(name) === 0 && !NAME.test(name)) throw new Error("it is no host name")
       return leaves.contextFor(name)
     } catch (error) {
       log.warn("inspect", "no certificate can be made for a name", {
@@ -176,6 +176,8 @@ export class Inspector implements PeekJudge {
 }
 
 const ASKERS_MAX = 10_000
+/** What certificates can bear; underscores are nobody's host name, and in use. */
+const NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/
 /** The preferred one first. */
 const PROTOCOLS = ["h2", "http/1.1"]
 
