@@ -75,7 +75,7 @@ export interface Filter {
   log?(x: Exchange): void
   /** What explain prints for this instance. */
   describe?(): string
-  /** What this filter makes of a request and why, one line each, for explain. Asked right before its first phase but identify; changes nothing. */
+  /** What this filter makes of a request and why, one line each, for explain. Asked right before its first phase of access, request and upstreamRequest; changes nothing. */
   explain?(x: Exchange): readonly string[]
 }
 

@@ -37,7 +37,8 @@ export async function explain(config: Config, request: ExplainRequest, options: 
   const facts = findings.facts
   assert(facts !== null, "a way has an end")
   const asked = { method: plain(request.method), target: plain(text.target), fields: text.fields.map(plain), from }
-  return { request: asked, listener: listenerFacts(listener), ...facts }
+  const identity = facts.identity !== null && request.user !== undefined ? { ...facts.identity, assumed: true } : facts.identity
+  return { request: asked, listener: listenerFacts(listener), ...facts, identity }
 }
 
 interface RunParts {

@@ -52,6 +52,8 @@ export interface IdentityFacts {
   readonly because: string
   /** "" when nobody is known. */
   readonly user: string
+  /** The question says who it is. */
+  readonly assumed?: boolean
   /** Name in Proxy-Authorization, whether it was checked or not; "" when there is none. */
   readonly claimed: string
 }

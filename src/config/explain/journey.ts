@@ -12,6 +12,9 @@ export interface Stop {
   said: Verdict | "threw" | null
 }
 
+/** Phases in which filters decide before anything is sent. */
+const DECIDING: ReadonlySet<string> = new Set(["access", "request", "upstreamRequest"])
+
 /** The way of one request through the plans: every step that was compiled, in the order of the plans, and those that ran, in the order in which they did. */
 export class Journey {
   readonly compiled: Stop[] = []
@@ -42,7 +45,7 @@ export class Journey {
   }
 
   private ask({ phase, filter }: Stage, x: Exchange): void {
-    if (filter?.filter.explain === undefined || phase === "identify" || this.said.has(filter)) return
+    if (filter?.filter.explain === undefined || !DECIDING.has(phase) || this.said.has(filter)) return
     this.said.set(filter, filter.filter.explain(x))
   }
 

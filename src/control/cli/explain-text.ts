@@ -1,5 +1,5 @@
 import { formatDuration, formatHostPort } from "../../base/index.ts"
-import type { Answer, ClusterFacts, Explanation, FilterFacts, PeerFacts, RouteFacts, RuleFacts } from "../../config/index.ts"
+import type { Answer, ClusterFacts, Explanation, FilterFacts, IdentityFacts, PeerFacts, RouteFacts, RuleFacts } from "../../config/index.ts"
 import { type Style, table } from "./terminal.ts"
 
 const LABEL = 11
@@ -28,11 +28,12 @@ function askedText({ request, listener, parsed, identity }: Explanation): string
     const seen = parsed.rulePath === parsed.path ? "" : `; rules see ${parsed.rulePath}`
     rows.push(row("read as", `${parsed.scheme}, ${place}${path}${seen}`))
   }
-  if (identity !== null) rows.push(row("client", `${identity.client} (${identity.because}); ${userText(identity.user, identity.claimed)}`))
+  if (identity !== null) rows.push(row("client", `${identity.client} (${identity.because}); ${userText(identity)}`))
   return rows.join("")
 }
 
-function userText(user: string, claimed: string): string {
+function userText({ user, claimed, assumed }: IdentityFacts): string {
+  if (assumed === true) return `user ${user}, as you say`
   if (user !== "") return `user ${user}, whose log-in is right`
   return claimed === "" ? "no user" : `Proxy-Authorization says user ${claimed}, which nobody confirmed`
 }
