@@ -10,6 +10,8 @@ import { Canaries } from "./canary/canaries.ts"
 import { CaptureKeeper } from "./capture/capture-keeper.ts"
 import { canaryFeature } from "./canary/canary-routes.ts"
 import { faultFeature } from "./canary/fault-routes.ts"
+import { dnsFeature } from "./dns/dns-feature.ts"
+import { LogKeeper } from "./log-files/log-keeper.ts"
 import type { Drains } from "./peers/drains.ts"
 import { PinnedDirectory, pinnedFeature } from "./inside/pinned-feature.ts"
 import { listFeature, listSamples } from "./lists/list-feature.ts"
@@ -47,6 +49,7 @@ export interface FeatureParts {
 /** The features of the control thread: the one place to name a new one. */
 export function controlFeatures({ id, zones, bans, lists, peers, drains, states, log }: FeatureParts): readonly ControlFeature[] {
   const canaries = new Canaries({ zones, log })
+  const logFiles = new LogKeeper(log)
   return [
     { admin: peerFeature(new RunTimePeers({ directory: peers, drains, states, log })), stop: () => drains.stop() },
     {
@@ -57,8 +60,10 @@ export function controlFeatures({ id, zones, bans, lists, peers, drains, states,
     },
     { admin: faultFeature(zones, log) },
     { admin: listFeature(lists), samples: () => listSamples(lists), stop: () => lists.close() },
+    { follow: config => logFiles.follow(config), stop: () => logFiles.stop() },
     { admin: banFeature(bans), stop: () => bans.close() },
     pinsOf(new PinnedDirectory(zones)),
+    dnsFeature(zones),
     captureFeature(new CaptureKeeper(id, log)),
     quotasOf(new QuotaKeeper(zones, log)),
   ]

@@ -11,6 +11,8 @@ export interface AccessLogConfig {
   /** Compiled by the format's definition. */
   readonly format: LogFormatter
   readonly to: AccessLogTarget
+  /** Takes off an exchange what its line must not say. Default: all is said. */
+  readonly anonymize?: ((x: Exchange) => void) | null
 }
 
 export interface AccessLog {
@@ -33,7 +35,15 @@ export function createAccessLog(config: AccessLogConfig, clock: Clock = systemCl
   const { to } = config
   if (to.kind === "none") return silent
   const sink = to.kind === "stdout" ? createStdoutSink(clock) : createFileSink(to.path, clock)
-  return new SinkLog(config.format, sink)
+  return new SinkLog(anonymous(config), sink)
+}
+
+function anonymous({ format, anonymize }: AccessLogConfig): LogFormatter {
+  if (anonymize === null || anonymize === undefined) return format
+  return x => {
+    anonymize(x)
+    return format(x)
+  }
 }
 
 class SinkLog implements AccessLog {

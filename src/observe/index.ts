@@ -1,4 +1,5 @@
 export { type AccessLog, createAccessLog } from "./access-log.ts"
+export { lineAnonymizer, type LinePrivacy } from "./anonymize-line.ts"
 export { LineTargets } from "./line-targets.ts"
 export { clearGauges } from "./metrics/gauges.ts"
 export { CLUSTER, LISTENER, type MetricsLayout, PEER, CACHE, CACHE_RESULTS, PROCESS } from "./metrics/layout.ts"

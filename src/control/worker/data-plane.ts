@@ -5,7 +5,7 @@ import { adoptConnections, compileSnapshot, type CompileDeps, type Config, loadC
 import { type Exchange, setFlowClock, tunnelCount } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
 import { setSocketMark } from "../../net/index.ts"
-import { type AccessLog, createAccessLog, LineTargets, type MetricsLayout, MetricsRegistry, PROCESS, WorkerMetrics } from "../../observe/index.ts"
+import { type AccessLog, createAccessLog, lineAnonymizer, LineTargets, type MetricsLayout, MetricsRegistry, PROCESS, WorkerMetrics } from "../../observe/index.ts"
 import { Peer, PeerStates } from "../../upstream/index.ts"
 
 import { WorkerLists } from "../lists/worker-lists.ts"
@@ -203,7 +203,8 @@ export class DataPlane {
     if (this.accessLog?.key === key) return this.accessLog.of
     const definition = logFormats.find(format => format.name === accessLog.format.name)
     if (definition === undefined) throw new Error(`there is no log format "${accessLog.format.name}"`)
-    return createAccessLog({ format: definition.compile(accessLog.format.options), to: accessLog.to })
+    const anonymize = accessLog.privacy === null ? null : lineAnonymizer(accessLog.privacy, this.states.secret())
+    return createAccessLog({ format: definition.compile(accessLog.format.options), to: accessLog.to, anonymize })
   }
 
   /** What a thread knows of a cache goes on as long as its memory does: a config that is live or prepared names it. */
