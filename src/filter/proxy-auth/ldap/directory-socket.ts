@@ -19,13 +19,6 @@ export class DirectoryUnreachable extends Error {
   override name = "DirectoryUnreachable"
 }
 
-/** Reads `ldaps://host:636`. IPv6 stands in brackets. */
-export function readDirectoryUrl(text: string): { readonly host: string; readonly port: number; readonly secure: boolean } {
-  const url = new URL(text)
-  const secure = url.protocol.toLowerCase() === "ldaps:"
-  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port === "" ? (secure ? 636 : 389) : Number(url.port), secure }
-}
-
 /**
  * Opens a connection, with TLS as the address says, certificates always checked. The client library would open one by itself, and again without TLS when it was lost, so it is
  * given ours. Rejects with DirectoryUnreachable.

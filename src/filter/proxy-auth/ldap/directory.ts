@@ -13,7 +13,7 @@ export interface DirectoryTimes {
 
 interface Server {
   readonly name: string
-  address: DirectoryAddress
+  readonly address: DirectoryAddress
   downUntilMs: number
   readonly idle: DirectoryLink[]
 }
@@ -42,14 +42,6 @@ export class Directory {
       }
     }
     throw last
-  }
-
-  /** The authorities have changed: connections of before are not used again. */
-  replaceAuthorities(ca: string): void {
-    for (const server of this.servers) {
-      server.address = { ...server.address, ca }
-      for (const link of [...server.idle]) link.close()
-    }
   }
 
   /** Those that are down come last. */

@@ -16,11 +16,11 @@ import {
   unknownUntil,
   wrongUntil,
 } from "../outcome.ts"
-import { Directory } from "./directory.ts"
+import type { Directory } from "./directory.ts"
 import type { DirectoryLink } from "./directory-link.ts"
-import { type DirectoryAddress, readDirectoryUrl } from "./directory-socket.ts"
+import type { DirectoryAddress } from "./directory-socket.ts"
 import type { LdapOptions } from "./ldap-options.ts"
-import { fillDn, fillFilter, firstValue } from "./ldap-text.ts"
+import { fillDn, fillFilter, firstValue, readDirectoryUrl } from "./ldap-text.ts"
 
 const USER_CHARS_MAX = 256
 const GROUPS_MAX = 1000
@@ -35,16 +35,15 @@ interface Found {
 /** Users of a directory (RFC 4511): their entry is found or named by a template, and their password is tried on it. */
 export class LdapSource implements PasswordSource {
   private readonly options: LdapOptions
-  private readonly directory: Directory
+  private ca: string | null = null
+  private directory: Promise<Directory> | null = null
   private searcherPassword = ""
   private running = 0
   private readonly waiting: (() => void)[] = []
 
   constructor(options: LdapOptions, deps: FilterDeps, changed: () => void) {
     this.options = options
-    const ca = options.ca === undefined ? null : this.followAuthorities(deps, options.ca, changed)
-    const addresses = options.servers.map(name => ({ name, address: addressOf(name, options, ca) }))
-    this.directory = new Directory(addresses, { connectMs: options.connectTimeout, answerMs: options.timeout })
+    if (options.ca !== undefined) this.followAuthorities(deps, options.ca, changed)
     if (options.bind !== undefined) this.followPassword(deps, options.bind.passwordFile)
   }
 
@@ -78,7 +77,8 @@ export class LdapSource implements PasswordSource {
   private async run(claim: PasswordClaim): Promise<Outcome> {
     this.running++
     try {
-      return await this.directory.use(link => this.ask(link, claim))
+      const directory = await this.open()
+      return await directory.use(link => this.ask(link, claim))
     } catch (error) {
       log.info("filter", "no directory server can say who it is", { reason: error instanceof Error ? error.message : String(error) })
       return UNAVAILABLE
@@ -129,9 +129,21 @@ export class LdapSource implements PasswordSource {
     return { dn: entry.dn, user: name, groups: namesOf(found.flatMap(group => valuesOf(group, groups.name))) }
   }
 
-  private followAuthorities(deps: FilterDeps, file: string, changed: () => void): string {
-    return deps.watchFile(deps.path(file), content => {
-      this.directory.replaceAuthorities(content)
+  /** Loaded when it is used first: the library for LDAP takes 10 MB of each thread. */
+  private open(): Promise<Directory> {
+    this.directory ??= import("./directory.ts").then(({ Directory }) => {
+      const { servers, connectTimeout, timeout } = this.options
+      const addresses = servers.map(name => ({ name, address: addressOf(name, this.options, this.ca) }))
+      return new Directory(addresses, { connectMs: connectTimeout, answerMs: timeout })
+    })
+    return this.directory
+  }
+
+  private followAuthorities(deps: FilterDeps, file: string, changed: () => void): void {
+    this.ca = deps.watchFile(deps.path(file), content => {
+      this.ca = content
+      // The next one begins with these; connections of the one before close by themselves.
+      this.directory = null
       changed()
     })
   }

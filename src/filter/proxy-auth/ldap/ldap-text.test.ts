@@ -93,11 +93,34 @@ describe("options", () => {
     expect(["http://x", "ldap://u:p@x", "ldap://x/dc=example??sub", "ldap://", "ldap://x:99999", "x"].map(takes)).toEqual(Array(6).fill(false))
   })
 
+  test("what passes is read by the library, and what it cannot read does not pass", () => {
+    const pieces = ["(", ")", "&", "|", "!", "a", "=", "*", "{user}", "\\2a", "\\", ":", "~=", "1.2", "dn"]
+    let seed = 4515
+    let good = 0
+    for (let i = 0; i < 20_000; i++) {
+      let filter = ""
+      for (let k = 0; k < 1 + (i % 9); k++) {
+        seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
+        filter += pieces[(seed >>> 10) % pieces.length]
+      }
+      filter = i % 2 === 0 ? filter : `(&(uid={user})(${filter}))`
+      if (filterProblem(filter, ["user"]) !== "") continue
+      good++
+      expect(() => FilterParser.parseString(fillFilter(filter, { user: "x" }))).not.toThrow()
+    }
+    expect(good).toBeGreaterThan(10)
+  })
+
   test("filters that are good", () => {
     for (const filter of [
       "(uid={user})",
       "(&(objectClass=person)(|(uid={user})(mail={user}@x.example)))",
       "(memberUid={user})",
+      "(!(|(uid={user})(cn=a*b*)))",
+      "(cn~={user})",
+      "(cn:dn:2.4.6:={user})",
+      "(:dn:2.4.6:={user})",
+      "(a=\\2a{user})",
       "(member:1.2.840.113556.1.4.1941:={dn})",
     ])
       expect(filterProblem(filter, ["user", "dn"])).toBe("")

@@ -1,5 +1,3 @@
-import { FilterParser } from "ldapts"
-
 /**
  * A value as it may stand in a filter (RFC 4515 section 3): what means something there becomes its octet in hexadecimal, so no name can be more than a
  * value. Letters beyond ASCII stay, as the section allows.
@@ -29,12 +27,28 @@ export function filterProblem(template: string, words: readonly string[]): strin
   const other = [...template.matchAll(/\{([^}]*)\}/g)].find(match => !words.includes(match[1]!))
   if (other !== undefined) return `there is no ${other[0]} here; expected ${words.map(word => `{${word}}`).join(" or ")}`
   if (/\{[a-z]+\}[^()]*[:=<>~]/.test(template.replace(/=[^()]*/g, "=V"))) return "expected {…} as a value, not as an attribute"
-  try {
-    FilterParser.parseString(fillFilter(template, Object.fromEntries(words.map(word => [word, "x"]))))
-    return ""
-  } catch {
-    return 'expected a filter such as "(&(objectClass=person)(uid={user}))"'
+  const filled = fillFilter(template, Object.fromEntries(words.map(word => [word, "x"])))
+  return filterEnd(filled, 0, 0) === filled.length ? "" : 'expected a filter such as "(&(objectClass=person)(uid={user}))"'
+}
+
+const DEPTH_MAX = 16
+const item = /(?:[A-Za-z][A-Za-z0-9-]*(?:[~<>]?=|(?::dn)?(?::[A-Za-z0-9.-]+)?:=)|(?::dn)?:[A-Za-z0-9.-]+:=)(?:[^()\\\0]|\\[0-9a-fA-F]{2})*\)/y
+
+/** Where the filter that begins at `at` ends, -1 = there is none (RFC 4515 section 3). The library that will read it is not loaded for configs without a directory. */
+function filterEnd(text: string, at: number, depth: number): number {
+  if (text[at] !== "(" || depth > DEPTH_MAX) return -1
+  const kind = text[at + 1]
+  if (kind === "!") {
+    const end = filterEnd(text, at + 2, depth + 1)
+    return end > 0 && text[end] === ")" ? end + 1 : -1
   }
+  if (kind !== "&" && kind !== "|") {
+    item.lastIndex = at + 1
+    return item.test(text) ? item.lastIndex : -1
+  }
+  let end = filterEnd(text, at + 2, depth + 1)
+  while (end > 0 && text[end] === "(") end = filterEnd(text, end, depth + 1)
+  return end > 0 && text[end] === ")" ? end + 1 : -1
 }
 
 export function dnTemplateProblem(template: string): string {
@@ -55,4 +69,11 @@ export function firstValue(dn: string): string {
       octets === undefined ? character! : Buffer.from(octets.replaceAll("\\", ""), "hex").toString("utf8"),
     )
     .trim()
+}
+
+/** Reads `ldaps://host:636`. IPv6 stands in brackets. */
+export function readDirectoryUrl(text: string): { readonly host: string; readonly port: number; readonly secure: boolean } {
+  const url = new URL(text)
+  const secure = url.protocol.toLowerCase() === "ldaps:"
+  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port === "" ? (secure ? 636 : 389) : Number(url.port), secure }
 }
