@@ -17,7 +17,7 @@ interface Heard {
   readonly end: string
 }
 
-const socks = { v4: true, v5: true, only: false, passwords: true, silent: true, udp: null }
+const socks = { v4: true, v5: true, only: false, passwords: true, silent: true, bind: false, udp: null }
 
 /** Reads as the real codec does, on a port of its own or beside HTTP. Whatever begins is answered with a refusal. */
 function hear(text: string, how: Cuts, beside: boolean): Heard {

@@ -20,6 +20,7 @@ import {
   STICKY_SLOT,
   type Sticky,
 } from "../../upstream/index.ts"
+import { carriesUdp } from "../carries-udp.ts"
 import type { Config, RouteConfig } from "../schema.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { logStep } from "./compile-entry.ts"
@@ -30,8 +31,10 @@ import { type Arm, armRoutes, compileSplit } from "./split.ts"
 import { priorityOf } from "./compile-guard.ts"
 import { loginLine, parentLogin } from "./parent-login.ts"
 import { parentSteps } from "./parent-steps.ts"
+import { exitLabels, exitSteps, originsOfExit, routeBy } from "./compile-exits.ts"
 import { type InspectSteps, inspectSteps } from "./inspect/inspect-steps.ts"
 import type { Inspector } from "./inspect/inspector.ts"
+import { refuseBind, refusesBind, withBind } from "./socks-bind.ts"
 import { StepList } from "./step-list.ts"
 import { compileTold } from "./told.ts"
 
@@ -68,6 +71,7 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
   const list = new StepList(index, deps)
   list.addPhase("identify", filters)
   list.addPhase("access", filters)
+  if (refusesBind(route, parts.config)) list.add("access", "no BIND", refuseBind)
   if (isNoTunnelsEnd(route, parts.config)) list.add("access", "no tunnel", refuseConnect)
   const own = { filters, index, slot: slots.value }
   if (route.to.kind !== "split") return compileArm({ route, list, counted: steps => steps, tell: null }, own, parts)
@@ -178,7 +182,8 @@ function destinationOf(route: RouteConfig, config: Config): string {
     return JSON.stringify([trustedHops.length > 0, via, forward?.privacy ?? ""])
   })
   const sameForAll = said.every(one => one === said[0])
-  return `${route.to.kind}:${clusterOf(route)}:${sameForAll ? hashString(said[0]!) : hashString(route.name)}`
+  const exit = route.to.kind === "origin" && route.to.exit !== null ? `:${route.to.exit.default}` : ""
+  return `${route.to.kind}:${clusterOf(route)}${exit}:${sameForAll ? hashString(said[0]!) : hashString(route.name)}`
 }
 
 /** CONNECT reaches this route, and what stands there speaks HTTP: a 2xx would open a tunnel to it that no rule sees into (RFC 9110 section 9.3.6). */
@@ -303,12 +308,25 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
   const { to } = route
   if (to.kind === "cluster") return clusterSteps(parts.clusters.get(to.cluster)!, rulesOf(route, parts.config, false))
   if (to.kind !== "origin") return null
+  if (to.exit === null) return wayOut(route, "", parts)
+  const { config } = parts
+  const labels = exitLabels(to.exit, config)
+  return exitSteps(to.exit, new Map(labels.map(label => [label, wayOut(routeBy(route, label, config), label, parts)])))
+}
+
+/** To origins, by one exit; "" = by none. */
+function wayOut(route: RouteConfig, exit: string, parts: RouteParts): ClusterSteps {
+  const to = route.to as Extract<RouteConfig["to"], { kind: "origin" }>
   if (to.via !== null && to.via !== undefined) return viaSteps(route, to.via, parts)
   const rules = rulesOf(route, parts.config, false)
   const byListener = new Map(
-    [...parts.origins].map(([name, origins]) => [
+    [...originsOfExit(parts.origins, exit)].map(([name, origins]) => [
       name,
-      originSteps(origins, rules, to.upgrade ?? (parts.inspectors.has(name) ? INSIDE_UPGRADE : null)),
+      withBind(
+        originSteps(origins, rules, to.upgrade ?? (parts.inspectors.has(name) ? INSIDE_UPGRADE : null)),
+        origins,
+        parts.config.listeners[name],
+      ),
     ]),
   )
   const of = (x: Exchange): ClusterSteps => byListener.get(x.listener!.name)!
@@ -330,7 +348,8 @@ export function viaSteps(route: RouteConfig, via: string, { clusters, config, or
   const cluster = clusters.get(via)!
   const upgrade = route.to.kind === "origin" ? route.to.upgrade : null
   const line = loginLine(parentLogin(config.clusters[via]!.parent))
-  return parentSteps(clusterSteps(cluster, { ...rulesOf(route, config, true), upgrade }), { cluster, loginLine: line, origins, upgrade })
+  const udp = route.upgrade.includes(CONNECT_UDP) && carriesUdp(config.clusters[via]!)
+  return parentSteps(clusterSteps(cluster, { ...rulesOf(route, config, true), upgrade }), { cluster, loginLine: line, origins, upgrade, udp })
 }
 
 function localStep({ name, to }: RouteConfig, { deps }: RouteParts): Step {

@@ -1,6 +1,6 @@
 import type { Plan } from "../../flow/index.ts"
 import { dial, dialQuic, dialUdp } from "../../net/index.ts"
-import { CONNECT_UDP } from "../../http/index.ts"
+import { asksToBind, CONNECT_UDP } from "../../http/index.ts"
 import { OriginTls } from "./origin-tls.ts"
 import { MetricsRegistry } from "../../observe/index.ts"
 import { checkOrigin, checkTarget, compileOriginRules, compileRoutes, type OriginRules, type RouteInput, type TargetKind } from "../../route/index.ts"
@@ -8,6 +8,7 @@ import { type PoolSettings, type OriginChecks, Origins } from "../../upstream/in
 import { httpChallengeFolder } from "../automatic-names.ts"
 import { matchers } from "../features.gen.ts"
 import { listsNow } from "../lists/name-lists.ts"
+import type { ExitConfig } from "../schema/exits.ts"
 import type { Config, ForwardConfig } from "../schema.ts"
 import { compileClusters, KEEP_ALIVE_MS } from "./compile-clusters.ts"
 import { ClusterHandles } from "./cluster-handles.ts"
@@ -15,6 +16,7 @@ import type { CompileDeps } from "./compile-deps.ts"
 import { compileEntry } from "./compile-entry.ts"
 import { compileInspectors } from "./inspect/compile-inspect.ts"
 import { compileInsideEntry } from "./inspect/inside-entry.ts"
+import { exitKey, sourcesOf } from "./compile-exits.ts"
 import { compileRawRoute } from "./compile-raw-route.ts"
 import { standInsOf } from "./dns-entry.ts"
 import { compileRoute, type RouteParts } from "./compile-route.ts"
@@ -96,6 +98,13 @@ function compileOrigins(config: Config, deps: CompileDeps, former: Snapshot | nu
     // Its rules also hold our own ports: unchanged only when no listener moved.
     const binds = former !== null && JSON.stringify(ownBinds(former.config)) === JSON.stringify(own.binds)
     out.set(name, old !== undefined && same && binds ? old : buildOrigins(listener.forward, own, deps))
+    for (const [label, exit] of Object.entries(config.exits)) {
+      if (exit.via !== null) continue
+      const key = exitKey(name, label)
+      const before = former?.origins.get(key)
+      const alike = same && binds && JSON.stringify(former?.config.exits[label]) === JSON.stringify(exit)
+      out.set(key, before !== undefined && alike ? before : buildOrigins(listener.forward, own, deps, exit))
+    }
   }
   return out
 }
@@ -104,23 +113,26 @@ function buildOrigins(
   forward: ForwardConfig,
   own: { binds: { host: string; port: number }[]; addresses: readonly string[] },
   deps: CompileDeps,
+  exit: ExitConfig | null = null,
 ): Origins {
   const rules = compileOriginRules(forward, own)
   const open = deps.dial ?? dial
+  const sources = exit === null ? undefined : sourcesOf(exit)
   const tls = new OriginTls(forward.inspect?.upstream ?? null)
   return new Origins({
     time: deps.time,
     resolver: deps.resolver,
     pool: ORIGIN_POOL,
+    sources,
     checks: {
       target: targetCheck(rules),
       address: (address, port) => checkOrigin(address, port, rules),
     },
-    dialer({ address, port, tlsName, timeoutMs, upgrade }, handler) {
+    dialer({ address, port, tlsName, timeoutMs, upgrade, source }, handler) {
       const secure = tlsName === "" ? null : tls.tcp(upgrade, tlsName)
-      return open({ host: address, port }, { time: deps.time, timeoutMs, tls: secure, serverName: tlsName }, handler)
+      return open({ host: address, port }, { time: deps.time, timeoutMs, tls: secure, serverName: tlsName, source }, handler)
     },
-    udpDialer: deps.dialUdp ?? dialUdp,
+    udpDialer: sources === undefined ? (deps.dialUdp ?? dialUdp) : undefined,
     quicDialer: ({ address, port, tlsName, timeoutMs, upgrade }, handler) =>
       dialQuic(
         { host: address, port },
@@ -136,7 +148,7 @@ function targetCheck(rules: OriginRules): OriginChecks["target"] {
   let port = -1
   let kind: TargetKind = "absolute"
   return x => {
-    const asked = x.method === "CONNECT" || x.notes?.inside === true ? "connect" : x.upgrade === CONNECT_UDP ? "udp" : "absolute"
+    const asked = x.method === "CONNECT" || asksToBind(x) || x.notes?.inside === true ? "connect" : x.upgrade === CONNECT_UDP ? "udp" : "absolute"
     if (x.port === port && asked === kind && x.host === host) return null
     const fault = checkTarget(x.host, x.port, asked, rules)
     if (fault !== null) return fault

@@ -10,6 +10,8 @@ export interface SocksOptions {
   readonly passwords: boolean
   /** Not all need one: who offers none is taken without, and the log-in decides about it as about everybody. */
   readonly silent: boolean
+  /** Peers may be waited for (BIND). */
+  readonly bind: boolean
   /** UDP is relayed; null = it is not offered. */
   readonly udp: SocksUdpOptions | null
 }

@@ -1,5 +1,5 @@
 // HOT
-import { assert, type Fault, FAULT } from "../../base/index.ts"
+import { assert, type Fault, FAULT, normaliseIp } from "../../base/index.ts"
 import type { ConnectionInfo, Wire, WireHandler } from "../../net/index.ts"
 import { H1Tunnel, type TunnelOwner } from "../h1/tunnel-end.ts"
 import { WireOut } from "../h1/wire-out.ts"
@@ -9,10 +9,11 @@ import type { ServerHooks } from "../server-hooks.ts"
 import type { Downstream, DownstreamConnection, TunnelEnd } from "../sides.ts"
 import { readHost } from "../target.ts"
 import { Association, type AssociationOwner } from "./association.ts"
+import { BOUND } from "./bind.ts"
 import { describe } from "./describe.ts"
 import { QuietEnd } from "./quiet-end.ts"
 import { basicOf, NO_METHOD, NO_PASSWORD, offered, PASSWORD, readGreeting, readPassword } from "./read-greeting.ts"
-import { ASSOCIATE, asked, BAD, CONNECT, MORE, readRequest4, readRequest5 } from "./read-request.ts"
+import { ASSOCIATE, asked, BAD, BIND, CONNECT, MORE, readRequest4, readRequest5 } from "./read-request.ts"
 import { GENERAL_FAILURE, replyCode, replyText, SUCCEEDED } from "./reply.ts"
 import type { SocksOptions } from "./socks-options.ts"
 
@@ -147,10 +148,11 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
       return this.refuse(FAULT.socksMalformed)
     }
     if (asked.command === ASSOCIATE) return this.associate()
-    if (asked.command !== CONNECT) return this.refuse(FAULT.socksCommand)
+    if (asked.command !== CONNECT && (asked.command !== BIND || !this.options.bind)) return this.refuse(FAULT.socksCommand)
     const end = at + used
     this.ahead = end === octets.length ? null : octets.subarray(end)
     const m = this.acquire()
+    if (asked.command === BIND) m.method = "BIND"
     m.authority = asked.authority
     m.port = asked.port
     const bad = readHost(m)
@@ -260,10 +262,15 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
     assert(this.m === m && this.state === ANSWERING, "one answer a connection")
     if (m.responseBody !== BODY_TUNNEL) this.putText(this.refusal(m))
     else if (m.up instanceof QuietEnd) this.far = m.up
-    else {
-      const wire = m.up instanceof WireTunnel ? m.up.wire : null
-      this.putText(wire === null ? replyText(this.version, SUCCEEDED, "", 0) : replyText(this.version, SUCCEEDED, wire.localAddress, wire.localPort))
-    }
+    else this.putText(this.success(m))
+  }
+
+  /** With the address that the tunnel leaves from, or with that of the peer which was waited for; through a parent nobody knows. */
+  private success({ method, up }: Message): string {
+    if (!(up instanceof WireTunnel)) return replyText(this.version, SUCCEEDED, "", 0)
+    const { wire } = up
+    if (method === "BIND") return replyText(this.version, SUCCEEDED, normaliseIp(wire.remoteAddress) ?? "", wire.remotePort)
+    return replyText(this.version, SUCCEEDED, wire.localAddress, wire.localPort)
   }
 
   /** How a client hears that it gets no tunnel, where it is in its conversation; "" = there is no word for it. */
@@ -337,7 +344,12 @@ export class SocksServerConnection extends WireOut implements Downstream, Downst
     this.shut(true)
   }
 
-  sendInterim(_status: number, _lines: string): void {}
+  /** A peer is waited for there: the first of the two replies to BIND. */
+  sendInterim(status: number, lines: string): void {
+    const colon = lines.lastIndexOf(":")
+    if (status === BOUND)
+      this.say(replyText(this.version, SUCCEEDED, normaliseIp(lines.substring(0, colon)) ?? "", Number(lines.substring(colon + 1))))
+  }
 
   // A page in place of a tunnel is for clients that can show one.
   sendBody(_chunk: Uint8Array): boolean {
