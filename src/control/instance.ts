@@ -86,7 +86,7 @@ export class Instance {
   readonly #caches: Caches
   readonly #zones = new Zones()
   readonly #bans = new BanZones(logOf("control"))
-  readonly #lists = new ListKeeper(logOf("control"), (lists, whole) => this.#pool.broadcast({ type: "lists", lists, whole }))
+  readonly #lists = new ListKeeper(logOf("control"), () => this.#pool)
   readonly #certificates = new CertificateKeeper({
     looked: () => this.#pool.lookAtFiles(),
     answered: name => this.#pool.broadcast({ type: "answered", name }),

@@ -6,8 +6,11 @@ import { KIND_BITS, NAME_SET, NAME_SET_MAGIC } from "./name-set.ts"
 const PIECE_ENTRIES = 65_536
 /** Entries that are put into the table between two stops. */
 const SLICE_ENTRIES = 32_768
-/** Share of the slots that are taken. Linear probing looks at two and a half slots for a name that is in, at eight for one that is not. */
-const LOAD = 0.72
+/** Share of the slots that are taken. Linear probing looks at two slots for a name that is in, at six for one that is not. */
+const LOAD = 0.7
+/** What memory that is used again may come to: a list grows and shrinks a little with each version. */
+const LOAD_MAX = 0.78
+const LOAD_MIN = 0.4
 const BIT_32 = 4_294_967_296
 
 /** Puts a set of names together: first all names, then the table, which has just the size that they need. */
@@ -56,24 +59,27 @@ export class NameSetBuilder {
     }
   }
 
-  /** The same, with a stop whenever a few milliseconds of work are done. */
-  *slices(): Generator<void, SharedArrayBuffer> {
+  /**
+   * The same, with a stop whenever a few milliseconds of work are done. `spare`: memory of a set that nobody looks into any more; it is used again where it fits,
+   * since memory that threads share goes back to the system late.
+   */
+  *slices(spare: SharedArrayBuffer | null = null): Generator<void, SharedArrayBuffer> {
     const pieces = this.pieces.splice(0)
     if (pieces.length > 0) pieces[pieces.length - 1] = this.piece.subarray(0, this.at)
     this.piece = new Uint32Array(0)
     this.at = 0
-    const table = yield* this.table(this.added, pieces)
+    const fits = spare !== null && bytesFor(this.added / LOAD_MAX) <= spare.byteLength && spare.byteLength <= bytesFor(this.added / LOAD_MIN)
+    const table = yield* this.fill(new Uint32Array(fits ? spare : newMemory(this.added)), pieces)
     const names = table[NAME_SET.names]!
     // Lists with many names twice would keep memory for nothing.
-    const whole = names > this.added * 0.8 ? table : yield* this.table(names, [entriesOf(table)])
+    const whole = fits || names > this.added * 0.8 ? table : yield* this.fill(new Uint32Array(newMemory(names)), [entriesOf(table)])
     return whole.buffer
   }
 
-  private *table(names: number, pieces: readonly Uint32Array[]): Generator<void, Uint32Array<SharedArrayBuffer>> {
-    const slots = Math.ceil(names / LOAD) + 2
-    const table = new Uint32Array(new SharedArrayBuffer((NAME_SET.headWords + slots * 2) * 4))
+  private *fill(table: Uint32Array<SharedArrayBuffer>, pieces: readonly Uint32Array[]): Generator<void, Uint32Array<SharedArrayBuffer>> {
+    table.fill(0)
     table[NAME_SET.magic] = NAME_SET_MAGIC
-    table[NAME_SET.slots] = slots
+    table[NAME_SET.slots] = (table.length - NAME_SET.headWords) / 2
     table[NAME_SET.seedA] = this.seedA
     table[NAME_SET.seedB] = this.seedB
     for (const piece of pieces) {
@@ -84,6 +90,14 @@ export class NameSetBuilder {
     }
     return table
   }
+}
+
+function bytesFor(slots: number): number {
+  return (NAME_SET.headWords + (Math.ceil(slots) + 2) * 2) * 4
+}
+
+function newMemory(names: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(bytesFor(names / LOAD))
 }
 
 /** Puts entries into the table; those that have their hash already add their kinds. Free ones among them are left out. */

@@ -94,6 +94,29 @@ test("building stops again and again, and comes to the same", () => {
   expect(step.value.byteLength).toBeLessThan(12 * 100_000)
 })
 
+test("memory of a former set is used again where it fits, and nothing of it is left", () => {
+  const add = (from: number, to: number): NameSetBuilder => {
+    const builder = new NameSetBuilder()
+    for (let i = from; i < to; i++) builder.add(`n${i}.test`, 0, `n${i}.test`.length, NAME_TREE)
+    return builder
+  }
+  const rebuilt = (builder: NameSetBuilder, spare: SharedArrayBuffer): SharedArrayBuffer => {
+    const slices = builder.slices(spare)
+    for (;;) {
+      const step = slices.next()
+      if (step.done === true) return step.value
+    }
+  }
+  const first = add(0, 10_000).build()
+  const second = rebuilt(add(5000, 15_500), first)
+  expect(second).toBe(first)
+  const set = new NameSet(second)
+  expect([set.names, set.has("n4999.test"), set.has("n5000.test"), set.has("n15499.test")]).toEqual([10_500, false, true, true])
+  expect(rebuilt(add(0, 12_000), first)).not.toBe(first)
+  expect(rebuilt(add(0, 2000), first)).not.toBe(first)
+  expect(new NameSet(rebuilt(add(0, 2000), first)).names).toBe(2000)
+})
+
 // The naive reading of the rules: all suffixes, one after the other.
 function naive(entries: readonly (readonly [string, number])[], host: string): boolean {
   const labels = host.split(".")

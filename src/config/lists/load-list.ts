@@ -33,8 +33,8 @@ export class ListError extends Error {
   }
 }
 
-/** Reads a list, with a stop whenever a few milliseconds of work are done. Throws ListError. */
-export function* loadList(config: ListConfig): Generator<void, LoadedList> {
+/** Reads a list, with a stop whenever a few milliseconds of work are done. `spare`: memory that nobody looks into any more. Throws ListError. */
+export function* loadList(config: ListConfig, spare: SharedArrayBuffer | null = null): Generator<void, LoadedList> {
   const names = new NameSetBuilder()
   const own = new ListReader(names, { format: "plain", thirdParty: false })
   for (const name of config.names ?? []) own.feed(`${name}\n`)
@@ -45,7 +45,7 @@ export function* loadList(config: ListConfig): Generator<void, LoadedList> {
     bytesLeft -= file.bytes
     files.push(file)
   }
-  const memory = yield* names.slices()
+  const memory = yield* names.slices(spare)
   const entries = new NameSet(memory).names
   const where = config.files === null ? ["names"] : ["files"]
   if (config.files !== null && entries < config.entriesMin) throw new ListError(tooFew(entries, files, config), where)
@@ -63,8 +63,8 @@ export function loadListNow(config: ListConfig): LoadedList {
 }
 
 /** The same beside other work of this thread: everybody else has a turn between two slices. */
-export async function loadListSlowly(config: ListConfig): Promise<LoadedList> {
-  const steps = loadList(config)
+export async function loadListSlowly(config: ListConfig, spare: SharedArrayBuffer | null = null): Promise<LoadedList> {
+  const steps = loadList(config, spare)
   for (;;) {
     const step = steps.next()
     if (step.done === true) return step.value

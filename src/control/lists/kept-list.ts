@@ -25,6 +25,8 @@ export class KeptList {
   /** Why what the files hold now is not what is live; "" = it is. */
   error = ""
   errorAt = 0
+  /** Memory of a former version that nobody looks into any more, for the next one. */
+  spare: SharedArrayBuffer | null = null
   private readonly watched: WatchedPaths
 
   private constructor(name: string, config: ListConfig, read: { loaded: LoadedList; tookMs: number; watched: WatchedPaths }) {
@@ -56,7 +58,7 @@ export class KeptList {
     if (!this.watched.look(forced)) return this.unread()
     const from = performance.now()
     try {
-      const loaded = await loadListSlowly(this.config)
+      const loaded = await loadListSlowly(this.config, this.spare)
       const shrunk = forced ? "" : this.shrinkTrouble(loaded)
       if (shrunk !== "") return this.refuse(shrunk)
       return this.take(loaded, Math.round(performance.now() - from))
@@ -78,6 +80,7 @@ export class KeptList {
 
   private take(loaded: LoadedList, tookMs: number): Look {
     this.watched.take()
+    if (loaded.memory === this.spare) this.spare = null
     this.loaded = loaded
     this.set = new NameSet(loaded.memory)
     this.version++

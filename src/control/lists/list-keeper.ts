@@ -1,14 +1,21 @@
 import type { Log } from "../../base/index.ts"
 import { type Config, ListError } from "../../config/index.ts"
-import type { ReloadProblem } from "../protocol.ts"
+import type { ReloadProblem, ToWorker } from "../protocol.ts"
 import { KeptList } from "./kept-list.ts"
 import { listPlace } from "./list-place.ts"
 import { listKey, type SharedList } from "./shared-list.ts"
 
 const LOOK_EVERY_MS = 1000
 
-/** Tells all workers of lists; `whole`: there are no others. */
-export type TellLists = (lists: readonly SharedList[], whole: boolean) => void
+/** From here on what reading a list leaves behind is collected at once: it is more than the list itself, and this thread makes little else to be collected for. */
+const COLLECT_ENTRIES_MIN = 50_000
+
+/** The workers, as far as lists go. */
+export interface ListWorkers {
+  broadcast(message: ToWorker): void
+  /** Settles with whether every worker has done what it was told until now. */
+  heard(): Promise<boolean>
+}
 
 /** The lists of a candidate, read; `problems` when one cannot be. */
 export interface StagedLists {
@@ -27,12 +34,12 @@ export class ListKeeper {
   #looking: Promise<void> | null = null
   #forced = false
   readonly #log: Log
-  readonly #tell: TellLists
+  readonly #workers: () => ListWorkers
   readonly #timer: ReturnType<typeof setInterval>
 
-  constructor(log: Log, tell: TellLists) {
+  constructor(log: Log, workers: () => ListWorkers) {
     this.#log = log
-    this.#tell = tell
+    this.#workers = workers
     this.#timer = setInterval(() => void this.look(false), LOOK_EVERY_MS)
     this.#timer.unref()
   }
@@ -61,13 +68,14 @@ export class ListKeeper {
       }
     }
     this.#staged = problems.length > 0 ? [] : staged
+    collect(staged.filter(list => !this.#live.includes(list)))
     return {
       problems,
       commit: () => {
         this.#live = staged
         this.#staged = []
         // What only the former config had can go.
-        this.#tell(this.shared, true)
+        this.#workers().broadcast({ type: "lists", lists: this.shared, whole: true })
       },
       undo: () => {
         this.#staged = []
@@ -102,14 +110,18 @@ export class ListKeeper {
   }
 
   async #lookAt(list: KeptList, forced: boolean): Promise<void> {
+    const former = list.loaded.memory
     const look = await list.look(forced)
     if (look === "same") return
     const { name, loaded, error } = list
     const entries = loaded.entries
     if (look === "back") this.#log.info("the files of a list are what is in force again", { list: name, entries })
     else if (look === "replaced") {
-      this.#tell([list.shared], false)
+      this.#workers().broadcast({ type: "lists", lists: [list.shared], whole: false })
       this.#log.info("a list was read again", { list: name, entries, version: list.version, tookMs: list.tookMs })
+      // A worker that does not answer may still look into it: then it is the collector's.
+      if (await this.#workers().heard()) list.spare = former
+      collect([list])
     } else
       this.#log.warn("a list cannot be replaced; its last version stays", {
         list: name,
@@ -118,4 +130,8 @@ export class ListKeeper {
         loadedAt: new Date(list.loadedAt).toISOString(),
       })
   }
+}
+
+function collect(read: readonly KeptList[]): void {
+  if (read.some(({ loaded }) => loaded.entries >= COLLECT_ENTRIES_MIN)) Bun.gc(true)
 }

@@ -122,7 +122,12 @@ export class WorkerPool {
   /** Has all of them look at certificates and other files now; settles when they have. Messages are taken in their order: who answers has done what was asked before. */
   async lookAtFiles(): Promise<void> {
     this.broadcast({ type: "certificates" })
-    await this.inspect(LOOKED_MS)
+    await this.heard()
+  }
+
+  /** Whether every worker there should be has taken what was sent to it until now. */
+  async heard(): Promise<boolean> {
+    return (await this.inspect(LOOKED_MS)).every(inspection => inspection !== null)
   }
 
   /** True when every worker serves. In the milliseconds of a commit some serve the old version and some the new. */

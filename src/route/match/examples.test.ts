@@ -98,15 +98,15 @@ const requests: Record<string, [Facts, number][]> = {
     [{ groups: ["pupils"] }, -1],
   ],
   domain: [
-    [{ host: "pay.bank.example" }, 0],
-    [{ host: "eu.wallet.example" }, 0],
-    [{ host: "wallet.example" }, -1],
+    [{ listener: "egress", host: "pay.bank.example" }, 0],
+    [{ listener: "egress", host: "eu.wallet.example" }, 0],
+    [{ listener: "egress", host: "wallet.example" }, -1],
     [{ host: "a.listed.test" }, 1],
     [{ host: "notlisted.test" }, -1],
   ],
   category: [
     [{ host: "ads.listed.test" }, 0],
-    [{ host: "a.test" }, 1],
+    [{ listener: "egress", host: "a.test" }, 1],
   ],
   // What the clock of this test shows is a Thursday at 9 in Berlin.
   time: [[{}, 0]],
