@@ -145,6 +145,7 @@ export const FAULT = {
     true,
     "The client does not take the certificate that we made for a site: it does not trust our authority, or it knows the site's own.",
   ),
+  exitUnknown: fault("client.exit-unknown", 400, "never", false, "The request names an exit that this proxy does not have."),
 
   // proxy: our own decision
   noRoute: fault("proxy.no-route", 404, "never", false, "No route matches the request."),
@@ -329,6 +330,13 @@ export const FAULT = {
     "The parent proxy did not open a connection to the origin, or the way to the parent itself is closed.",
   ),
   parentGarbled: fault("upstream.parent-garbled", 502, "always", false, "What the parent proxy answers is not what its protocol has."),
+  exitFamily: fault(
+    "proxy.exit-family",
+    502,
+    "never",
+    false,
+    "The exit has no source address of the kind that the origin has (IPv4 or IPv6), so nothing goes there from another address.",
+  ),
   parentAuth: fault(
     "upstream.parent-auth",
     502,

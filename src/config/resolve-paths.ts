@@ -3,6 +3,7 @@ import type { LoginOptions } from "../filter/index.ts"
 import { answers, filters } from "./features.gen.ts"
 import type { AcmeConfig, Config, ListenerConfig, ResolverConfig } from "./schema.ts"
 import type { InspectConfig } from "./schema/forward-inspect.ts"
+import { fixedExit } from "./schema/exits.ts"
 import type { DestinationConfig, FilterUse } from "./schema/route.ts"
 
 /** The same config with every path made absolute; relative ones count from `baseDir`. Those of Unix sockets are absolute already; those in options of features are theirs to resolve. */
@@ -19,7 +20,7 @@ export function resolvePaths(config: Config, baseDir: string): Config {
     routes: config.routes.map(route => ({
       ...route,
       filters: route.filters.map(use => resolveFilter(use, path)),
-      to: resolveDestination(route.to, path),
+      to: leaveBy(resolveDestination(route.to, path), config),
     })),
     acme: resolveAcme(config.acme, path),
     admin: config.admin && { ...config.admin, peersFile: config.admin.peersFile && path(config.admin.peersFile) },
@@ -102,6 +103,13 @@ function resolveDestination(to: DestinationConfig, path: Resolve): DestinationCo
   if (to.kind === "split") return { kind: "split", split: { ...to.split, persist: to.split.persist && path(to.split.persist) } }
   if (to.kind !== "origin" || to.upgrade === null || to.upgrade.ca === null) return to
   return { ...to, upgrade: { ...to.upgrade, ca: path(to.upgrade.ca) } }
+}
+
+/** An exit through parents, where there is no other, is the same as `via`. */
+function leaveBy(to: DestinationConfig, { exits }: Config): DestinationConfig {
+  if (to.kind !== "origin" || to.exit === null) return to
+  const label = fixedExit(to.exit)
+  return label === null || !Object.hasOwn(exits, label) ? to : { ...to, via: exits[label]!.via }
 }
 
 function resolveTarget(target: Config["observe"]["accessLog"]["to"], path: Resolve): Config["observe"]["accessLog"]["to"] {

@@ -5,6 +5,7 @@ import { adminSchema } from "./schema/admin.ts"
 import { cacheSchema } from "./schema/cache.ts"
 import { captureSchema } from "./schema/capture.ts"
 import { clusterSchema } from "./schema/cluster.ts"
+import { exitSchema } from "./schema/exits.ts"
 import { listenerSchema } from "./schema/listener.ts"
 import { namesListSchema } from "./schema/lists.ts"
 import { observeSchema } from "./schema/observe.ts"
@@ -24,12 +25,20 @@ export const configSchema = z.strictObject({
   resolver: field(resolverSchema, {}, "How names are looked up."),
   listeners: field(z.record(nameSchema, listenerSchema), {}, "Where clients come in, by name."),
   clusters: field(z.record(nameSchema, clusterSchema), {}, "Groups of peers, by name."),
+  exits: field(z.record(nameSchema, exitSchema), {}, "Ways out for requests to origins, by label, such as a country's."),
   caches: field(z.record(nameSchema, cacheSchema), {}, "Caches, by name."),
-  lists: field(z.record(nameSchema, namesListSchema), {}, "Lists of names, by name: for the matchers `domain` and `category` and for rules of filters."),
+  lists: field(
+    z.record(nameSchema, namesListSchema),
+    {},
+    "Lists of names, by name: for the matchers `domain` and `category` and for rules of filters.",
+  ),
   filters: field(z.array(filterSchema), [], "Filters of all routes, in front of each one's own."),
   routes: field(routesSchema, [], "What happens to requests; the first route that matches wins."),
   observe: field(observeSchema, {}, "Access log and metrics."),
-  capture: maybe(captureSchema, "Brings connections of this machine, or of those behind it, to transparent listeners (nftables). Linux, as root or with CAP_NET_ADMIN."),
+  capture: maybe(
+    captureSchema,
+    "Brings connections of this machine, or of those behind it, to transparent listeners (nftables). Linux, as root or with CAP_NET_ADMIN.",
+  ),
   acme: field(acmeSchema, {}, "Automatic certificates, for listeners with `tls: auto`."),
   admin: field(adminSchema, "off", "The admin API."),
   drain: field(drainSchema, {}, "Stopping."),

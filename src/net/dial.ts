@@ -27,7 +27,7 @@ export interface DialOptions {
   /** Sent in front of everything, before TLS too: a PROXY protocol header. At most a few hundred octets. */
   preface?: Uint8Array | null
   /** Address literal of this machine that the connection comes from, of the same family as the target. Default: the system chooses. */
-  source?: string
+  source?: string | undefined
 }
 
 /** One of the two is called, once, after `dial` has returned; neither after `cancel`. */

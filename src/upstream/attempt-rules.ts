@@ -1,7 +1,7 @@
 // HOT
 import { type Fault, FAULT, log } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
-import type { AttemptTimes } from "../http/index.ts"
+import { type AttemptTimes, CONNECT_UDP } from "../http/index.ts"
 import type { DialFailure } from "../net/index.ts"
 import type { OriginUpgrade } from "./origins.ts"
 import type { Peer } from "./peer.ts"
@@ -96,6 +96,8 @@ export function mayAskAgain(fault: Fault, method: string): boolean {
 /** What goes on the request line. */
 export function requestTarget(x: Exchange, absolute: boolean): string {
   if (x.method === "CONNECT") return x.authority
+  // Asked of the parent itself, whose name is in its certificate and in nothing that is compared (RFC 9298 section 3).
+  if (absolute && x.upgrade === CONNECT_UDP) return `${x.scheme}://${x.peerName}${x.path}`
   if (!absolute) return x.query === "" ? x.path : x.path + x.query
   return `${x.scheme}://${x.authority}${x.path === "*" ? "" : x.path}${x.query}`
 }

@@ -1,6 +1,6 @@
 import { log } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
-import type { OriginDial, Origins } from "./origins.ts"
+import type { OriginDial, Origins, OriginUpgrade } from "./origins.ts"
 import type { Pool } from "./pool.ts"
 import { QuicJoin } from "./quic-join.ts"
 
@@ -30,4 +30,14 @@ export function joinHttp3(
     },
   }
   return QuicJoin.begin(pool, owner, dial.upgrade?.http === "http3", handler => parts.quicDialer({ ...dial, address: found.address }, handler))
+}
+
+/** What HTTPS records say of the origin, asked for once and waited for by nobody. */
+export function askServices({ host, port }: Exchange, { parts, memory }: Origins, upgrade: OriginUpgrade | null): void {
+  const { resolver } = parts
+  const key = `${host}:${port}`
+  if (upgrade === null || upgrade.http !== "auto" || resolver.services === undefined || !memory.shouldAsk(key)) return
+  resolver.services(host, port, services => {
+    for (const { alpn, target, port: other } of services) if (target === "" && alpn.includes("h3")) memory.offered(key, other > 0 ? other : port)
+  })
 }

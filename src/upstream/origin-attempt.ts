@@ -3,8 +3,9 @@ import { assert, type Fault, FAULT, Timer, type TimerOwner } from "../base/index
 import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, type Verdict, WAIT, type Waiter } from "../flow/index.ts"
 import { BODY_TUNNEL, CONNECT_UDP, NAME, reasonOf, type Upstream, type UpstreamConnection, WireTunnel } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
+import { type Source, sourceTo } from "./dial/sources.ts"
 import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure, tlsFault } from "./attempt-rules.ts"
-import { joinHttp3, originKey } from "./join-http3.ts"
+import { askServices, joinHttp3, originKey } from "./join-http3.ts"
 import { dialledName, type OriginDial, type Origins, type OriginUpgrade, triesHttp3 } from "./origins.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
 import { UdpJoin, type UdpWaiter } from "./udp-join.ts"
@@ -29,6 +30,8 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
   private ready: UpstreamConnection | null = null
   private lastFault: Fault = FAULT.resolveFailed
   private upgrade: OriginUpgrade | null = null
+  /** The addresses of ours that it leaves from; null = the system's choice. */
+  private source: Source | null = null
   /** In the pool's queue: for a connection that others have dialled, or for HTTP/3 to win. */
   private queued = false
   private racing = false
@@ -45,6 +48,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     this.origins = origins
     this.upgrade = upgrade
     const x = this.x
+    this.source = origins.parts.sources === undefined ? null : origins.parts.sources.next(x)
     this.udp = x.upgrade === CONNECT_UDP && x.method !== "CONNECT"
     if (upgrade?.tls && x.scheme === "http" && x.method !== "CONNECT" && !this.udp) {
       x.scheme = "https"
@@ -71,7 +75,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
       x.fault = fault
       return FAULT_VERDICT
     }
-    this.pool = x.method === "CONNECT" || this.udp ? null : origins.poolFor(x, this.upgrade)
+    this.pool = x.method === "CONNECT" || this.udp ? null : origins.poolFor(x, this.upgrade, this.source)
     if (this.pool !== null && !this.fresh) {
       this.ready = this.pool.reuse()
       if (this.ready !== null) {
@@ -88,7 +92,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     const generation = x.generation
     let waits = false
     let verdict: Verdict = WAIT
-    this.askServices()
+    if (x.scheme === "https" && this.source === null) askServices(x, this.origins!, this.upgrade)
     // allow(closure): one a look-up; the answer may come long after this exchange is gone
     this.origins!.parts.resolver.lookup(dialledName(x), (error, addresses) => {
       if (x.generation !== generation) return
@@ -241,24 +245,6 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     return { port: this.http3Port(), tlsName: this.x.host, timeoutMs: this.rules!.connectMs, upgrade: this.upgrade }
   }
 
-  /** What HTTPS records say of the origin, asked for once and waited for by nobody. */
-  private askServices(): void {
-    const { x, origins, upgrade } = this
-    const { resolver } = origins!.parts
-    if (!triesHttp3(upgrade) || upgrade!.http !== "auto" || x.scheme !== "https" || resolver.services === undefined) return
-    const key = originKey(x)
-    const { memory } = origins!
-    const { port } = x
-    if (!memory.shouldAsk(key)) return
-    // allow(closure): once an origin
-    resolver.services(x.host, port, services => {
-      for (let i = 0; i < services.length; i++) {
-        const { alpn, target, port: other } = services[i]!
-        if (target === "" && alpn.includes("h3")) memory.offered(key, other > 0 ? other : port)
-      }
-    })
-  }
-
   /** The answer's head is here: what it says of better ways. They are for us: the client has its own. */
   learn(): void {
     const x = this.x
@@ -275,7 +261,8 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     let refused: Fault | null = null
     while (this.next < this.addresses.length && this.tried < ADDRESSES_TRIED_MAX) {
       const address = this.addresses[this.next++]!.address
-      const fault = parts.checks.address(address, x.port)
+      const source = this.source === null ? "" : sourceTo(this.source, address)
+      const fault = parts.checks.address(address, x.port) ?? (this.source !== null && source === "" ? FAULT.exitFamily : null)
       if (fault !== null) {
         refused = fault
         continue
@@ -288,7 +275,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
         return WAIT
       }
       const tlsName = x.scheme === "https" && x.method !== "CONNECT" ? x.host : ""
-      this.dialing = parts.dialer({ address, port: x.port, tlsName, timeoutMs: this.rules!.connectMs, upgrade: this.upgrade }, this)
+      this.dialing = parts.dialer({ address, port: x.port, tlsName, timeoutMs: this.rules!.connectMs, upgrade: this.upgrade, source }, this)
       return WAIT
     }
     if (this.pool !== null) this.pool.dialFailed(null)
@@ -393,6 +380,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     this.rules = null
     this.pool = null
     this.upgrade = null
+    this.source = null
     this.addresses = []
   }
 }

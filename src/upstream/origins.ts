@@ -3,6 +3,7 @@ import type { Fault } from "../base/index.ts"
 import type { Exchange } from "../flow/index.ts"
 import type { Time } from "../http/index.ts"
 import type { DialHandle, DialHandler, QuicDialHandler, UdpDialHandler, UdpTarget } from "../net/index.ts"
+import type { Source, Sources } from "./dial/sources.ts"
 import { OriginMemory } from "./origin-memory.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
 
@@ -46,6 +47,8 @@ export interface OriginDial {
   readonly tlsName: string
   readonly timeoutMs: number
   readonly upgrade: OriginUpgrade | null
+  /** Address of ours that it comes from. Default: the system's choice. */
+  readonly source?: string | undefined
 }
 
 /** The rules about origins, given at build time. */
@@ -63,8 +66,10 @@ export interface OriginParts {
   readonly pool: PoolSettings
   readonly dialer: (dial: OriginDial, handler: DialHandler) => DialHandle
   readonly quicDialer: (dial: OriginDial, handler: QuicDialHandler) => DialHandle
+  /** Addresses of ours that connections come from. Default: the system's choice. */
+  readonly sources?: Sources | undefined
   /** Opens the sockets of CONNECT-UDP; absent where there is none. */
-  readonly udpDialer?: (target: UdpTarget, handler: UdpDialHandler) => DialHandle
+  readonly udpDialer?: ((target: UdpTarget, handler: UdpDialHandler) => DialHandle) | undefined
 }
 
 const POOLS_MAX = 4096
@@ -84,6 +89,7 @@ export class Origins {
   private lastHost = ""
   private lastPort = -1
   private lastUpgrade: OriginUpgrade | null = null
+  private lastSource: Source | null = null
   private lastPool: Pool | null = null
 
   constructor(parts: OriginParts) {
@@ -91,12 +97,13 @@ export class Origins {
     this.memory = new OriginMemory(parts.time.clock)
   }
 
-  poolFor(x: Exchange, upgrade: OriginUpgrade | null): Pool {
-    if (x.notes !== null && x.notes.dials !== "") return this.find(x, upgrade)
+  poolFor(x: Exchange, upgrade: OriginUpgrade | null, source: Source | null = null): Pool {
+    if (x.notes !== null && x.notes.dials !== "") return this.find(x, upgrade, source)
     const known = this.lastPool !== null && x.port === this.lastPort && x.host === this.lastHost && x.scheme === this.lastScheme
-    if (known && upgrade === this.lastUpgrade) return this.lastPool!
-    const pool = this.find(x, upgrade)
+    if (known && upgrade === this.lastUpgrade && source === this.lastSource) return this.lastPool!
+    const pool = this.find(x, upgrade, source)
     this.lastUpgrade = upgrade
+    this.lastSource = source
     this.lastScheme = x.scheme
     this.lastHost = x.host
     this.lastPort = x.port
@@ -104,11 +111,12 @@ export class Origins {
     return pool
   }
 
-  private find(x: Exchange, upgrade: OriginUpgrade | null): Pool {
+  private find(x: Exchange, upgrade: OriginUpgrade | null, source: Source | null): Pool {
     const name = dialledName(x)
     // What a client said of an address that it called holds for that address alone.
     const origin = name === x.host ? `${x.scheme}//${name}:${x.port}` : `${x.scheme}//${x.host}@${name}:${x.port}`
-    const key = upgrade === null ? origin : `${upgrade.http} ${upgrade.ca ?? ""} ${origin}`
+    const from = source === null ? "" : `${source.index} `
+    const key = upgrade === null ? from + origin : `${from}${upgrade.http} ${upgrade.ca ?? ""} ${origin}`
     let pool = this.pools.get(key)
     if (pool === undefined) {
       if (this.pools.size >= POOLS_MAX) this.sweep()

@@ -3,6 +3,7 @@ import { placeFindings } from "../shared-filters.ts"
 import { checkCaches } from "./caches.ts"
 import { checkCertificates } from "./certificates.ts"
 import { checkCircles } from "./circles.ts"
+import { checkExits } from "./exits.ts"
 import { checkFiles } from "./files.ts"
 import { checkForward } from "./forward.ts"
 import { checkListeners } from "./listeners.ts"
@@ -26,6 +27,7 @@ const checks: readonly Check[] = [
   checkLists,
   checkForward,
   checkParents,
+  checkExits,
   checkReach,
   checkCircles,
   checkValues,

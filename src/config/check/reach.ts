@@ -1,5 +1,5 @@
 import type { Finding } from "../problem.ts"
-import type { RouteConfig } from "../schema.ts"
+import type { Config, RouteConfig } from "../schema.ts"
 import { clustersOf, filterClustersOf, loginClustersOf, listenersOf, routeWord, type Subject, warning } from "./subject.ts"
 
 /** What is written and never used: routes behind a catch-all, clusters without a route, listeners without one. */
@@ -63,10 +63,17 @@ function subsetsOf(rules: readonly string[]): (readonly string[])[] {
   return subsets
 }
 
+/** Those that exits lead to, and that parents stand behind. */
+function behindExits({ exits, clusters }: Config): string[] {
+  return [...Object.values(exits), ...Object.values(clusters).map(({ parent }) => parent)].flatMap(one =>
+    one === null || one.via === null ? [] : [one.via],
+  )
+}
+
 /** Where a route names what is not there, what it means seems to be unused: that is one slip, and the route's. */
 function unusedClusters({ config, declared }: Subject): Finding[] {
   const ofRoutes = config.routes.flatMap(route => [...clustersOf(route), ...filterClustersOf(route)])
-  const used = new Set([...ofRoutes, ...loginClustersOf(config)].map(({ name }) => name))
+  const used = new Set([...[...ofRoutes, ...loginClustersOf(config)].map(({ name }) => name), ...behindExits(config)])
   if ([...used].some(name => !declared.clusters.has(name))) return []
   return Object.keys(config.clusters).flatMap(name =>
     used.has(name) ? [] : [warning(["clusters", name], `no route uses the cluster ${JSON.stringify(name)}`, "key")],

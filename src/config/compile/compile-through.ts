@@ -39,7 +39,7 @@ export function compileThrough(config: Config, deps: CompileDeps, { clusters, ch
     if (via !== null) chains.set(name, chainDialer(settings, via, parts))
     const socks = isSocks(settings)
     const pool = poolOf(settings)
-    const dialer = socks ? socksDialer(cluster, settings, deps) : connectDialer(cluster, settings, parts)
+    const dialer = socks ? socksDialer(cluster, settings, parts) : connectDialer(cluster, settings, parts)
     cluster.through = new Through({ cluster: name, time: deps.time, pool, all: socks, dialer })
   }
 }
@@ -47,10 +47,11 @@ export function compileThrough(config: Config, deps: CompileDeps, { clusters, ch
 /** Clusters that are used as parents, or say that they are some. */
 export function parentClusters(config: Config): string[] {
   const named = config.routes.flatMap(({ to }) => (to.kind === "origin" && to.via !== null ? [to.via] : []))
+  const exits = Object.values(config.exits).flatMap(({ via }) => (via === null ? [] : [via]))
   const own = Object.entries(config.clusters).flatMap(([name, { parent }]) =>
     parent === null ? [] : parent.via === null ? [name] : [name, parent.via],
   )
-  return [...new Set([...named, ...own])].filter(name => Object.hasOwn(config.clusters, name))
+  return [...new Set([...named, ...exits, ...own])].filter(name => Object.hasOwn(config.clusters, name))
 }
 
 function isSocks({ parent }: ClusterConfig): boolean {
@@ -58,28 +59,30 @@ function isSocks({ parent }: ClusterConfig): boolean {
 }
 
 /** What is to stand at the end of a way to the exchange's origin. */
-function insideFor(tls: OriginTls, settings: ClusterConfig, deps: CompileDeps): (x: Exchange, timeoutMs: number) => Inside {
+function insideFor(settings: ClusterConfig, { config, deps }: Parts): (x: Exchange, timeoutMs: number) => Inside {
   const overTls = settings.tls !== null
+  const byListener = new Map(Object.entries(config.listeners).map(([name, { forward }]) => [name, new OriginTls(forward?.inspect?.upstream ?? null)]))
   return (x, timeoutMs) => {
     const secure = x.scheme === "https" && x.method !== "CONNECT"
-    return { time: deps.time, timeoutMs, tls: secure ? tls.tcp(upgradeOf(x)) : null, serverName: x.host, overTls }
+    const tls = secure ? byListener.get(x.listener!.name)!.tcp(upgradeOf(x), x.host) : null
+    return { time: deps.time, timeoutMs, tls, serverName: x.host, overTls }
   }
 }
 
-function socksDialer(cluster: Cluster, settings: ClusterConfig, deps: CompileDeps): Dialer {
+function socksDialer(cluster: Cluster, settings: ClusterConfig, parts: Parts): Dialer {
   const login = parentLogin(settings.parent) ?? { user: "", password: "" }
   const version = settings.parent!.kind === "socks4a" ? 4 : 5
-  const inside = insideFor(new OriginTls(), settings, deps)
+  const inside = insideFor(settings, parts)
   return (peer, timeoutMs, handler, x) =>
     new SocksDial({ version, login, target: { host: x.host, port: x.port }, inside: inside(x, timeoutMs) }, handler).begin(own =>
       cluster.dialPeer(peer, timeoutMs, own, x),
     )
 }
 
-function connectDialer(cluster: Cluster, settings: ClusterConfig, { config, deps }: Parts): Dialer {
+function connectDialer(cluster: Cluster, settings: ClusterConfig, parts: Parts): Dialer {
   const line = loginLine(parentLogin(settings.parent))
-  const inside = insideFor(new OriginTls(), settings, deps)
-  const rules: AttemptRules = { ...rulesOfCluster(cluster.name, config), attemptsMax: 1 }
+  const inside = insideFor(settings, parts)
+  const rules: AttemptRules = { ...rulesOfCluster(cluster.name, parts.config), attemptsMax: 1 }
   const plans = new WeakMap<Peer, Plan>()
   const planTo = (peer: Peer): Plan => {
     let plan = plans.get(peer)

@@ -9,10 +9,12 @@ export interface ParentStepsOptions {
   readonly loginLine: string
   readonly origins: ReadonlyMap<string, Origins>
   readonly upgrade: OriginUpgrade | null
+  /** UDP tunnels go through them (RFC 9298). */
+  readonly udp: boolean
 }
 
 /** The steps of a route to origins through a cluster of parent proxies. Ports and literal addresses are the listener's rules, whoever dials; names are for the parent to resolve. */
-export function parentSteps(steps: ClusterSteps, { cluster, loginLine, origins, upgrade }: ParentStepsOptions): ClusterSteps {
+export function parentSteps(steps: ClusterSteps, { cluster, loginLine, origins, upgrade, udp }: ParentStepsOptions): ClusterSteps {
   const within = loginSteps(steps, cluster, loginLine)
   const upgradesTls = upgrade?.tls === true
   return {
@@ -23,7 +25,8 @@ export function parentSteps(steps: ClusterSteps, { cluster, loginLine, origins, 
         x.scheme = "https"
         if (x.port === 80) x.port = 443
       }
-      const fault = of === undefined || !x.forwardForm ? FAULT.notForward : x.upgrade === CONNECT_UDP ? FAULT.forbidden : of.parts.checks.target(x)
+      const fault =
+        of === undefined || !x.forwardForm ? FAULT.notForward : x.upgrade === CONNECT_UDP && !udp ? FAULT.forbidden : of.parts.checks.target(x)
       if (fault === null) return within.peer(x)
       x.fault = fault
       return FAULT_VERDICT

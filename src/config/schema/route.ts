@@ -6,6 +6,7 @@ import { priorityWords } from "../../upstream/index.ts"
 import { answers, filters } from "../features.gen.ts"
 import { choice, scriptOnly } from "./choice.ts"
 import { retrySchema, upstreamTimeoutsSchema } from "./cluster.ts"
+import { type ExitChoice, exitUseSchema } from "./exits.ts"
 import { featureShape } from "./feature.ts"
 import { matchSchema } from "./match.ts"
 import { type SplitConfig, splitOptionsSchema } from "./split.ts"
@@ -33,7 +34,7 @@ export type DestinationConfig =
   | { readonly kind: "cluster"; readonly cluster: string }
   /** To one of several clusters. */
   | { readonly kind: "split"; readonly split: SplitConfig }
-  | { readonly kind: "origin"; readonly via: string | null; readonly upgrade: OriginUpgradeConfig | null }
+  | { readonly kind: "origin"; readonly via: string | null; readonly exit: ExitChoice | null; readonly upgrade: OriginUpgradeConfig | null }
   /** Answers by itself: one of the folders of `answer/` with its parsed options. */
   | { readonly kind: "answer"; readonly name: string; readonly options: unknown }
 
@@ -74,9 +75,10 @@ const upgradeSchema = z.strictObject({
 
 const originSchema = z.strictObject({
   via: maybe(nameSchema, "Cluster of parent proxies. Default: straight to the origin."),
+  exit: maybe(exitUseSchema, "Exit that requests leave by: a label of `exits`, or how it is chosen. Default: none, the system's own way."),
   upgrade: maybe(
     upgradeSchema,
-    "Speaks to origins in a better way than the client does: a sidecar in front of a service that knows plain HTTP/1.1 only. Not through parents.",
+    "Speaks to origins in a better way than the client does: a sidecar in front of a service that knows plain HTTP/1.1 only. Through parents without HTTP/3.",
   ),
 })
 

@@ -48,7 +48,8 @@ export class Through {
     }
     const tunnel = x.method === "CONNECT"
     const upgrade = upgradeOf(x)
-    const way = upgrade === null ? "" : `${upgrade.http} ${upgrade.ca ?? ""} `
+    // Listeners may differ in whom they believe.
+    const way = `${x.listener?.name ?? ""} ${upgrade === null ? "" : `${upgrade.http} ${upgrade.ca ?? ""}`} `
     const key = tunnel ? "tunnel" : `${way}${x.scheme}://${x.host}:${x.port}`
     let pool = ofPeer.get(key)
     if (pool === undefined) {
