@@ -7,7 +7,7 @@ import { assert, hashString, writeIp } from "../../base/index.ts"
  *   16   groups of 8 places. A group begins with its lock; each place has 68 words: a count that is odd while the place is written, the second of its last use,
  *        the length of the name, and the name.
  *
- * A name lives in the one group that its hash names, and the number of its place is its address: the first of the range has number 0. The hash has no seed, so that a
+ * A name lives in one of the two groups that its hashes name, and the number of its place is its address: the first of the range has number 0. The hash has no seed, so that a
  * name gets the same address again after a restart, as a rule.
  */
 const GIVEN_UP = 0
@@ -23,6 +23,7 @@ const NAME_OCTETS_MAX = 253
 /** Whoever holds a lock for longer is dead: what is done under it takes microseconds. */
 const PATIENCE_MS = 100
 const READS_MAX = 16
+const SECOND_SEED = 0x62770000
 
 export interface StandInRange {
   /** Network, `198.18.0.0/15`. */
@@ -62,6 +63,13 @@ export class StandIns {
 
   get hasSix(): boolean {
     return this.six !== null
+  }
+
+  /** Names that have an address. */
+  get known(): number {
+    let count = 0
+    for (let place = 0; place < this.groups * PLACES; place++) if (Atomics.load(this.words, placeAt(place) + LENGTH) > 0) count++
+    return count
   }
 
   /** Names that gave their place up to others, and names that got none because all of their group were in use. */
@@ -104,14 +112,26 @@ export class StandIns {
 
   private placeFor(name: string): number {
     assert(name.length > 0 && name.length <= NAME_OCTETS_MAX, "a host name has 1 to 253 octets")
-    const group = (hashString(name) >>> 0) % this.groups
+    const first = (hashString(name) >>> 0) % this.groups
+    const second = (hashString(name, SECOND_SEED) >>> 0) % this.groups
     const now = this.seconds()
-    const known = this.find(group, name)
+    const known = Math.max(this.find(first, name), this.find(second, name))
     if (known >= 0 && this.touch(known, now)) return known
+    // Free places first, then those of names that no client can remember.
+    for (const since of [-Infinity, now - this.ttlSeconds]) {
+      for (const group of [first, second]) {
+        const place = this.takeIn(group, name, now, since)
+        if (place >= 0) return place
+      }
+    }
+    Atomics.add(this.words, REFUSED, 1)
+    return -1
+  }
+
+  private takeIn(group: number, name: string, now: number, since: number): number {
     this.lock(group)
-    const place = this.findOrTake(group, name, now)
+    const place = this.findOrTake(group, name, now, since)
     Atomics.store(this.words, groupAt(group), 0)
-    if (place < 0) Atomics.add(this.words, REFUSED, 1)
     return place
   }
 
@@ -132,36 +152,43 @@ export class StandIns {
     return (count & 1) === 0 && Atomics.load(this.words, at) === count
   }
 
-  /** Under the lock: the place that has the name already, a free one, or the one that was used the longest ago if no client can remember its name. */
-  private findOrTake(group: number, name: string, now: number): number {
+  /** Under the lock: the place that has the name already, a free one, or the one that was used the longest ago if that was before `since`. */
+  private findOrTake(group: number, name: string, now: number, since: number): number {
     const known = this.find(group, name)
-    let best = known
-    let oldest = now - this.ttlSeconds
-    for (let i = 0; i < PLACES && known < 0; i++) {
-      const place = group * PLACES + i
-      const at = placeAt(place)
+    if (known >= 0) {
+      Atomics.store(this.words, placeAt(known) + USED_AT, now)
+      return known
+    }
+    let best = -1
+    let oldest = since
+    for (let i = 0; i < PLACES; i++) {
+      const at = placeAt(group * PLACES + i)
       // Half-written by a thread that died, or never used.
       const isFree = (Atomics.load(this.words, at) & 1) === 1 || Atomics.load(this.words, at + LENGTH) === 0
-      const usedAt = isFree ? -Infinity : Atomics.load(this.words, at + USED_AT)
+      const usedAt = Atomics.load(this.words, at + USED_AT)
+      if (isFree) return this.write(at, name, now, null) ? group * PLACES + i : -1
       if (usedAt >= oldest) continue
-      best = place
+      best = group * PLACES + i
       oldest = usedAt
     }
-    if (best < 0) return -1
-    if (best === known) Atomics.store(this.words, placeAt(best) + USED_AT, now)
-    else this.write(placeAt(best), name, now)
-    return best
+    return best >= 0 && this.write(placeAt(best), name, now, oldest) ? best : -1
   }
 
-  private write(at: number, name: string, now: number): void {
+  /** `usedAt`: when the name that gives its place up was used last. False = it has been used since. */
+  private write(at: number, name: string, now: number, usedAt: number | null): boolean {
     const { words, bytes } = this
-    if (Atomics.load(words, at + LENGTH) > 0) Atomics.add(words, GIVEN_UP, 1)
-    const count = Atomics.load(words, at)
-    Atomics.store(words, at, count | 1)
-    Atomics.store(words, at + LENGTH, name.length)
-    for (let i = 0; i < name.length; i++) bytes[(at + NAME) * 4 + i] = name.charCodeAt(i)
-    Atomics.store(words, at + USED_AT, now)
-    Atomics.store(words, at, (count | 1) + 1)
+    const count = Atomics.load(words, at) | 1
+    Atomics.store(words, at, count)
+    // Whoever finds the name meanwhile says first that it is used, and then looks at the count.
+    const isWanted = usedAt !== null && Atomics.load(words, at + USED_AT) !== usedAt
+    if (!isWanted) {
+      if (usedAt !== null) Atomics.add(words, GIVEN_UP, 1)
+      Atomics.store(words, at + LENGTH, name.length)
+      for (let i = 0; i < name.length; i++) bytes[(at + NAME) * 4 + i] = name.charCodeAt(i)
+      Atomics.store(words, at + USED_AT, now)
+    }
+    Atomics.store(words, at, count + 1)
+    return !isWanted
   }
 
   /** The name of a place, "" = none. A reader that meets a writer reads again. */

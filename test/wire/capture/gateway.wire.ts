@@ -13,14 +13,14 @@ const CLIENTS = ["10.77.0.0/24", "fd77::/64"]
 /** A client that knows of no proxy, its gateway with the proxy, and the world. */
 const world = canMakeSpaces ? await build() : null
 
-function config(listener: string, more: object = {}): object {
+function config(listener: string, more: object = {}, answered = CLIENTS): object {
   const forward = { privateRanges: ["203.0.113.0/24", "2001:db8::/32"], connectPorts: [443, 2525] }
   return {
     workers: 2,
     listeners: {
       redirected: { bind: ":12080", forward: { transparent: { mode: "redirect", silence: "50ms" }, ...forward } },
       brought: { bind: ":12081", forward: { transparent: { mode: "tproxy", silence: "50ms" }, ...forward } },
-      names: { bind: ":12053", dns: { answer: "stand-in", ipv6: "fd00:6277::/96", from: CLIENTS } },
+      names: { bind: ":12053", dns: { answer: "stand-in", ipv6: "fd00:6277::/96", from: answered } },
     },
     capture: { network: { from: CLIENTS, listener }, ...more },
     routes: [{ to: { origin: {} } }],
@@ -64,6 +64,15 @@ afterAll(() => world?.end())
 const curl = (...args: string[]) => world!.client.run("curl", "-sS", "-m", "4", "--cacert", world!.ca, ...args)
 const lines = (listener: string) => world!.proxy.log().filter(line => line["listener"] === listener)
 const leaks = () => world!.outside.lines.filter(line => line.startsWith("leak"))
+
+/** The client puts a query to the gateway itself. */
+async function asks(): Promise<string> {
+  const script = `const s = require("node:dgram").createSocket("udp4")
+    const end = word => { console.log(word); process.exit() }
+    s.on("message", () => end("answered")); s.on("error", () => end("refused")); setTimeout(end, 500, "nothing")
+    s.send(Buffer.from("000101000001000000000000047369746504746573740000010001", "hex"), 12053, "10.77.0.1")`
+  return (await world!.client.run(process.execPath, "-e", script)).stdout.trim()
+}
 
 async function becomes(next: object): Promise<void> {
   const { proxy } = world!
@@ -122,12 +131,15 @@ describe.skipIf(world === null)("connections of other machines, at their gateway
   test("are brought by tproxy after a reload", async () => {
     await becomes(config("brought"))
     await browse("brought")
-    expect((await curl("http://10.77.0.1:12081/")).code).not.toBe(0)
-    expect(await until(() => lines("brought").find(line => line["fault"] === "proxy.loop"))).toBeDefined()
+    expect((await curl("-w", " %{http_code}", "http://10.77.0.1:12081/")).stdout).toEndWith(" 508")
+    expect(await until(() => lines("brought").findLast(line => line["fault"] === "proxy.loop"))).toMatchObject({ called: "10.77.0.1:12081" })
   })
 
   test("with less of it captured the rest goes its way, and at the end all of it does", async () => {
-    await becomes(config("brought", { ports: [443], killSwitch: false, udp: "quic", dns: "off" }))
+    expect(await asks()).toBe("answered")
+    await becomes(config("brought", { ports: [443], killSwitch: false, udp: "quic", dns: "off" }, ["192.0.2.0/24"]))
+    // Nor are its queries answered any more.
+    expect(await asks()).toBe("nothing")
     expect((await curl(`http://${OUT}/`)).stdout).toBe(`http ${OUT} from 10.77.0.2\n`)
     await world!.client.run("bash", "-c", `echo x > /dev/udp/${OUT}/443; echo x > /dev/udp/${OUT}/5353`)
     await until(() => leaks().includes("leak udp 5353 10.77.0.2"))
