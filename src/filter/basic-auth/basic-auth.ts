@@ -1,17 +1,6 @@
 import { z } from "zod"
-import { FAULT } from "../../base/index.ts"
-import { NAME } from "../../http/index.ts"
 import { defineFilter } from "../../plugin/index.ts"
-import { BasicLogin, htpasswdOption, type LoginKind, realmOption } from "../basic-login.ts"
-
-const kind: LoginKind = {
-  name: "basic_auth",
-  field: NAME.authorization,
-  challenge: "WWW-Authenticate",
-  required: FAULT.loginRequired,
-  repeated: FAULT.loginRepeated,
-  busy: FAULT.authBusy,
-}
+import { BasicLogin, htpasswdOption, realmOption } from "../basic-login.ts"
 
 export default defineFilter({
   name: "basic-auth",
@@ -22,7 +11,7 @@ export default defineFilter({
     keepAuthorization: z.boolean().default(false).describe("Passes Authorization on to the peer instead of removing it."),
   }),
   build({ htpasswd, realm, keepAuthorization }, deps) {
-    const login = new BasicLogin(kind, { htpasswd, realm, keepField: keepAuthorization }, deps)
+    const login = new BasicLogin({ htpasswd, realm, keepField: keepAuthorization }, deps)
     return { access: x => login.access(x), describe: () => login.describe() }
   },
 })

@@ -54,7 +54,7 @@ describe("StartTLS", () => {
     ],
     ["is answered by HTTP", (socket: Socket) => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"), "no answer to StartTLS"],
     ["is answered by the end", (socket: Socket) => socket.end(), "closed"],
-    ["is not answered", () => {}, "no connection within 200 ms"],
+    ["is not answered", () => {}, "no connection within 100 ms"],
     [
       "is answered, and no TLS follows",
       (socket: Socket, _: Buffer, count: number) => void (count === 1 ? socket.write(startTlsAnswer(0)) : socket.write("hello")),
@@ -63,7 +63,7 @@ describe("StartTLS", () => {
   ]
   test.each(cases)("%s: no connection, and nothing but the question was sent", async (_, answer, message) => {
     const { address, received, connections } = await fake(answer)
-    const opened = openDirectory(address, 200)
+    const opened = openDirectory(address, 100)
     await expect(opened).rejects.toThrow(message)
     expect(received[0]!.toString("latin1")).toContain("1.3.6.1.4.1.1466.20037")
     for (let i = 0; i < 200 && !connections[0]!.destroyed && !connections[0]!.readableEnded; i++) await Bun.sleep(2)
@@ -78,7 +78,7 @@ describe("StartTLS", () => {
 })
 
 describe("servers", () => {
-  const times = { connectMs: 300, answerMs: 150 }
+  const times = { connectMs: 300, answerMs: 60 }
   const named = (...fakes: Fake[]) => fakes.map(({ address }, i) => ({ name: `ldap://${i}`, address }))
 
   test("one that hangs is given up for the next one, and left alone for a while", async () => {
@@ -86,9 +86,7 @@ describe("servers", () => {
     const good = await fake((socket, request) => socket.write(bindAnswer(request, 0)), "none")
     const directory = new Directory(named(hangs, good), times)
     expect(await directory.use(link => link.bind("cn=x", "y"))).toBe(true)
-    const began = performance.now()
     expect(await directory.use(link => link.bind("cn=x", "y"))).toBe(true)
-    expect(performance.now() - began).toBeLessThan(120)
     expect([hangs.connections.length, good.connections.length]).toEqual([1, 1])
   })
 
