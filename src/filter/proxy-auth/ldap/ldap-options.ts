@@ -40,8 +40,10 @@ export const ldapOptions = z
     search: z
       .strictObject({
         base: dn.describe("Where users are, such as ou=people,dc=example,dc=org."),
-        filter: checked(text => filterProblem(text, ["user"])).default("(uid={user})"),
-        scope: scopeSchema.default("sub"),
+        filter: checked(text => filterProblem(text, ["user"]))
+          .default("(uid={user})")
+          .describe("Which entry it is; {user} is what the client said, as one value."),
+        scope: scopeSchema.default("sub").describe("How deep: base, one (right below), sub."),
       })
       .optional()
       .describe("Finds the user's entry; then the password is tried on it."),
@@ -54,8 +56,10 @@ export const ldapOptions = z
         z.enum(["none", "memberOf"]),
         z.strictObject({
           base: dn.describe("Where groups are."),
-          filter: checked(text => filterProblem(text, ["dn", "user"])).default("(member={dn})"),
-          scope: scopeSchema.default("sub"),
+          filter: checked(text => filterProblem(text, ["dn", "user"]))
+            .default("(member={dn})")
+            .describe("Which groups they are; {dn} is the user's entry, {user} its name."),
+          scope: scopeSchema.default("sub").describe("How deep: base, one (right below), sub."),
           name: attribute.default("cn").describe("Attribute with the group's name."),
         }),
       ])
