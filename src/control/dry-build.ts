@@ -103,7 +103,13 @@ function quietDeps(config: Config, baseDir: string, needs: DryBuildNeeds): Filte
       return { name, send: () => ({ cancel() {} }) }
     },
     // Nobody asks it: what cannot be compiled is told when the config is staged.
-    match: ({ rules }) => ({ names: rules.map(rule => rule.name), holds: () => false, failure: () => "" }),
+    match: ({ rules }) => ({
+      names: rules.map(rule => rule.name),
+      holds: () => false,
+      holdsInOne: () => false,
+      holdsInAll: () => false,
+      failure: () => "",
+    }),
     slot: () => slots++,
     counter: (name, help) => {
       needs.counter(name, help)

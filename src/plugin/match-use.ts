@@ -14,6 +14,10 @@ export interface CompiledMatch {
   /** Names of its matchers, in order. */
   readonly names: readonly string[]
   readonly holds: Match
+  /** It holds in one of the readings that servers may have of a path with encoded slashes or backslashes; for what must not be missed. */
+  readonly holdsInOne: Match
+  /** It holds in all of those readings; for what lets something in. */
+  readonly holdsInAll: Match
   /** Why it does not hold, for explain; "" when it does. */
   failure(x: Exchange): string
 }

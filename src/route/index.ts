@@ -1,5 +1,6 @@
 export { compileRoutes, type RouteInput } from "./compile-routes.ts"
 export { REFUSE_PATH, type RouteTable } from "./table.ts"
+export { otherReadings } from "./other-readings.ts"
 export { checkOrigin, checkTarget, type TargetKind } from "./destination/check-origin.ts"
 export { compileOriginRules, type OriginRules } from "./destination/origin-rules.ts"
 export { HOST_BELOW, HOST_EXACT, parseHost } from "./match/host/host-pattern.ts"

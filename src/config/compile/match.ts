@@ -1,6 +1,7 @@
 import type { Exchange } from "../../flow/index.ts"
 import type { CompiledMatch, Match, MatcherDeps, MatchUse } from "../../plugin/index.ts"
 import { matchers } from "../features.gen.ts"
+import { otherReadings } from "../../route/index.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 
 /** Where it is compiled. */
@@ -24,11 +25,29 @@ export function compileMatch(use: MatchUse, compileDeps: MatchParts): CompiledMa
     return { name, holds: matcher.compile(options, deps), describe: (x: Exchange) => matcher.describe(options, x, deps) }
   })
   if (use.when !== null) conditions.push({ name: "when", holds: use.when, describe: () => "the predicate `when` says no" })
+  const holds = allOf(conditions.map(condition => condition.holds))
+  const seesPath = use.when !== null || conditions.some(({ name }) => name === "path" || name === "url")
   return {
     names: conditions.map(({ name }) => name),
-    holds: allOf(conditions.map(({ holds }) => holds)),
+    holds,
+    holdsInOne: seesPath ? x => (x.encodedSlash ? readingsHold(holds, x, true) : holds(x)) : holds,
+    holdsInAll: seesPath ? x => (x.encodedSlash ? readingsHold(holds, x, false) : holds(x)) : holds,
     failure: x => conditions.find(({ holds }) => !holds(x))?.describe(x) ?? "",
   }
+}
+
+/** Whether it holds in one, or in every one, of the readings of a path with encoded slashes. Such paths are rare enough to pay for strings. */
+function readingsHold(holds: Match, x: Exchange, one: boolean): boolean {
+  if (holds(x) === one) return one
+  const { rulePath } = x
+  let found = false
+  for (const reading of otherReadings(x.path)) {
+    x.rulePath = reading
+    found = holds(x) === one
+    if (found) break
+  }
+  x.rulePath = rulePath
+  return found ? one : !one
 }
 
 /** Most rules have one condition or two, which then cost one call each. */

@@ -10,7 +10,7 @@ export function explainPolicy(rules: readonly PolicyRule[], x: Exchange): readon
   let decided = -1
   for (let i = 0; i < rules.length && decided < 0; i++) {
     const rule = rules[i]!
-    const failure = rule.match.holds(x) ? "" : rule.match.failure(x)
+    const failure = rule.holds(x) ? "" : rule.match.failure(x) || "a path with encoded slashes is allowed only where all of its readings are"
     lines.push(`${rule.isDefault ? "" : `${i + 1} `}${rule.name}: ${failure === "" ? heldText(rule, x) : `no, ${failure}`}`)
     if (failure === "" && rule.answer === null && rule.effect !== "note") decided = i
   }
@@ -23,7 +23,8 @@ export function explainPolicy(rules: readonly PolicyRule[], x: Exchange): readon
 
 function heldText({ match, answer, isDefault, isTrial, word }: PolicyRule, x: Exchange): string {
   const why = match.names.length === 0 ? (isDefault ? "no rule decides" : "always") : match.names.join(" and ")
-  if (answer !== null) return x.method === "CONNECT" ? `yes (${why}), but it is about answers, which a tunnel hides` : `yes (${why}), waits for the answer, then ${word}`
+  if (answer !== null)
+    return x.method === "CONNECT" ? `yes (${why}), but it is about answers, which a tunnel hides` : `yes (${why}), waits for the answer, then ${word}`
   if (isTrial) return `yes (${why}), would ${word} if it were enforced`
   return `yes (${why}): ${word}`
 }

@@ -1,4 +1,4 @@
-import type { BlockPage } from "../../flow/index.ts"
+import type { BlockPage, Exchange } from "../../flow/index.ts"
 import { compileBlockPage, type CompiledMatch, type FilterDeps } from "../../plugin/index.ts"
 import { placeWord } from "../keyed/place-word.ts"
 import { AnswerTest } from "./answer-test.ts"
@@ -11,6 +11,8 @@ export type RuleEffect = "block" | "allow" | "note" | "close" | "redirect"
 export interface PolicyRule {
   readonly name: string
   readonly match: CompiledMatch
+  /** The match as this rule asks it. */
+  readonly holds: (x: Exchange) => boolean
   /** Conditions on the answer, null = none. */
   readonly answer: AnswerTest | null
   readonly effect: RuleEffect
@@ -38,7 +40,8 @@ export function compileDefault(options: PolicyOptions, deps: FilterDeps, page: B
   return [
     {
       name: DEFAULT,
-      match: { names: [], holds: () => true, failure: () => "" },
+      match: { names: [], holds: ALWAYS, holdsInOne: ALWAYS, holdsInAll: ALWAYS, failure: () => "" },
+      holds: ALWAYS,
       answer: null,
       effect: isTrial ? "note" : "block",
       word: "block",
@@ -52,16 +55,20 @@ export function compileDefault(options: PolicyOptions, deps: FilterDeps, page: B
 }
 
 const DEFAULT = "default"
+const ALWAYS = (): boolean => true
 
 function compileRule(rule: RuleOptions, options: PolicyOptions, deps: FilterDeps, page: BlockPage): PolicyRule {
   const { name, action } = rule
   if (deps.match === undefined) throw new Error("a policy needs matchers, which are not there")
+  const match = deps.match(rule.match)
   const word = typeof action === "string" ? action : "redirect"
   const isTrial = word !== "allow" && word !== "log" && (options.mode === "log-only" || rule.mode === "log-only")
   const isNote = isTrial || word === "log" || (word === "allow" && rule.mode === "log-only")
   return {
     name,
-    match: deps.match(rule.match),
+    match,
+    // Servers differ on what an encoded slash is: what is blocked is blocked in any reading, what is allowed is allowed in every one.
+    holds: word === "allow" ? match.holdsInAll : match.holdsInOne,
     answer: rule.response === null ? null : new AnswerTest(rule.response),
     effect: isNote ? "note" : (word as RuleEffect),
     word,

@@ -12,7 +12,13 @@ class Deps extends FakeDeps {
   match({ rules }: MatchUse) {
     const wanted = (rules?.[0]?.options as string | undefined) ?? ""
     const holds = (x: Exchange): boolean => wanted === "" || x.host === wanted
-    return { names: wanted === "" ? [] : ["host"], holds, failure: (x: Exchange) => (holds(x) ? "" : `host is ${x.host}, not ${wanted}`) }
+    return {
+      names: wanted === "" ? [] : ["host"],
+      holds,
+      holdsInOne: holds,
+      holdsInAll: holds,
+      failure: (x: Exchange) => (holds(x) ? "" : `host is ${x.host}, not ${wanted}`),
+    }
   }
 }
 

@@ -61,7 +61,7 @@ class Policy {
     let waiting: PolicyRule[] | null = null
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i]!
-      if (!rule.match.holds(x)) continue
+      if (!rule.holds(x)) continue
       // Of what a tunnel carries nobody sees a head.
       if (rule.answer !== null) waiting = x.method === "CONNECT" ? null : added(waiting, rule)
       else if (rule.effect === "note") this.note(x, rule)
