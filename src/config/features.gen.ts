@@ -22,6 +22,7 @@ import matchTlsName from "../route/match/tls-name/tls-name.ts"
 import matchUrl from "../route/match/url/url.ts"
 import matchUser from "../route/match/user/user.ts"
 import filterAcceptOnly from "../filter/accept-only/accept-only.ts"
+import filterAnonymize from "../filter/anonymize/anonymize.ts"
 import filterAnyOf from "../filter/any-of/any-of.ts"
 import filterApiKey from "../filter/api-key/api-key.ts"
 import filterBan from "../filter/ban/ban.ts"
@@ -105,6 +106,7 @@ export const matchers: readonly MatcherDefinition<unknown>[] = [
 /** Keys under `filters:`. */
 export const filters: readonly FilterDefinition<unknown>[] = [
   filterAcceptOnly,
+  filterAnonymize,
   filterAnyOf,
   filterApiKey,
   filterBan,

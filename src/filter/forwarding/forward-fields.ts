@@ -1,17 +1,20 @@
 // HOT
 import { FAULT } from "../../base/index.ts"
-import { type Exchange, FAULT_VERDICT, NEXT, type Step, type Verdict } from "../../flow/index.ts"
-import { NAME } from "../../http/index.ts"
+import { type BodyChange, changeRequestBody, type Exchange, FAULT_VERDICT, NEXT, type Step, type Verdict } from "../../flow/index.ts"
+import { BODY_CHUNKED, NAME } from "../../http/index.ts"
+import { dropAddresses, dropIdentities } from "./telling-fields.ts"
 import { hasPassed } from "./via.ts"
 
 /**
  * What the origin learns of the client:
  *
- *   level        | Via            | X-Forwarded-For, Forwarded | X-Real-IP | From    | Referer
- *   transparent  | added          | client added               | kept      | kept    | kept
- *   standard     | ours alone     | removed                    | removed   | kept    | kept
- *   anonymous    | removed        | removed                    | removed   | removed | kept
- *   high         | removed        | removed                    | removed   | removed | removed
+ *   level        | Via            | X-Forwarded-For, Forwarded | X-Real-IP and its like | From    | Referer | trailers | ids, hints, entity tags
+ *   transparent  | added          | client added               | kept                   | kept    | kept    | kept     | kept
+ *   standard     | ours alone     | removed                    | removed                | kept    | kept    | kept     | kept
+ *   anonymous    | removed        | removed                    | removed                | removed | kept    | removed  | kept
+ *   high         | removed        | removed                    | removed                | removed | removed | removed  | removed
+ *
+ * What counts as which stands in telling-fields.ts.
  */
 export type Privacy = "transparent" | "standard" | "anonymous" | "high"
 
@@ -40,7 +43,11 @@ export function forwardRequestStep(options: ForwardFieldsOptions): Step {
     else addClient(x)
     if (anonymous) {
       fields.remove(NAME.from)
-      if (privacy === "high") fields.remove(NAME.referer)
+      if (x.requestBody === BODY_CHUNKED) dropTrailers(x)
+      if (privacy === "high") {
+        fields.remove(NAME.referer)
+        dropIdentities(fields)
+      }
     }
     // The version that the request came by (RFC 9110 section 7.6.3).
     if (sends) fields.append("Via", `${x.version < 10 ? `SOCKS/${x.version}` : (x.version / 10).toFixed(1)} ${via}`)
@@ -60,6 +67,28 @@ function hideClient(x: Exchange): void {
   fields.remove(NAME.clientIp)
   fields.remove(NAME.xClientIp)
   fields.remove(NAME.trueClientIp)
+  dropAddresses(fields)
+}
+
+function dropTrailers(x: Exchange): void {
+  x.request.remove(NAME.trailer)
+  changeRequestBody(x, new NoTrailers())
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** A body as it comes, without what stands behind it. */
+class NoTrailers implements BodyChange {
+  readonly keepsOctets = true
+  readonly trailers = ""
+
+  push(chunk: Uint8Array): Uint8Array {
+    return chunk
+  }
+
+  end(): Uint8Array {
+    return NOTHING
+  }
 }
 
 function addClient(x: Exchange): void {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { runCli } from "../cache/run-cli.fixture.ts"
-import { siteOf } from "./site-of.ts"
+import { siteOf } from "../../../base/index.ts"
 import { GROUPS_MAX, OTHERS, Tally } from "./tally.ts"
 import { readLogRecord } from "./log-record.ts"
 

@@ -1,5 +1,5 @@
+import { siteOf } from "../../../base/index.ts"
 import type { LogRecord } from "./log-record.ts"
-import { siteOf } from "./site-of.ts"
 
 /** What a report adds up for each user, site, hour … */
 export interface Sums {

@@ -1,4 +1,4 @@
-import { ipFamily } from "../../../base/index.ts"
+import { ipFamily } from "./ip-text.ts"
 
 /**
  * The site that a host belongs to: its last two labels, or three where the second last one is a registry's (`co.uk`, `com.au`, `ac.jp`). Good enough to read
