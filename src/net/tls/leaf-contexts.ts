@@ -33,7 +33,7 @@ export class LeafContexts {
   /** Certificates that were made. */
   made = 0
 
-  /** `leavesMax`: names whose context is kept, about 50 KB each. */
+  /** `leavesMax`: names whose context is kept, about 25 KB each. */
   constructor(authority: Authority, leavesMax: number) {
     this.authority = authority
     this.leavesMax = leavesMax
