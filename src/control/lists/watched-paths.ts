@@ -62,5 +62,5 @@ function stateOf(paths: readonly string[]): string {
 function isOld(paths: readonly string[]): boolean {
   const written = Math.max(...paths.map(path => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity))
   const age = Date.now() - written
-  return age < 0 || age >= SETTLE_MS
+  return age < -SETTLE_MS || age >= SETTLE_MS
 }
