@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { startBothways } from "../../support/bothways.ts"
 import { Authority } from "../../support/certificates.ts"
+import { rawH2Client } from "../../support/h2/raw-h2-client.ts"
 import { signed, signingKey } from "../../support/oidc-provider.ts"
 import { freePorts } from "../../support/ports.ts"
 import { temporaryFolder } from "../../support/processes.ts"
@@ -150,6 +151,30 @@ describe("certificate", () => {
     expect((await curl("--proxy-user", "ann:no", ...show(erin))).stdout).toBe("407")
     expect((await curl("--proxy-user", "ann:annsecret", site())).stdout).toBe("200")
     expect((await curl(site())).stdout).toBe("407")
+  })
+})
+
+describe("HTTP/2 over TLS", () => {
+  test("a certificate speaks for all streams, and a wrong password for its own", async () => {
+    using client = await rawH2Client(secure, { tls: { cert: erin.cert, key: erin.key } })
+    const fields = { ":authority": origin.address, ":scheme": "http" }
+    const status = async (more: object): Promise<number> => (await client.response(client.request({ ...fields, ...more }))).status
+    expect(
+      await Promise.all([status({}), status({ "proxy-authorization": basic("ann:no") }), status({ "proxy-authorization": basic("ann:annsecret") })]),
+    ).toEqual([200, 407, 200])
+    const id = client.request(
+      [
+        [":method", "CONNECT"],
+        [":authority", echo.address],
+      ],
+      { end: false },
+    )
+    expect((await client.head(id)).status).toBe(200)
+    client.data(id, "bytes\n", { end: true })
+    expect((await client.response(id)).body).toBe("back bytes\n")
+    using nobody = await rawH2Client(secure, { tls: {} })
+    const asked = await nobody.response(nobody.request(fields))
+    expect([asked.status, String(asked.headers["proxy-authenticate"])]).toEqual([407, 'Basic realm="proxy", charset="UTF-8"'])
   })
 })
 
