@@ -42,13 +42,14 @@ export class QuotaKeeper {
   /** The config is live, and so is its memory. What a file has kept is added to memory that is new. */
   follow(config: Config): void {
     this.#keep()
-    const byName = new Map<string, QuotaOptions>()
+    const byZone = new Map<string, QuotaOptions>()
     for (const use of config.routes.flatMap(route => route.filters)) {
       if (use.name !== "quota" || use.inline !== null) continue
       const options = use.options as QuotaOptions
-      if (!byName.has(options.name)) byName.set(options.name, options)
+      const zone = quotaZone(options)
+      if (!byZone.has(zone)) byZone.set(zone, options)
     }
-    this.#live = [...byName].flatMap(([name, options]) => this.#quotaOf(name, options))
+    this.#live = [...byZone].flatMap(([zone, options]) => this.#quotaOf(zone, options))
     if (this.#live.every(({ options }) => options.persist === null)) this.#halt()
     else if (this.#timer === null) {
       this.#timer = setInterval(() => this.#keep(), KEEP_EVERY_MS)
@@ -66,8 +67,9 @@ export class QuotaKeeper {
     this.#timer = null
   }
 
-  #quotaOf(name: string, options: QuotaOptions): LiveQuota[] {
-    const memory = this.#zones.get(quotaZone(name))
+  #quotaOf(key: string, options: QuotaOptions): LiveQuota[] {
+    const { name } = options
+    const memory = this.#zones.get(key)
     if (memory === undefined) return []
     const table = new QuotaTable(memory, options.keysMax)
     const quota: LiveQuota = { name, options, table, zone: new ZoneTime(options.timeZone), kept: "" }

@@ -18,11 +18,7 @@ const zoneSchema = z.string().superRefine((zone, context) => {
 
 export const quotaOptions = z
   .strictObject({
-    name: field(
-      nameSchema,
-      "default",
-      "Name in the log and for `bothways quotas`. Filters with the same name count together, and must say the same.",
-    ),
+    name: field(nameSchema, "default", "Name in the log and for `bothways quotas`. Filters with the same name, period and zone count together."),
     key: field(keySchema, "user", keyMeaning),
     ...limitShape,
     groups: field(

@@ -21,9 +21,9 @@ export interface Usage {
   readonly minutes: number
 }
 
-/** The memory of the quotas of a name. */
-export function quotaZone(name: string): string {
-  return `quotas/${name}`
+/** The memory of a quota. Other periods are other numbers, and count for themselves. */
+export function quotaZone({ name, per, timeZone }: { readonly name: string; readonly per: string; readonly timeZone: string | null }): string {
+  return `quotas/${name}/${per}/${timeZone ?? ""}`
 }
 
 export function quotaShape(keysMax: number): TableShape {

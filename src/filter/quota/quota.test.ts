@@ -150,7 +150,7 @@ describe("quota table", () => {
       filter.access!(x)
       finish(filter, x, bytes)
     }
-    const table = new QuotaTable(given.memory.get(quotaZone("n"))!, 10_000)
+    const table = new QuotaTable(given.memory.get(quotaZone({ name: "n", per: "day", timeZone: "UTC" }))!, 10_000)
     const period = Math.floor(given.time.clock.wall() / 86_400_000)
     const all = table.list(period)
     expect(all.map(one => [one.key.slice(0, 4), one.bytes, one.requests, one.minutes])).toEqual([

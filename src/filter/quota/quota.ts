@@ -54,7 +54,7 @@ class Quota implements TimerOwner {
     this.deps = deps
     this.key = compileKey(options.key)
     this.zone = new ZoneTime(options.timeZone)
-    this.table = new QuotaTable(deps.shared(quotaZone(options.name), KeyedTable.bytes(quotaShape(options.keysMax))), options.keysMax)
+    this.table = new QuotaTable(deps.shared(quotaZone(options), KeyedTable.bytes(quotaShape(options.keysMax))), options.keysMax)
     this.own = allowanceOf(options)
     this.groups = Object.entries(options.groups).map(([name, given]) => ({ name, allowed: given === "unlimited" ? null : allowanceOf(given) }))
     this.page = compileBlockPage(options.page, deps)
