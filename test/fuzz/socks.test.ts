@@ -67,7 +67,8 @@ function hear(text: string, how: Cuts, beside: boolean): Heard {
     if (wire.closed || end !== "more") break
     if (piece !== "") wire.deliver(piece)
   }
-  return { told: wire.sent, asked, end }
+  // Who takes us for a proxy of HTTP is told so in its own words.
+  return { told: wire.sent.startsWith("HTTP/1.1 400 ") ? "HTTP" : wire.sent, asked, end }
 }
 
 /** A second opinion, made without the codec: one look at the whole. */
@@ -75,7 +76,7 @@ function strictly(text: string): Heard {
   const at = (i: number): number => text.charCodeAt(i)
   if (text === "") return { told: "", asked: "", end: "more" }
   if (at(0) === 4) return four(text)
-  if (at(0) !== 5) return { told: "", asked: "", end: "client.socks-malformed" }
+  if (at(0) !== 5) return { told: /^[A-Z]/.test(text) ? "HTTP" : "", asked: "", end: "client.socks-malformed" }
   if (text.length < 2 || text.length < 2 + at(1)) return { told: "", asked: "", end: "more" }
   const methods = [...text.slice(2, 2 + at(1))]
   const method = methods.includes("\x02") ? "\x02" : methods.includes("\0") ? "\0" : ""

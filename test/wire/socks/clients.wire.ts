@@ -115,7 +115,8 @@ describe("curl", () => {
 
   test("HTTP is spoken on the same port, and not where only SOCKS is", async () => {
     expect((await curl("-x", `http://127.0.0.1:${open}`, "-p", `http://127.0.0.1:${origin.port}/`)).code).toBe(0)
-    expect(await answer(only, "GET / HTTP/1.1\r\n\r\n")).toBe("")
+    expect(await answer(only, "GET / HTTP/1.1\r\n\r\n")).toEndWith("\r\n\r\nThis port speaks SOCKS, and not HTTP.\n")
+    expect(await answer(only, "\x16\x03\x01")).toBe("")
     expect((await line(each => each["listener"] === "only" && each["fault"] !== undefined))["fault"]).toBe("client.socks-malformed")
   })
 

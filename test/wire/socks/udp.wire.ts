@@ -1,13 +1,18 @@
 import { afterAll, describe, expect, test } from "bun:test"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { startBothways } from "../../support/bothways.ts"
 import { udpServer } from "../../support/connect-udp.ts"
 import { freePorts } from "../../support/ports.ts"
+import { temporaryFolder } from "../../support/processes.ts"
 import { type RawClient, rawClient } from "../../support/raw-client.ts"
-import { greeting, refused5, request5, socksUdpClient, wrapped } from "../../support/socks.ts"
+import { greeting, password, refused5, request5, socksUdpClient, wrapped } from "../../support/socks.ts"
 import { pause, until } from "../../support/wait.ts"
 
 // UDP ASSOCIATE (RFC 1928 section 7; FIELD-CASES O-51 f) in front of a UDP server that returns what it gets.
-const [open, small, closed, routeless] = (await freePorts(4)) as [number, number, number, number]
+const [open, small, closed, routeless, login] = (await freePorts(5)) as [number, number, number, number, number]
+const users = join(temporaryFolder("users"), "users")
+writeFileSync(users, `ann:{SHA}${new Bun.CryptoHasher("sha1").update("secret").digest("base64")}\n`)
 const echo = await udpServer()
 const other = await udpServer()
 const forward = { privateRanges: ["127.0.0.0/8"], udpPorts: [echo.port, other.port] }
@@ -16,6 +21,7 @@ const proxy = await startBothways({
     open: { bind: `127.0.0.1:${open}`, forward: { ...forward, socks: { udp: "on" } } },
     small: { bind: `127.0.0.1:${small}`, forward: { ...forward, socks: { udp: { idle: "300ms", targetsMax: 1 } } } },
     closed: { bind: `127.0.0.1:${closed}`, forward },
+    login: { bind: `127.0.0.1:${login}`, forward: { ...forward, auth: { htpasswd: users }, socks: { udp: "on" } } },
     routeless: { bind: `127.0.0.1:${routeless}`, forward: { ...forward, socks: { udp: "on" } } },
   },
   routes: [
@@ -124,6 +130,15 @@ describe("a relay", () => {
     expect(udp.came.length).toBe(1)
   })
 
+  test("ends with a client that said more than it should, and then nothing more", async () => {
+    using client = await rawClient(open)
+    client.send(`${greeting(0)}${request5("0.0.0.0", 0, 3)}more`)
+    client.send("and more")
+    await client.bytes(12)
+    client.fin()
+    expect(await client.ended()).not.toBe("open")
+  })
+
   test("judges each target: ports, ranges, rules about hosts, names that are none", async () => {
     const { client, relay } = await associate(open)
     using _ = client
@@ -164,6 +179,27 @@ describe("a relay", () => {
     udp.send(relay, wrapped("127.0.0.1", echo.port, "after"))
     await pause(50)
     expect(udp.came.length).toBe(1)
+  })
+})
+
+describe("who asks", () => {
+  test("is found out before there is a relay, and said of each target", async () => {
+    const request = request5("0.0.0.0", 0, 3)
+    using wrong = await rawClient(login)
+    wrong.send(greeting(2) + password("ann", "wrong") + request)
+    expect(await wrong.toEnd()).toBe(`\x05\x02\x01\0${refused5(2)}`)
+    using client = await rawClient(login)
+    client.send(greeting(2) + password("ann", "secret") + request)
+    const reply = (await client.bytes(14)).slice(4)
+    using udp = await socksUdpClient()
+    udp.send(reply.charCodeAt(8) * 256 + reply.charCodeAt(9), wrapped("127.0.0.1", echo.port, "hers"))
+    expect(await udp.datagram(0)).toBe(wrapped("127.0.0.1", echo.port, "hers"))
+    client.fin()
+    const lines = await until(() => {
+      const all = proxy.log().filter(line => line["listener"] === "login" && line["user"] === "ann")
+      return all.length === 2 ? all : undefined
+    })
+    expect(lines.map(line => line["method"]).sort()).toEqual(["ASSOCIATE", "GET"])
   })
 })
 
