@@ -1,5 +1,6 @@
 // HOT
 import type { DialFailure, DialHandle } from "./dial.ts"
+import { markUdpSocket } from "./socket-mark.ts"
 
 /** Callbacks of one UDP peer. They are plain methods; none may throw. */
 export interface UdpPeerHandler {
@@ -24,6 +25,7 @@ export interface UdpTarget {
 
 // The parts of the runtime's socket that are used.
 interface NativeUdp {
+  readonly port: number
   send(data: Uint8Array): boolean
   close(): void
 }
@@ -123,7 +125,10 @@ export function dialUdp(target: UdpTarget, handler: UdpDialHandler): DialHandle 
   const peer = new UdpPeer(handler)
   const refused = (error: unknown): void => peer.refused(error)
   try {
-    open(optionsOf(target, peer)).then(native => peer.opened(native), refused)
+    open(optionsOf(target, peer)).then(native => {
+      markUdpSocket(native.port)
+      peer.opened(native)
+    }, refused)
   } catch (error) {
     // No way there, or no descriptor left: the runtime throws, and nobody is told before we return.
     queueMicrotask(() => refused(error))

@@ -1,5 +1,6 @@
 import { Timer, type TimerOwner } from "../../base/index.ts"
 import { plainAddress } from "../connection-info.ts"
+import { markSocket } from "../socket-mark.ts"
 import type { DialFailure, DialHandle } from "../dial.ts"
 import type { Time } from "../time.ts"
 import type { QuicClientTls } from "./quic-client-tls.ts"
@@ -100,6 +101,7 @@ class QuicDialAttempt implements DialHandle, TimerOwner {
   private keepSocket(fd: number): void {
     if (fd < 0) return
     ignoreIcmp(fd)
+    markSocket(fd)
     this.brake = new UdpBrake(fd)
   }
 
