@@ -18,6 +18,8 @@ export interface CompiledMatch {
   readonly holdsInOne: Match
   /** It holds in all of those readings; for what lets something in. */
   readonly holdsInAll: Match
+  /** What of it holds, for explain: `category: ads, list ads has tracker.example`. Asked where it holds. */
+  says?(x: Exchange): string
   /** Why it does not hold, for explain; "" when it does. */
   failure(x: Exchange): string
 }

@@ -32,6 +32,16 @@ routes:
   ])
 })
 
+test("categories of sites that are never opened", () => {
+  const text = `listeners: { egress: { bind: "127.0.0.1:3128", forward: { inspect: { neverOpen: { categories: bank } } } } }
+lists: { banks: { names: [b.test], category: banks } }
+routes: [ { to: { origin: {} } } ]
+`
+  expect(problems(text).filter(problem => problem.includes("category"))).toEqual([
+    expect.stringMatching(/^1:9\d there is no category "bank"; did you mean "banks"\?$/),
+  ])
+})
+
 test("a list with a slip of its own is no unknown list", () => {
   const text = `${listeners}
 lists: { ads: { names: [a.test], categori: ads }, banks: { files: none.txt }, dir: { files: ["."] } }

@@ -41,7 +41,11 @@ function usesOf({ config, routeIndex, raw }: Subject): Named[] {
     })
     return [...usesOfMatches(route.match, [...at, "match"]), ...usesOfMatches(route.to, [...at, "to"]), ...ofFilters]
   })
-  const all = [...ofRoutes, ...usesOfMatches(config.listeners, ["listeners"])]
+  const neverOpen = Object.entries(config.listeners).flatMap(([listener, { forward }]) => {
+    const at: ConfigPath = ["listeners", listener, "forward", "inspect", "neverOpen", "categories"]
+    return (forward?.inspect?.neverOpen.categories ?? []).map((name, i): Named => ({ kind: "category", name, at: [...at, i] }))
+  })
+  const all = [...ofRoutes, ...neverOpen, ...usesOfMatches(config.listeners, ["listeners"])]
   return all.map(one => ({ ...one, at: written(raw, one.at) }))
 }
 

@@ -22,9 +22,10 @@ export function compileMatch(use: MatchUse, compileDeps: MatchParts): CompiledMa
   const deps = matcherDeps(compileDeps)
   const conditions = use.rules.map(({ name, options }) => {
     const matcher = matchers.find(one => one.name === name)!
-    return { name, holds: matcher.compile(options, deps), describe: (x: Exchange) => matcher.describe(options, x, deps) }
+    const told = { describe: (x: Exchange) => matcher.describe(options, x, deps), found: (x: Exchange) => matcher.found?.(options, x, deps) ?? "" }
+    return { name, holds: matcher.compile(options, deps), ...told }
   })
-  if (use.when !== null) conditions.push({ name: "when", holds: use.when, describe: () => "the predicate `when` says no" })
+  if (use.when !== null) conditions.push({ name: "when", holds: use.when, describe: () => "the predicate `when` says no", found: () => "" })
   const holds = allOf(conditions.map(condition => condition.holds))
   const seesPath = use.when !== null || conditions.some(({ name }) => name === "path" || name === "url")
   return {
@@ -32,6 +33,7 @@ export function compileMatch(use: MatchUse, compileDeps: MatchParts): CompiledMa
     holds,
     holdsInOne: seesPath ? x => (x.encodedSlash ? readingsHold(holds, x, true) : holds(x)) : holds,
     holdsInAll: seesPath ? x => (x.encodedSlash ? readingsHold(holds, x, false) : holds(x)) : holds,
+    says: x => conditions.map(({ name, found }) => [name, found(x)].filter(word => word !== "").join(": ")).join(" and "),
     failure: x => conditions.find(({ holds }) => !holds(x))?.describe(x) ?? "",
   }
 }

@@ -22,7 +22,7 @@ export function explainPolicy(rules: readonly PolicyRule[], x: Exchange): readon
 }
 
 function heldText({ match, answer, isDefault, isTrial, word }: PolicyRule, x: Exchange): string {
-  const why = match.names.length === 0 ? (isDefault ? "no rule decides" : "always") : match.names.join(" and ")
+  const why = match.names.length === 0 ? (isDefault ? "no rule decides" : "always") : (match.says?.(x) ?? match.names.join(" and "))
   if (answer !== null)
     return x.method === "CONNECT" ? `yes (${why}), but it is about answers, which a tunnel hides` : `yes (${why}), waits for the answer, then ${word}`
   if (isTrial) return `yes (${why}), would ${word} if it were enforced`
