@@ -209,6 +209,19 @@ describe("policy", () => {
     ])
   })
 
+  test("rules that are never asked are told", () => {
+    const all = { name: "all", match: { rules: [], when: null }, action: "block" }
+    const textOf = (options: object): string =>
+      policy.problems!(policy.options.parse(options), path => path)
+        .map(one => one.text)
+        .join()
+    expect(textOf({ rules: [block("a", "a.test"), all, block("b", "b.test")] })).toContain(
+      "the rule all before holds always: this rule is never asked",
+    )
+    expect(textOf({ rules: [{ ...all, mode: "log-only" }, { ...all, name: "l", action: "log" }, block("b", "b.test")] })).toBe("")
+    expect(textOf({ rules: [block("b", "b.test"), all] })).toBe("")
+  })
+
   test.each([
     [{ rules: [] }, "rules"],
     [{ rules: [block("a", ""), block("a", "")] }, "already"],

@@ -27,7 +27,7 @@ import { placeWord } from "../keyed/place-word.ts"
 import { lengthOf, UNKNOWN_LENGTH } from "./answer-test.ts"
 import { CutAnswer } from "./cut-answer.ts"
 import { explainPolicy } from "./explain-policy.ts"
-import { type PolicyOptions, policyOptions } from "./policy-options.ts"
+import { type PolicyOptions, policyOptions, type RuleOptions } from "./policy-options.ts"
 import { compileDefault, compileRules, type PolicyRule } from "./policy-rule.ts"
 
 const closed: Fault = { ...FAULT.blocked, status: 0, close: true }
@@ -189,11 +189,23 @@ export default defineFilter<PolicyOptions>({
       explain: x => policy.explain(x),
     }
   },
-  problems: ({ page, rules }, resolve) => [
+  problems: ({ page, rules, mode }, resolve) => [
+    ...unreached(rules, mode),
     ...pageProblems(["page"], page.file, resolve),
     ...rules.flatMap((rule, i) => pageProblems(["rules", i, "page"], rule.page?.file ?? null, resolve)),
   ],
 })
+
+/** Rules behind one that decides on everything. */
+function unreached(rules: readonly RuleOptions[], mode: PolicyOptions["mode"]): readonly OptionProblem[] {
+  const last = rules.findIndex(rule => {
+    const isTrial = rule.mode === "log-only" || (mode === "log-only" && rule.action !== "allow")
+    return rule.match.rules?.length === 0 && rule.match.when === null && rule.response === null && rule.action !== "log" && !isTrial
+  })
+  if (last < 0 || last === rules.length - 1) return []
+  const text = `the rule ${rules[last]!.name} before holds always: this rule${last + 2 < rules.length ? ", and what is behind it," : ""} is never asked`
+  return [{ severity: "warning", at: ["rules", last + 1], text }]
+}
 
 function pageProblems(at: readonly (string | number)[], file: string | null, resolve: (path: string) => string): readonly OptionProblem[] {
   return file === null ? [] : fileProblems([...at, "file"], resolve(file), blockPageWords)
