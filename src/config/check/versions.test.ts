@@ -33,7 +33,7 @@ describe("versions of HTTP that cannot be", () => {
       versions(
         "listeners: { out: { bind: '127.0.0.1:1', forward: true } }\nclusters: { up: { peers: ['b:1'] } }\nroutes: [{ to: { origin: { via: up, upgrade: { tls: true, http: http3 } } } }]\n",
       ),
-    ).toEqual(["routes[0].to.origin.upgrade.http: parent proxies carry no QUIC: take auto, http1 or http2"]))
+    ).toEqual(["routes[0].to.origin.upgrade.http: parent proxies carry no QUIC, so no HTTP/3: take auto, http1 or http2"]))
   test("what can be is not spoken of", () =>
     expect(
       versions(

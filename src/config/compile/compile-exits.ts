@@ -1,5 +1,5 @@
 import { FAULT } from "../../base/index.ts"
-import { type Exchange, FAULT_VERDICT, NEXT, notesOf, type Verdict } from "../../flow/index.ts"
+import { type Exchange, FAULT_VERDICT, NEXT, notesOf, type Step } from "../../flow/index.ts"
 import { type ClusterSteps, type Origins, Sources } from "../../upstream/index.ts"
 import type { ExitChoice, ExitConfig } from "../schema/exits.ts"
 import type { Config, RouteConfig } from "../schema.ts"
@@ -33,27 +33,33 @@ export function routeBy(route: RouteConfig, label: string, config: Config): Rout
   return { ...route, to: { ...to, via: config.exits[label]?.via ?? null, exit: { header: null, user: {}, group: {}, default: label } } }
 }
 
-/** Steps that leave by the exit that is chosen at the first attempt, and note it. */
-export function exitSteps(choice: ExitChoice, byLabel: ReadonlyMap<string, ClusterSteps>): ClusterSteps {
-  const of = (x: Exchange): ClusterSteps | undefined => (x.notes === null ? undefined : byLabel.get(x.notes.exit))
+/** Chooses and notes the exit, before any other filter can lose the field that names it. Inside a tunnel that we opened it is the tunnel's. */
+export function exitStep(choice: ExitChoice, config: Config): Step {
+  const known = new Set(exitLabels(choice, config))
+  const { header } = choice
+  return x => {
+    const kept = x.notes?.inside === true && x.notes.exit !== "" && known.has(x.notes.exit)
+    const label = kept ? x.notes!.exit : chooseExit(choice, x)
+    if (header !== null) x.request.removeName(header)
+    if (!known.has(label)) {
+      x.fault = FAULT.exitUnknown
+      return FAULT_VERDICT
+    }
+    notesOf(x).exit = label
+    return NEXT
+  }
+}
+
+/** The steps of whichever exit was chosen. */
+export function exitSteps(byLabel: ReadonlyMap<string, ClusterSteps>): ClusterSteps {
+  const of = (x: Exchange): ClusterSteps | undefined => byLabel.get(x.notes?.exit ?? "")
   return {
-    peer(x): Verdict {
-      if (x.attempts === 0 && x.peer === null) {
-        const label = chooseExit(choice, x)
-        if (choice.header !== null) takeHeader(x, choice.header)
-        const steps = byLabel.get(label)
-        if (steps === undefined) {
-          x.fault = FAULT.exitUnknown
-          return FAULT_VERDICT
-        }
-        notesOf(x).exit = label
-      }
-      return of(x)!.peer(x)
-    },
+    peer: x => of(x)!.peer(x),
     forward: x => of(x)!.forward(x),
     judge: x => of(x)!.judge(x),
+    // It may have ended before it chose.
     finish: x => of(x)?.finish(x) ?? NEXT,
-    retry: x => of(x)?.retry(x) ?? false,
+    retry: x => of(x)!.retry(x),
   }
 }
 
@@ -65,8 +71,4 @@ export function chooseExit({ header, user, group, default: label }: ExitChoice, 
   const groups = x.notes?.groups ?? []
   for (const [name, exit] of Object.entries(group)) if (groups.includes(name)) return exit
   return label
-}
-
-function takeHeader(x: Exchange, header: string): void {
-  x.request.removeName(header)
 }

@@ -21,6 +21,7 @@ import {
   type Sticky,
 } from "../../upstream/index.ts"
 import { carriesUdp } from "../carries-udp.ts"
+import { fixedExit } from "../schema/exits.ts"
 import type { Config, RouteConfig } from "../schema.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { logStep } from "./compile-entry.ts"
@@ -31,7 +32,7 @@ import { type Arm, armRoutes, compileSplit } from "./split.ts"
 import { priorityOf } from "./compile-guard.ts"
 import { loginLine, parentLogin } from "./parent-login.ts"
 import { parentSteps } from "./parent-steps.ts"
-import { exitLabels, exitSteps, originsOfExit, routeBy } from "./compile-exits.ts"
+import { exitLabels, exitStep, exitSteps, originsOfExit, routeBy } from "./compile-exits.ts"
 import { type InspectSteps, inspectSteps } from "./inspect/inspect-steps.ts"
 import type { Inspector } from "./inspect/inspector.ts"
 import { refuseBind, refusesBind, withBind } from "./socks-bind.ts"
@@ -91,6 +92,7 @@ function compileArm({ route, list, counted, tell }: Arm, { filters, index, slot 
   const sticky = stickyOf(route, parts)
   const times = timesOf(route, config)
   if (times.request > 0) list.add("request", "request timeout", requestTimer(deps, times.request))
+  if (route.to.kind === "origin" && route.to.exit !== null) list.add("request", "exit", exitStep(route.to.exit, config))
   const steps = upstreamOf(route, parts)
   const upstream = steps === null ? null : counted(steps)
   const cache = upstream === null ? null : compileCache(route, apartOf(route, config), parts)
@@ -310,8 +312,9 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
   if (to.kind !== "origin") return null
   if (to.exit === null) return wayOut(route, "", parts)
   const { config } = parts
-  const labels = exitLabels(to.exit, config)
-  return exitSteps(to.exit, new Map(labels.map(label => [label, wayOut(routeBy(route, label, config), label, parts)])))
+  const label = fixedExit(to.exit)
+  if (label !== null) return wayOut(route, label, parts)
+  return exitSteps(new Map(exitLabels(to.exit, config).map(one => [one, wayOut(routeBy(route, one, config), one, parts)])))
 }
 
 /** To origins, by one exit; "" = by none. */

@@ -5,6 +5,7 @@ import { balancers } from "../features.gen.ts"
 import type { ClusterConfig } from "../schema.ts"
 import type { DryPeer } from "./dry-peers.ts"
 import type { ClusterFacts, PeerFacts } from "./explanation.ts"
+import { parentText } from "./exit-facts.ts"
 import { resilienceFacts } from "./resilience-facts.ts"
 import { plain, shown } from "./shown.ts"
 
@@ -57,6 +58,7 @@ export function clusterFacts({ cluster, config, peers, asked, picked }: ClusterQ
   const candidates = new Set(asked.candidates.map(peer => peer.name))
   return {
     name: cluster.name,
+    parent: parentText(config.parent),
     balancer: balance.name,
     key: key === null ? null : { from: "name" in key ? `${key.from} ${key.name}` : key.from, note: keyNote(key.from, asked) },
     tls: config.tls !== null,

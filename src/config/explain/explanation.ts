@@ -102,11 +102,20 @@ export interface SplitFacts {
 
 export type Destination =
   | { readonly kind: "cluster"; readonly cluster: ClusterFacts }
-  | { readonly kind: "origin"; readonly origin: OriginFacts; readonly via: ClusterFacts | null }
+  | { readonly kind: "origin"; readonly origin: OriginFacts; readonly exit: ExitFacts | null; readonly via: ClusterFacts | null }
   | { readonly kind: "answer"; readonly name: string; readonly says: string }
+
+/** The exit that a request leaves by. */
+export interface ExitFacts {
+  readonly label: string
+  readonly because: string
+  readonly leads: string
+}
 
 export interface ClusterFacts {
   readonly name: string
+  /** What its peers are where they are parent proxies that the config says more of, else "". */
+  readonly parent: string
   readonly balancer: string
   /** What a hashing balancer hashes, null for the others. */
   readonly key: { readonly from: string; readonly note: string } | null

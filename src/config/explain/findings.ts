@@ -14,6 +14,7 @@ import type { DryPeers } from "./dry-peers.ts"
 import type { DryRun, End } from "./dry-run.ts"
 import type { ClusterFacts, Destination, Explanation, IdentityFacts, ParsedFacts, RouteFacts, RuleFacts } from "./explanation.ts"
 import { fieldChanges } from "./field-changes.ts"
+import { exitFacts, routeLeft } from "./exit-facts.ts"
 import { originFacts } from "./origin-facts.ts"
 import { armRoute, splitFacts } from "./split-facts.ts"
 import { bodyFacts, cacheFacts, localText, retryFacts, timeoutFacts, upgradeFacts } from "./route-facts.ts"
@@ -82,7 +83,7 @@ export class Findings {
     const index = x.plan?.route.index ?? -1
     assert(this.traced === undefined || index === Math.max(this.traced, -1), "the table finds what its definition says")
     const written = this.config.routes[index]
-    const route = written && armRoute(written, x)
+    const route = written && routeLeft(armRoute(written, x), x, this.config)
     const destination = route === undefined ? null : this.destination(route, x, run)
     const { turn } = run.journey
     this.facts = {
@@ -127,7 +128,12 @@ export class Findings {
     if (to.kind === "cluster" || to.kind === "split") return { kind: "cluster", cluster: this.cluster(route, x, run)! }
     if (to.kind !== "origin") return { kind: to.kind, name: to.name, says: localText(to) }
     const checks = run.snapshot.origins.get(this.listener.name)?.parts.checks ?? null
-    return { kind: "origin", origin: originFacts(x, { forward, checks, isVia: to.via !== null }), via: this.cluster(route, x, run) }
+    return {
+      kind: "origin",
+      origin: originFacts(x, { forward, checks, isVia: to.via !== null }),
+      exit: exitFacts(this.config.routes[x.plan!.route.index] ?? route, x, this.config),
+      via: this.cluster(route, x, run),
+    }
   }
 
   private cluster(route: RouteConfig, x: Exchange, run: DryRun): ClusterFacts | null {

@@ -92,9 +92,10 @@ function splitText({ arm, because, arms }: NonNullable<RouteFacts["split"]>, sty
 function destinationRows({ destination }: RouteFacts, style: Style): string[] {
   if (destination.kind === "cluster") return [clusterRows("to", destination.cluster, style)]
   if (destination.kind !== "origin") return [row("to", `${destination.name}: ${destination.says}`)]
-  const { origin, via } = destination
+  const { origin, exit, via } = destination
   const rows = [row("to", `origin ${formatHostPort(origin.host, origin.port)} (${origin.scheme})`), row("privacy", origin.privacy)]
   for (const { what, ok, says } of origin.checks) rows.push(row(what, `${ok === null ? "?" : ok ? style.green("✓") : style.red("✗")} ${says}`))
+  if (exit !== null) rows.push(row("exit", `${style.bold(exit.label)}, ${exit.because}: ${exit.leads}`))
   if (via !== null) rows.push(clusterRows("by", via, style))
   return rows
 }
@@ -105,7 +106,8 @@ function clusterRows(label: string, cluster: ClusterFacts, style: Style): string
   const pick = cluster.pick === null ? cluster.because : `${style.bold(cluster.pick)}: ${cluster.because}`
   const rows = table([["", "PEER", "FROM", "WEIGHT", "HEALTH", ""], ...cluster.peers.map(peerCells)])
   const session = cluster.session === "" ? [] : [`session: ${cluster.session}`]
-  return row(label, head, ...session, ...cluster.resilience, `→ ${pick}`, ...rows.trimEnd().split("\n"))
+  const parent = cluster.parent === "" ? [] : [cluster.parent]
+  return row(label, head, ...parent, ...session, ...cluster.resilience, `→ ${pick}`, ...rows.trimEnd().split("\n"))
 }
 
 function peerCells(peer: PeerFacts): string[] {

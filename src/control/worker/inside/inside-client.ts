@@ -151,6 +151,7 @@ export class InsideClient implements InsideHandler, ServerHooks, Waiter {
     const { notes } = this
     const own = new Notes()
     own.groups = notes.groups
+    own.exit = notes.exit
     own.claimedUser = notes.claimedUser
     own.tls = "inspect"
     own.tlsReason = notes.tlsReason
