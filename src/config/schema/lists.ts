@@ -30,7 +30,7 @@ const longSchema = z.strictObject({
   shrinkMax: field(
     ratio(),
     "30%",
-    "A new version that has lost a larger share of the names is refused when there were 1000 or more: half a file is a name less on every other line. `bothways reload` takes it.",
+    "A new version that has lost a larger share of the names is refused when there were 1000 or more: a file that is cut off reads well. `bothways reload` takes it.",
   ),
 })
 
