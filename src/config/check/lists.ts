@@ -4,7 +4,7 @@ import { filters, matchers } from "../features.gen.ts"
 import { fileState } from "../lists/file-text.ts"
 import { unknownCategory, unknownList } from "../lists/name-lists.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
-import type { MatcherUse } from "../schema/route.ts"
+import type { MatcherUse } from "../schema/match.ts"
 import { error, type Subject } from "./subject.ts"
 
 type Named = Pick<ListUse, "kind" | "name"> & { readonly at: ConfigPath }

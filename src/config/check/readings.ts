@@ -2,7 +2,7 @@ import { nearest } from "../../base/index.ts"
 import { readingNames, unknownReading } from "../compile/readings.ts"
 import { filters, matchers } from "../features.gen.ts"
 import { type ConfigPath, type Finding, valueAt } from "../problem.ts"
-import type { MatchConfig } from "../schema/route.ts"
+import type { MatchConfig } from "../schema/match.ts"
 import { error, type Subject } from "./subject.ts"
 
 /** Counters that are read and that nobody counts, and names that stand for two different ones. */
@@ -29,6 +29,15 @@ function readersOfMatch({ rules }: MatchConfig, at: ConfigPath): Reader[] {
   )
 }
 
+/** Readers among the matches that stand anywhere in a filter's options. */
+function readersInside(value: unknown, at: ConfigPath): Reader[] {
+  if (typeof value !== "object" || value === null) return []
+  if (Array.isArray(value)) return value.flatMap((item, i) => readersInside(item, [...at, i]))
+  const { rules, when } = value as Partial<MatchConfig>
+  if (Array.isArray(rules) && when !== undefined) return readersOfMatch(value as MatchConfig, at)
+  return Object.entries(value).flatMap(([key, item]) => readersInside(item, [...at, key]))
+}
+
 function readersOf({ config, routeIndex, raw }: Subject): Reader[] {
   return config.routes.flatMap((route, i) => {
     const at: ConfigPath = ["routes", routeIndex[i]!]
@@ -41,7 +50,10 @@ function readersOf({ config, routeIndex, raw }: Subject): Reader[] {
     const rules = [...readersOfMatch(route.match, [...at, "match"]), ...ofArms]
     const uses = route.filters.flatMap((use, j) => {
       const named = use.inline === null ? (filters.find(filter => filter.name === use.name)?.readings?.(use.options) ?? []) : []
-      return named.map(one => ({ name: one.name, at: [...at, "filters", j, use.name, ...one.at] }))
+      const path: ConfigPath = [...at, "filters", j, use.name]
+      // The cache's `bypass` has no readings, which it says itself.
+      const inside = use.inline === null && use.name !== "cache" ? readersInside(use.options, path) : []
+      return [...named.map(one => ({ name: one.name, at: [...path, ...one.at] })), ...inside]
     })
     return [...rules, ...uses]
   })

@@ -3,7 +3,7 @@ import type { Exchange, Plan } from "../../flow/index.ts"
 import { CACHE, CACHE_RESULTS } from "../../observe/index.ts"
 import type { Lists } from "../../plugin/index.ts"
 import type { RouteConfig } from "../schema.ts"
-import type { MatchConfig } from "../schema/route.ts"
+import type { MatchConfig } from "../schema/match.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { anyOf } from "./split.ts"
 

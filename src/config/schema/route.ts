@@ -12,8 +12,6 @@ import { matchSchema } from "./match.ts"
 import { type SplitConfig, splitOptionsSchema } from "./split.ts"
 import { field, listOf, maybe, nameSchema, overridesOf, pathSchema } from "../../base/index.ts"
 
-export type { MatchConfig, MatcherUse, MatchInput } from "./match.ts"
-
 /** A filter with its parsed options; `inline` is set when a TypeScript config gave the filter itself. */
 export interface FilterUse {
   readonly name: string

@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { count, duration, field, listOf, maybe, nameSchema, off, pathSchema, ratio, TemplateError } from "../../base/index.ts"
 import { compileValue } from "../../filter/index.ts"
-import type { MatchConfig, MatchInput } from "./route.ts"
+import type { MatchConfig, MatchInput } from "./match.ts"
 
 /** One of the clusters that a split chooses from. */
 export interface ArmConfig {
