@@ -36,6 +36,13 @@ export const BUSY = nobody("busy")
 export const UNAVAILABLE = nobody("unavailable")
 export const LIMITED = nobody("limited")
 
+const USER_CHARS_MAX = 256
+
+/** What may be the name of a user, whoever says it: it stands in logs and rules. */
+export function isName(text: string): boolean {
+  return text !== "" && text.length <= USER_CHARS_MAX && !/[\x00-\x1f\x7f]/.test(text)
+}
+
 export function isIn(user: string, groups: readonly string[], untilMs: number): Outcome {
   return { state: "in", user, groups, untilMs }
 }

@@ -7,7 +7,7 @@ import type { KeySource } from "../../key-source.ts"
 import { Unavailable } from "../../published.ts"
 import { Remembered } from "../../remembered.ts"
 import { asymmetric, verifyToken } from "../../token-verifier.ts"
-import { BUSY, isIn, type Outcome, type Pending, pendingOf, type Told, UNAVAILABLE, WRONG } from "../outcome.ts"
+import { BUSY, isIn, isName, type Outcome, type Pending, pendingOf, type Told, UNAVAILABLE, WRONG } from "../outcome.ts"
 import type { TokenOptions } from "./bearer-options.ts"
 
 /** Good tokens are checked again after this time, however long they last. */
@@ -84,7 +84,7 @@ export class WebTokens {
   private outcomeOf(claims: JWTPayload): Outcome {
     const { user, groups, claims: wanted, clockSkew } = this.settings
     const name = claimValues(claims, user)[0] ?? ""
-    if (name === "" || /[\x00-\x1f\x7f]/.test(name) || !claimsAllow(claims, wanted)) return WRONG
+    if (!isName(name) || !claimsAllow(claims, wanted)) return WRONG
     const latest = Math.min(Date.now() + REMEMBER_MS, this.keys.goodUntilMs)
     const untilMs = claims.exp === undefined ? latest : Math.min(latest, claims.exp * 1000 + clockSkew)
     return isIn(name, claimValues(claims, groups).slice(0, GROUPS_MAX), untilMs)

@@ -2,11 +2,9 @@ import { X509Certificate } from "node:crypto"
 import type { Exchange } from "../../../flow/index.ts"
 import type { ClientCertificate } from "../../../net/index.ts"
 import { connectionOf, verifiedCertificate } from "../../client-certificate.ts"
-import { isIn, NONE, type Outcome } from "../outcome.ts"
+import { isIn, isName, NONE, type Outcome } from "../outcome.ts"
 import type { CertificateOptions } from "./certificate-options.ts"
 import { alternativeName, attributesOf, nameOf } from "./subject.ts"
-
-const NAME_CHARS_MAX = 256
 
 /** Who shows a certificate that the listener's authorities vouch for needs no password. */
 export class CertificateLogin {
@@ -35,7 +33,7 @@ export class CertificateLogin {
 
   private outcomeOf(shown: ClientCertificate): Outcome {
     const user = this.isBelieved(shown) ? this.userOf(shown) : ""
-    if (user === "" || user.length > NAME_CHARS_MAX || /[\x00-\x1f\x7f]/.test(user)) return NONE
+    if (!isName(user)) return NONE
     return isIn(user, this.groupsOf(shown), 0)
   }
 

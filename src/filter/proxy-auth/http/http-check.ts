@@ -2,7 +2,19 @@ import { type Fault, log } from "../../../base/index.ts"
 import type { Exchange, OwnAnswer } from "../../../flow/index.ts"
 import type { ClusterHandle, FilterDeps } from "../../../plugin/index.ts"
 import { Remembered } from "../../remembered.ts"
-import { BUSY, isIn, NONE, type Outcome, type PasswordClaim, type PasswordSource, type Pending, type Told, UNAVAILABLE, WRONG } from "../outcome.ts"
+import {
+  BUSY,
+  isIn,
+  isName,
+  NONE,
+  type Outcome,
+  type PasswordClaim,
+  type PasswordSource,
+  type Pending,
+  type Told,
+  UNAVAILABLE,
+  WRONG,
+} from "../outcome.ts"
 import type { HttpOptions } from "./http-options.ts"
 
 const ANSWER_BYTES_MAX = 64 * 1024
@@ -83,7 +95,7 @@ export class HttpCheck implements PasswordSource {
   private grantOf({ response }: OwnAnswer, given: string, untilMs: number): Outcome {
     const said = response.find(this.options.user.toLowerCase()) ?? ""
     const user = said === "" ? given : Buffer.from(said, "latin1").toString("utf8")
-    if (user === "" || /[\x00-\x1f\x7f]/.test(user)) return WRONG
+    if (!isName(user)) return WRONG
     const groups = Buffer.from(response.find(this.options.groups.toLowerCase()) ?? "", "latin1").toString("utf8")
     const names = groups.split(",", GROUPS_MAX).map(name => name.trim())
     return isIn(

@@ -5,6 +5,7 @@ import type { FilterDeps } from "../../../plugin/index.ts"
 import {
   BUSY,
   isIn,
+  isName,
   type Outcome,
   type PasswordClaim,
   type PasswordSource,
@@ -22,7 +23,6 @@ import type { DirectoryAddress } from "./directory-socket.ts"
 import type { LdapOptions } from "./ldap-options.ts"
 import { fillDn, fillFilter, firstValue, readDirectoryUrl } from "./ldap-text.ts"
 
-const USER_CHARS_MAX = 256
 const GROUPS_MAX = 1000
 
 /** An entry with the name that it has in the directory. */
@@ -52,7 +52,7 @@ export class LdapSource implements PasswordSource {
   }
 
   check(claim: PasswordClaim, told: Told): Outcome | Pending {
-    if (claim.user.length > USER_CHARS_MAX) return UNKNOWN
+    if (!isName(claim.user)) return UNKNOWN
     // Only workers ask outside: whoever explains a config in another thread gets no answer.
     if (isMainThread) return pendingOf(new Promise(() => {}), told)
     if (this.running < this.options.connectionsMax) return pendingOf(this.run(claim), told)
@@ -120,7 +120,7 @@ export class LdapSource implements PasswordSource {
   /** Directories take names in any case: rules must see one. */
   private async read(link: DirectoryLink, entry: Entry, given: string): Promise<Found> {
     const { groups } = this.options
-    const name = valuesOf(entry, this.options.user)[0] ?? given.trim().toLowerCase()
+    const name = valuesOf(entry, this.options.user).find(isName) ?? given.trim().toLowerCase()
     if (groups === "none") return { dn: entry.dn, user: name, groups: [] }
     if (groups === "memberOf") return { dn: entry.dn, user: name, groups: namesOf(valuesOf(entry, "memberOf").map(firstValue)) }
     const { base, filter, scope } = groups
