@@ -1,5 +1,6 @@
 import { createSocket } from "node:dgram"
 import { readFileSync } from "node:fs"
+import { connect, createServer } from "node:net"
 
 // The world outside, as one program: it tells on standard output who called. Arguments: certificate, key.
 const [cert, key] = process.argv.slice(2) as [string, string]
@@ -29,6 +30,21 @@ Bun.listen({
     },
   },
 })
+// A parent proxy: it tells what it is asked for, and knows every name as this machine.
+createServer(socket => {
+  socket
+    .on("error", () => {})
+    .once("data", head => {
+      const [method, target = ""] = String(head).split(" ")
+      tell("asked", method, target)
+      if (method !== "CONNECT") return void socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nexit ${new URL(target).host}\n`)
+      const way = connect(Number(target.split(":").at(-1)), "127.0.0.1", () => void socket.write("HTTP/1.1 200 OK\r\n\r\n"))
+      way
+        .on("error", () => socket.destroy())
+        .pipe(socket)
+        .pipe(way)
+    })
+}).listen(3128, "::")
 // Never in use by captured clients: each call is a leak.
 Bun.listen({
   port: 9999,
