@@ -66,8 +66,18 @@ function isMatch(value: object): value is { rules: readonly MatcherUse[] } {
   return Array.isArray(rules) && when !== undefined
 }
 
-/** The path as it is in the file: one value stands for a list of one. */
+/** The path as it is in the file: one value stands for a list of one. Filters of all routes stand in front of each one's own here, and elsewhere in the file. */
 function written(raw: unknown, at: ConfigPath): ConfigPath {
+  const [, , list, index, ...rest] = at
+  if (at[0] !== "routes" || list !== "filters" || typeof index !== "number") return asWritten(raw, at)
+  const shared = valueAt(raw, ["filters"])
+  const sharedCount = Array.isArray(shared) ? shared.length : 0
+  const front = at.slice(0, 3)
+  const there = index < sharedCount ? ["filters", index] : [...front, index - sharedCount]
+  return [...front, index, ...asWritten(raw, [...there, ...rest]).slice(there.length)]
+}
+
+function asWritten(raw: unknown, at: ConfigPath): ConfigPath {
   const out: (string | number)[] = []
   for (const key of at) if (typeof key === "string" || Array.isArray(valueAt(raw, out))) out.push(key)
   return out
