@@ -2,6 +2,7 @@
 import type { Fields } from "./fields.ts"
 import type { Message } from "./message.ts"
 import { NAME } from "./names.ts"
+import { CONNECT_UDP } from "./udp-target.ts"
 
 const SLASH = 47
 
@@ -21,11 +22,18 @@ export function requestLead(m: Message, target: string, secure: boolean): string
     path = at >= 0 && (query < 0 || at < query) ? target.substring(at) : query >= 0 ? `/${target.substring(query)}` : m.path
   }
   const lead = m.upgrade === "" ? [":method", m.method] : [":method", "CONNECT", ":protocol", m.upgrade]
-  const authority = hostOf(m.request)
+  const authority = m.upgrade === CONNECT_UDP && path !== target ? authorityOf(target) : hostOf(m.request)
   lead.push(":scheme", scheme)
   if (authority !== "") lead.push(":authority", authority)
   lead.push(":path", path)
   return lead
+}
+
+/** Of an absolute URL. */
+function authorityOf(url: string): string {
+  const from = url.indexOf("//") + 2
+  const to = url.indexOf("/", from)
+  return url.substring(from, to < 0 ? url.length : to)
 }
 
 /** What Host says now, filters included; "" = nothing. */

@@ -320,6 +320,8 @@ export class H2ClientConnection extends H2Connection implements SharedConnection
 
   override onClose(wire: Wire, error: Error | null): void {
     if (isCertificateRequired(error)) this.failure = FAULT.certificateWanted
+    // In TLS 1.3 a peer says what it thinks of our certificate when the handshake is over for us (RFC 8446 section 4.4.2.4).
+    else if ((error as { code?: string } | null)?.code === "EPROTO" && !this.known && !this.closed) this.failure = FAULT.tlsFailed
     super.onClose(wire, error)
   }
 

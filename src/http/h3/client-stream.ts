@@ -10,6 +10,8 @@ import { BODY_LENGTH, BODY_NONE, type Message } from "../message.ts"
 import { requestLead } from "../request-lead.ts"
 import type { TunnelEnd, Upstream } from "../sides.ts"
 import type { H3ClientConnection } from "./client.ts"
+import { CONNECT_UDP } from "../udp-target.ts"
+import { DatagramPath } from "./datagram-path.ts"
 import { H3_MESSAGE_ERROR, H3_REQUEST_CANCELLED, H3_REQUEST_REJECTED } from "./codes.ts"
 import { addLines, readPairs } from "./lines.ts"
 
@@ -38,6 +40,11 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
   private full = false
   private paused = false
   private tunnel: StreamTunnel | null = null
+  /** Where the tunnel's octets are capsules (RFC 9298). */
+  private datagrams: DatagramPath | null = null
+  /** It asks for them; and the stream's number, which the runtime forgets with it. */
+  private udp = false
+  private id = -1
   /** Key of a WebSocket that the client asked for in HTTP/1.1. */
   private key = ""
   private readonly timer = new Timer(this)
@@ -60,6 +67,7 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
     m.up = this
     this.stream = this.connection.connection.openStream(this)
     this.key = keyOf(m)
+    this.udp = m.upgrade === CONNECT_UDP
     this.head = requestLead(m, target, true)
     addLines(this.head, linesWithoutKey(m))
     this.sentAt = this.now()
@@ -128,6 +136,12 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
     assert(this.tunnel === null, "a tunnel is taken once")
     this.m = null
     this.tunnel = new StreamTunnel(this, this.connection.hooks.time)
+    if (this.udp && !this.closed) {
+      this.id = this.stream!.id
+      this.datagrams = new DatagramPath(this.stream!, this.id)
+      this.datagrams.begin(this.tunnel)
+      this.connection.takeDatagrams(this.id, this.datagrams)
+    }
     return this.tunnel
   }
 
@@ -172,7 +186,9 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
     this.connection.hooks.time.clock.tick()
     this.gotAt = this.now()
     if (this.tunnel !== null) {
-      this.tunnel.receive(chunk as Buffer)
+      if (this.datagrams === null) this.tunnel.receive(chunk as Buffer)
+      // No capsules: the message is malformed (RFC 9297 section 3.3).
+      else if (!this.datagrams.fromStream(chunk)) this.giveUp(H3_MESSAGE_ERROR)
       return
     }
     const m = this.m
@@ -301,13 +317,14 @@ export class H3ClientStream implements QuicStreamHandler, Upstream, TunnelStream
     this.closed = true
     if (!this.asksWhy) this.connection.hooks.time.wheel.cancel(this.timer)
     this.connection.forget(this, gone)
+    if (this.datagrams !== null) this.connection.takeDatagrams(this.id, null)
     if (this.tunnel !== null) this.tunnel.gone()
   }
 
   // ---- the stream under a tunnel
 
   tunnelWrite(chunk: Uint8Array): boolean {
-    if (this.closed || this.stream!.write(chunk)) return true
+    if (this.closed || (this.datagrams === null ? this.stream!.write(chunk) : this.datagrams.write(chunk))) return true
     this.full = true
     return false
   }

@@ -2,9 +2,11 @@
 import { assert, type Fault, Timer, type TimerOwner } from "../../base/index.ts"
 import type { QuicConnection, QuicConnectionHandler, QuicStream, QuicStreamHandler } from "../../net/index.ts"
 import type { AttemptTimes, ClientHooks, SharedConnection, SharedFacts } from "../client-hooks.ts"
+import { readVarint, varintOctets } from "../capsule.ts"
 import type { Message } from "../message.ts"
 import { H3ClientStream } from "./client-stream.ts"
 import { H3_NO_ERROR } from "./codes.ts"
+import type { DatagramPath } from "./datagram-path.ts"
 
 /** A peer acknowledges what it gets at once. Where nothing at all comes for so long behind a request, it is gone, or the way to it is. */
 const DEAF_MS = 3000
@@ -23,6 +25,7 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
   private leaving = false
   private goneAway = false
   private over = false
+  private datagrams: Map<number, DatagramPath> | null = null
   private readonly timer = new Timer(this)
   private idleSince: number
   private readonly startedAt: number
@@ -140,7 +143,19 @@ export class H3ClientConnection implements QuicConnectionHandler, SharedConnecti
     return null
   }
 
-  onDatagram(_connection: QuicConnection, _data: Uint8Array): void {}
+  /** What is for no stream that takes datagrams is dropped: the stream may have ended (RFC 9297 section 2.1). */
+  onDatagram(_connection: QuicConnection, data: Uint8Array): void {
+    this.hooks.time.clock.tick()
+    const octets = data.length === 0 ? 1 : varintOctets(data[0]!)
+    if (data.length >= octets) this.datagrams?.get(readVarint(data, 0))?.fromDatagram(data.subarray(octets))
+  }
+
+  /** Datagrams of this stream are for `path`; null = for nobody any more. */
+  takeDatagrams(streamId: number, path: DatagramPath | null): void {
+    this.datagrams ??= new Map()
+    if (path === null) this.datagrams.delete(streamId / 4)
+    else this.datagrams.set(streamId / 4, path)
+  }
 
   onGoAway(_connection: QuicConnection): void {
     this.goneAway = true

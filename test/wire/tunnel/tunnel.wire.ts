@@ -2,6 +2,8 @@ import { afterAll, expect, test } from "bun:test"
 import { createServer } from "node:https"
 import type { AddressInfo } from "node:net"
 import type { Status } from "../../../src/control/admin/status.ts"
+import { mainFor } from "../../support/bothways.ts"
+import { freePort } from "../../support/ports.ts"
 import { rawClient } from "../../support/raw-client.ts"
 import { recorder } from "../../support/recorder.ts"
 import { run } from "../../support/run.ts"
@@ -23,8 +25,8 @@ const exit = await world.exit()
 const stranger = world.file("stranger", "another-token-of-nobody\n")
 const [tunnel, wrongToken, wrongAuthority] = await Promise.all([
   world.tunnel(exit.port, world.known("--wait", "1s")),
-  world.tunnel(exit.port, ["--ca", world.authority.ca.certFile, "--token-file", stranger]),
-  world.tunnel(exit.port, ["--token-file", world.token]),
+  world.tunnel(exit.port, ["--ca", world.authority.ca.certFile, "--token-file", stranger, "--kill-switch"]),
+  world.tunnel(exit.port, ["--token-file", world.token, "--kill-switch"]),
 ])
 afterAll(async () => {
   await world.stop()
@@ -69,6 +71,24 @@ test("a wrong token: 502 that says so, and nothing reaches the origin", async ()
   expect(stdout).toContain("upstream.parent-auth")
   expect(stdout).toEndWith(" 000 502")
   expect((await curl(`http://127.0.0.1:${wrongToken.port}`, `https://localhost:${secureAt}/never`)).stdout).toEndWith(" 502 000")
+})
+
+test("without --kill-switch a tunnel that the exit does not take ends, and says why", async () => {
+  const words = [
+    "--via",
+    `https://127.0.0.1:${exit.port}`,
+    "--server-name",
+    "exit.test",
+    "--ca",
+    world.authority.ca.certFile,
+    "--token-file",
+    stranger,
+  ]
+  const more = ["--listen", `127.0.0.1:${await freePort()}`, "--status-bind", "off"]
+  const { code, stderr } = await run(process.execPath, mainFor([]), "tunnel", ...words, ...more)
+  expect(stderr).toContain("look at --token-file")
+  expect(stderr).not.toContain("another-token")
+  expect(code).toBe(1)
 })
 
 test("an exit whose certificate nobody vouches for gets no request, and no token", async () => {

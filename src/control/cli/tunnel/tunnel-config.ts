@@ -58,7 +58,12 @@ export function tunnelConfig(options: TunnelOptions): ConfigInput {
     ...captured.capture,
     clusters: { exit: exitCluster(exit, options) },
     routes: [
-      { name: "tunnel", match: { listener: options.everything === true ? ["tunnel", "captured"] : "tunnel" }, to: { origin: { via: "exit" } } },
+      {
+        name: "tunnel",
+        match: { listener: options.everything === true ? ["tunnel", "captured"] : "tunnel" },
+        to: { origin: { via: "exit" } },
+        upgrade: ["websocket", "connect-udp"],
+      },
     ],
     observe: { accessLog: accessLogOf(options.log) },
   }
@@ -66,7 +71,14 @@ export function tunnelConfig(options: TunnelOptions): ConfigInput {
 }
 
 /** What may be asked for is the exit's to decide: here is nothing that a rule could protect. */
-const localForward = { socks: true, privateRanges: "allow", connectPorts: EVERY_PORT, ports: EVERY_PORT, udpPorts: EVERY_PORT, privacy: "anonymous" }
+const localForward = {
+  socks: { udp: "on" },
+  privateRanges: "allow",
+  connectPorts: EVERY_PORT,
+  ports: EVERY_PORT,
+  udpPorts: EVERY_PORT,
+  privacy: "anonymous",
+}
 
 /** Where captured connections and their queries for names come in. */
 const CAPTURED_BIND = "127.0.0.1:11080"
