@@ -56,7 +56,7 @@ export class Through {
       if (this.count >= POOLS_MAX) this.sweep()
       const secure = x.scheme === "https" && !tunnel
       const protocol = tunnel ? "tcp" : secure && upgrade !== null ? upgrade.http : "http1"
-      pool = new Pool({ ...this.parts.pool, protocol, secure }, this.parts.time, null)
+      pool = new Pool({ ...this.parts.pool, reconnectMs: 0, protocol, secure }, this.parts.time, null)
       ofPeer.set(key, pool)
       this.count++
     }
