@@ -6,6 +6,9 @@ import { WatchedPaths } from "./watched-paths.ts"
 /** Below this a list is written by hand, and any change of it is meant. */
 const SHRINK_ENTRIES_MIN = 1000
 
+const FIRST_TRIES = 5
+const FIRST_PAUSE_MS = 300
+
 /** What came of a look at a list's files. */
 export type Look = "same" | "replaced" | "refused" | "back"
 
@@ -44,7 +47,7 @@ export class KeptList {
     // In this order: what changes while it is read shows as a change afterwards.
     const watched = new WatchedPaths(config.files ?? [])
     const from = performance.now()
-    const loaded = await loadListSlowly(config)
+    const loaded = await loadFirst(config)
     return new KeptList(name, config, { loaded, tookMs: Math.round(performance.now() - from), watched })
   }
 
@@ -104,5 +107,17 @@ export class KeptList {
     const { shrinkMax } = this.config
     if (before < SHRINK_ENTRIES_MIN || entries >= before * (1 - shrinkMax)) return ""
     return `it has ${entries} names where it had ${before}; shrinkMax is ${Math.round(shrinkMax * 100)}% (bothways reload takes it)`
+  }
+}
+
+/** A file that is being replaced just now is whole in a moment. */
+async function loadFirst(config: ListConfig): Promise<LoadedList> {
+  for (let left = FIRST_TRIES; ; left--) {
+    try {
+      return await loadListSlowly(config)
+    } catch (error) {
+      if (left <= 1 || !(error instanceof ListError) || !error.passing) throw error
+      await new Promise(resolve => setTimeout(resolve, FIRST_PAUSE_MS))
+    }
   }
 }
