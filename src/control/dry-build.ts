@@ -3,6 +3,8 @@ import { FakeClock, readDataFile, TimerWheel } from "../base/index.ts"
 import { answers, type Config, dryInspect, filters, placeOf, quietLists, SplitZone, standInMemory, unknownCluster } from "../config/index.ts"
 import type { FilterDeps } from "../plugin/index.ts"
 import { stickyMemory } from "../upstream/index.ts"
+import { OWN_DIALS_BYTES } from "../net/index.ts"
+import { hasTransparent, OWN_DIALS_KEY } from "./worker/open-transparent.ts"
 import type { ReloadProblem } from "./protocol.ts"
 
 /** Told of what filters ask for that has to be there before workers build them. */
@@ -44,6 +46,7 @@ export function dryBuild(config: Config, baseDir: string, needs: DryBuildNeeds =
     const memory = standInMemory(name, listener)
     if (memory !== null) needs.shared(memory.key, memory.bytes)
   }
+  if (hasTransparent(config)) needs.shared(OWN_DIALS_KEY, OWN_DIALS_BYTES)
   for (const [i, route] of config.routes.entries()) {
     for (const [j, use] of route.filters.entries())
       if (use.inline === null) build(whereOf(use, i, j, config), use.name, placeOf(use, `routes/${route.name}`, j), use.options)

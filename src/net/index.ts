@@ -51,5 +51,6 @@ export { type DnsAsk, type DnsRefusal, RCODE, readAsk, TYPE } from "./dns/dns-as
 export { type DnsReply, nameData, nothingFound, type ReplyRecord, writeRefusal, writeReply } from "./dns/dns-reply.ts"
 export { addressOfReverse } from "./dns/reverse-name.ts"
 export { type StandInRange, StandIns } from "./dns/stand-ins.ts"
+export { OWN_DIALS_BYTES, watchOwnDials } from "./own-dials.ts"
 export { setSocketMark } from "./socket-mark.ts"
 export { canCapture, CapturedInfo, capturedInfo, type CaptureMode, makeTransparent } from "./original-destination.ts"

@@ -2,6 +2,7 @@ import { getSystemErrorName } from "node:util"
 import { type Pointer, ptr, read } from "bun:ffi"
 import { writeIp } from "../base/index.ts"
 import { openLibc } from "./open-libc.ts"
+import { noteDial } from "./own-dials.ts"
 import { markSocket } from "./socket-mark.ts"
 
 // What the runtime does not offer: a connection that can be given up while it is being made, the length of the accept queue, a second handle on a
@@ -97,7 +98,10 @@ export function beginConnect(host: string, port: number, source = ""): number {
     writeSocketAddress(host, port)
   }
   if (error === 0) error = symbols!.connect(fd, addressPointer, length) === 0 ? 0 : errno()
-  if (error === 0 || error === EINPROGRESS) return fd
+  if (error === 0 || error === EINPROGRESS) {
+    noteDial(fd)
+    return fd
+  }
   symbols!.close(fd)
   return -error
 }

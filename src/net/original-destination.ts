@@ -3,6 +3,7 @@ import { formatIp } from "../base/index.ts"
 import type { ConnectionInfo } from "./connection-info.ts"
 import { plainAddress, WireInfo } from "./connection-info.ts"
 import type { NativeWire } from "./dispatch.ts"
+import { isOwnDial } from "./own-dials.ts"
 import { openLibc } from "./open-libc.ts"
 import type { Wire } from "./wire.ts"
 
@@ -37,7 +38,7 @@ export class CapturedInfo extends WireInfo {}
 
 /**
  * What is known of a connection that nftables brought here: with `tproxy` the socket's own address is the one that was called, with `redirect` the system
- * remembers it. A connection that was made to this listener itself has the listener's address, or is not known to the system: then this is null.
+ * remembers it. null = there is nobody to bring it to: it was made to this listener itself, or by this process.
  */
 export function capturedInfo(wire: Wire, info: ConnectionInfo, mode: CaptureMode): ConnectionInfo | null {
   const native = wire as NativeWire
@@ -45,7 +46,7 @@ export function capturedInfo(wire: Wire, info: ConnectionInfo, mode: CaptureMode
   const destination = originalDestination(native.fd, plainAddress(wire.localAddress).includes(":"))
   if (destination === null) return null
   const isOurs = destination.port === info.localPort && destination.address === info.localAddress
-  return isOurs ? null : new CapturedInfo(native, false, null, destination)
+  return isOurs || isOwnDial(info.remoteAddress, info.remotePort) ? null : new CapturedInfo(native, false, null, destination)
 }
 
 function originalDestination(fd: number, six: boolean): { address: string; port: number } | null {

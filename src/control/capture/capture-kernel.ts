@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process"
+import { userInfo } from "node:os"
 import type { CapturePlan } from "./capture-plan.ts"
 import { captureRoutes, captureRules, TABLE, TPROXY_MARK, TPROXY_TABLE } from "./capture-rules.ts"
 
@@ -16,12 +17,23 @@ export function ownerOf(id: string): string {
 
 /** What is against the plan, "" = nothing: the rules are given to the kernel to look at, and nothing is changed. */
 export function captureProblem(plan: CapturePlan): string {
+  const own = ownProblem(plan)
+  if (own !== "") return own
   try {
     nft(["-c", "-f", "-"], captureRules(plan, ownerOf("check")))
     return ""
   } catch (error) {
     return (error as Error).message
   }
+}
+
+/** This process would not be told from others. */
+function ownProblem({ machine, user, mark }: CapturePlan): string {
+  if (machine === null || user === "" || mark !== 0) return ""
+  const { uid, username } = userInfo()
+  return user === username || user === String(uid)
+    ? ""
+    : `\`user\` is ${user}, and the proxy runs as ${username}: its own connections would come back to it`
 }
 
 /** Puts the rules in force in place of any of ours that are there. Throws CaptureError. */

@@ -77,12 +77,21 @@ test.skipIf(!canAsk)("nftables takes the rules of every kind of plan", () => {
   const kinds: Partial<CapturePlan>[] = [
     {},
     { network: { ...network, mode: "redirect" }, machine: null },
-    { network, user: "root", mark: 0, ports: ["80", "443", "8000-8999"], ipv6: "reject" },
+    {
+      network,
+      user: "root",
+      mark: 0, // as which the test runs
+      ports: ["80", "443", "8000-8999"],
+      ipv6: "reject",
+    },
     { network: { ...network, from: [], interfaces: ["eth0", "wlan0.7"] }, udp: "quic", killSwitch: false, spare: [], dnsPort: 0 },
     { udp: "pass", spare: ["10.0.0.0/8", "10.1.0.0/16"], mark: 0xffff_ffff, user: "65534" },
   ]
   for (const kind of kinds) expect([kind, captureProblem({ ...plan, ...kind })]).toEqual([kind, ""])
   expect(captureProblem({ ...plan, user: "nobody-has-this-name" })).toContain("nft refuses the rules")
+  expect(captureProblem({ ...plan, user: "nobody", mark: 0 })).toBe(
+    "`user` is nobody, and the proxy runs as root: its own connections would come back to it",
+  )
 })
 
 test("a config's listeners become ports, tproxy before redirect for a network", () => {

@@ -4,8 +4,17 @@ import { attachDiskStore, type AttachedDiskStore, attachMemoryStore, CacheStore,
 import { adoptConnections, compileSnapshot, type CompileDeps, type Config, loadConfig, logFormats, type Snapshot } from "../../config/index.ts"
 import { type Exchange, setFlowClock, tunnelCount } from "../../flow/index.ts"
 import type { Time } from "../../http/index.ts"
-import { setSocketMark } from "../../net/index.ts"
-import { type AccessLog, createAccessLog, lineAnonymizer, LineTargets, type MetricsLayout, MetricsRegistry, PROCESS, WorkerMetrics } from "../../observe/index.ts"
+import { OWN_DIALS_BYTES, setSocketMark, watchOwnDials } from "../../net/index.ts"
+import {
+  type AccessLog,
+  createAccessLog,
+  lineAnonymizer,
+  LineTargets,
+  type MetricsLayout,
+  MetricsRegistry,
+  PROCESS,
+  WorkerMetrics,
+} from "../../observe/index.ts"
 import { Peer, PeerStates } from "../../upstream/index.ts"
 
 import { WorkerLists } from "../lists/worker-lists.ts"
@@ -20,6 +29,7 @@ import {
   type WorkerSetup,
 } from "../protocol.ts"
 import { openInside } from "./inside/open-inside.ts"
+import { hasTransparent, OWN_DIALS_KEY } from "./open-transparent.ts"
 import { FileWatchers } from "./file-watchers.ts"
 import { leavePeer } from "./leave-peer.ts"
 import { ListenerRuntime, type WorkerCounts } from "./listener-runtime.ts"
@@ -278,6 +288,7 @@ export class DataPlane {
       adoptConnections(prepared.snapshot.compiledClusters, former.snapshot.compiledClusters)
       for (const [name, origins] of former.snapshot.origins) if (prepared.snapshot.origins.get(name) !== origins) origins.close()
       former.watchers.close()
+    watchOwnDials(hasTransparent(prepared.snapshot.config) ? sharedOf(prepared.message, OWN_DIALS_KEY, OWN_DIALS_BYTES) : null)
     }
     if (this.accessLog !== null && this.accessLog.of !== prepared.accessLog) {
       void this.accessLog.of.close()

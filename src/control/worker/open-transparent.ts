@@ -1,10 +1,17 @@
-import type { ListenerConfig } from "../../config/index.ts"
+import type { Config, ListenerConfig } from "../../config/index.ts"
 import { type DownstreamConnection, RawServerConnection, type ServerHooks, TransparentConnection, type TransparentOptions } from "../../http/index.ts"
 import { capturedInfo, type CaptureMode, type ConnectionInfo, type Wire, type WireHandler } from "../../net/index.ts"
 
 /** How a listener takes connections that are brought to it; null = clients call it themselves. */
 export interface Transparent extends TransparentOptions {
   readonly mode: CaptureMode
+}
+
+/** Where workers share what they dial. */
+export const OWN_DIALS_KEY = "transparent/own-dials"
+
+export function hasTransparent({ listeners }: Config): boolean {
+  return Object.values(listeners).some(({ forward }) => (forward?.transparent ?? null) !== null)
 }
 
 export function transparentOf(forward: ListenerConfig["forward"]): Transparent | null {

@@ -102,6 +102,19 @@ describe.skipIf(world === null)("a machine's own connections", () => {
     expect(await until(() => world!.proxy.log().find(line => line["fault"] === "proxy.loop"))).toMatchObject({ target: "127.0.0.1:12080" })
   })
 
+  test("rules that bring back what the proxy dials end in a loop that is seen at once", async () => {
+    const { here, proxy } = world!
+    await here.run("nft", "add table ip own")
+    await here.run("nft", "add chain ip own out { type nat hook output priority -101; }")
+    expect((await here.run("nft", "add rule ip own out tcp dport 8081 redirect to :12080")).code).toBe(0)
+    const loops = () => proxy.log().filter(each => each["fault"] === "proxy.loop").length
+    const before = loops()
+    expect((await curl(`http://${OUT}:8081/`)).stdout).not.toContain("http ")
+    await line(OUT, `${OUT}:8081`)
+    expect(loops()).toBe(before + 1)
+    await here.run("nft", "delete table ip own")
+  })
+
   test("a name is known here by an address that stands for it, and goes to the exit as a name (O-51)", async () => {
     expect((await curl("http://site.test/")).stdout).toBe("exit site.test\n")
     expect((await curl("https://site.test/")).stdout).toBe("tls site.test\n")
