@@ -46,6 +46,7 @@ export class PeekedTunnel extends DownstreamWrapper implements TunnelEnd, Tunnel
   private octets: Buffer = Buffer.alloc(0)
   private receiver: TunnelReceiver | null = null
   private peeking = true
+  private held = false
   private ended = false
   private over = false
   /** Somebody else has the tunnel, and closes it. */
@@ -75,6 +76,17 @@ export class PeekedTunnel extends DownstreamWrapper implements TunnelEnd, Tunnel
   begin(): void {
     this.time.wheel.schedule(this.timer, this.time.clock.now() + this.limits.waitMs)
     this.client.start(this, this.limits.idleMs)
+  }
+
+  /** The judge has seen enough and has to find something out: it is asked no more, and decides later, if the tunnel still `waits`. */
+  hold(): void {
+    this.held = true
+    this.time.wheel.cancel(this.timer)
+    this.client.pause()
+  }
+
+  get waits(): boolean {
+    return this.peeking
   }
 
   // ---- the judge's decisions
@@ -138,7 +150,7 @@ export class PeekedTunnel extends DownstreamWrapper implements TunnelEnd, Tunnel
     if (this.receiver !== null) return this.receiver.onTunnelData(this, chunk)
     // Octets are lent for the call.
     this.octets = Buffer.concat([this.octets, chunk])
-    if (this.peeking) this.judge.look(this, this.octets, this.octets.length >= this.limits.bytesMax)
+    if (this.peeking && !this.held) this.judge.look(this, this.octets, this.octets.length >= this.limits.bytesMax)
   }
 
   onTunnelDrain(): void {
@@ -148,7 +160,7 @@ export class PeekedTunnel extends DownstreamWrapper implements TunnelEnd, Tunnel
   onTunnelEnd(): void {
     this.ended = true
     if (this.receiver !== null) this.receiver.onTunnelEnd(this)
-    else if (this.peeking) this.judge.look(this, this.octets, true)
+    else if (this.peeking && !this.held) this.judge.look(this, this.octets, true)
   }
 
   onTunnelClose(): void {

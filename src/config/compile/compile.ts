@@ -50,7 +50,7 @@ export function compileSnapshot(version: number, config: Config, given: CompileD
   compileThrough(config, deps, compiledClusters)
   const handles = new ClusterHandles(config, clusters, deps)
   const origins = compileOrigins(config, deps, former)
-  const inspectors = compileInspectors(config, deps, former?.inspectors)
+  const inspectors = compileInspectors(config, { deps, origins }, former?.inspectors)
   const table = compileRoutes(config.routes.map(routeInput), matchers, matcherDeps(deps))
   const partsOf = (route: Config["routes"][number]): RouteParts => ({
     config,

@@ -12,6 +12,10 @@ const ruleSchema = z.strictObject({
     {} as never,
     "Conditions, all of which must hold, as routes have them; host is what CONNECT names, tlsName, alpn and ja4 are what the client says in TLS.",
   ),
+  certificate: maybe(
+    z.enum(["trusted", "untrusted"]),
+    "What the site's own certificate must be like as well: good, or expired, for another name, of an unknown authority and the like. It is looked at when such a rule is reached, with a handshake of our own. Default: any.",
+  ),
   do: z.enum(verdicts).describe("tunnel hands the octets on unread, inspect opens them, refuse closes the connection."),
   reason: maybe(reasonSchema, "The word in log and metrics that says why. Default: rule-1 for the first rule, and so on."),
 })
@@ -108,6 +112,7 @@ const inspectLongSchema = z.strictObject({
 /** One rule of `inspect`, parsed. */
 export interface InspectRule {
   readonly match: MatchConfig
+  readonly certificate: "trusted" | "untrusted" | null
   readonly do: (typeof verdicts)[number]
   readonly reason: string | null
 }

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test"
 import { type Bothways, startBothways } from "../../support/bothways.ts"
 import { inside, tunnel } from "../../support/inside.ts"
+import { freePort } from "../../support/ports.ts"
 import { scriptedServer } from "../../support/scripted-server.ts"
 import { until } from "../../support/wait.ts"
 import { frame, upgradeRequest } from "../../support/web-socket.ts"
@@ -23,7 +24,9 @@ const speaker = await scriptedServer(async connection => {
 const upstreamRules = { ca: upstream.ca.certFile, insecureHosts: ["careless.test"] }
 const proxy: Bothways = await startBothways({
   resolver: {
-    servers: [await namesHere("app.test", "other.test", "x.w.test", "x.y.w.test", "careless.test", "bank.test", "refused.test", "left.test")],
+    servers: [
+      await namesHere("app.test", "other.test", "x.w.test", "x.y.w.test", "careless.test", "bank.test", "refused.test", "left.test", "asked.test"),
+    ],
   },
   listeners: {
     egress: {
@@ -37,6 +40,7 @@ const proxy: Bothways = await startBothways({
           neverOpen: { names: ["bank.test"] },
           rules: [
             { match: { host: "refused.test" }, do: "refuse", reason: "not-here" },
+            { match: { host: "asked.test" }, certificate: "untrusted", do: "tunnel", reason: "theirs" },
             { match: { tlsName: "left.test" }, do: "tunnel", reason: "left-alone" },
           ],
           upstream: upstreamRules,
@@ -209,6 +213,17 @@ describe("a tunnel that is not opened", () => {
     expect((await until(() => lines(`refused.test:${good.port}`)[0]))["tlsReason"]).toBe("not-here")
     using left = await inside(port, `app.test:${good.port}`, { name: "left.test" })
     expect(left.certificate.issuer.CN).toBe("World")
+  })
+
+  test("by what the site's own certificate is like, which is looked at once", async () => {
+    const url = `https://asked.test:${self.port}/`
+    expect((await curl(port, url, ...trust)).code).toBe(60)
+    expect((await curl(port, url, "-k")).status).toBe(200)
+    const line = await until(() => lines(`asked.test:${self.port}`)[1])
+    expect([line["tls"], line["tlsReason"]]).toEqual(["tunnel", "theirs"])
+    const trusted = startSite(upstream.issue(["asked.test"]))
+    expect((await curl(port, `https://asked.test:${trusted.port}/`, ...trust)).status).toBe(200)
+    expect((await curl(port, `https://asked.test:${await freePort()}/`, ...trust)).status).toBe(502)
   })
 
   test("what is no TLS, what waits for the server to begin, and TLS with something else in it", async () => {

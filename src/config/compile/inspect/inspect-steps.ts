@@ -3,7 +3,7 @@ import { FAULT } from "../../../base/index.ts"
 import { type Exchange, FAULT_VERDICT, NEXT, notesOf, PeekedTunnel, type Step, type Verdict, WAIT } from "../../../flow/index.ts"
 import type { Time } from "../../../http/index.ts"
 import type { Origins } from "../../../upstream/index.ts"
-import { type Inspector, PEEK_BYTES_MAX } from "./inspector.ts"
+import { ASKS, type Inspector, PEEK_BYTES_MAX } from "./inspector.ts"
 
 export interface InspectParts {
   readonly inspectors: ReadonlyMap<string, Inspector>
@@ -40,9 +40,10 @@ function foretell(x: Exchange, inspector: Inspector): Verdict {
   const notes = notesOf(x)
   notes.tlsName = isIP(x.host) === 0 ? x.host : ""
   notes.alpn = ["h2", "http/1.1"]
-  const decision = inspector.decide(x, notes)
+  const first = inspector.decide(x, notes)
+  const decision = first === ASKS ? inspector.decide(x, notes, "unknown") : first
   notes.tls = decision.do
-  notes.tlsReason = decision.reason
+  notes.tlsReason = first === ASKS ? `${decision.reason}, unless a rule about the site's certificate holds` : decision.reason
   if (decision.do !== "refuse") return NEXT
   x.fault = FAULT.tlsRefused
   return FAULT_VERDICT

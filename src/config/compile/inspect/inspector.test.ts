@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { Exchange, notesOf } from "../../../flow/index.ts"
 import { FAULT } from "../../../base/index.ts"
 import { forwardInspectSchema } from "../../schema/forward-inspect.ts"
-import { Inspector } from "./inspector.ts"
+import { ASKS, Inspector } from "./inspector.ts"
 import { compileNeverOpen } from "./never-open.ts"
 import { PinnedSites, pinnedMemory } from "./pinned-sites.ts"
 
@@ -12,16 +12,24 @@ interface Said {
   readonly user?: string
 }
 
-function inspectorOf(options: Record<string, unknown>, rules: { user: string; do: "tunnel" | "inspect" | "refuse" }[] = []): Inspector {
+function inspectorOf(
+  options: Record<string, unknown>,
+  rules: { user: string; certificate?: "trusted" | "untrusted"; do: "tunnel" | "inspect" | "refuse" }[] = [],
+): Inspector {
   const config = forwardInspectSchema.parse(options)!
   return new Inspector({
     listener: "egress",
     config,
-    rules: rules.map((rule, i) => ({ holds: x => x.user === rule.user, decision: { do: rule.do, reason: `rule-${i + 1}` } })),
+    rules: rules.map((rule, i) => ({
+      holds: x => x.user === rule.user,
+      certificate: rule.certificate ?? null,
+      decision: { do: rule.do, reason: `rule-${i + 1}` },
+    })),
     neverOpen: compileNeverOpen(config.neverOpen, undefined),
     pinned: config.pinned === null ? null : new PinnedSites(new SharedArrayBuffer(pinnedMemory("egress", config.pinned).bytes), config.pinned),
     leaves: null,
     open: null,
+    probe: null,
     counted() {},
   })
 }
@@ -83,4 +91,16 @@ test("sites that want the client's certificate are between the two of them, unle
   const strict = inspectorOf({ upstream: { wantsClient: "refuse" } })
   strict.noteEnd(Object.assign(exchange("a.test"), { fault: FAULT.certificateWanted }))
   expect(decided(strict, "a.test")).toBe("inspect default")
+})
+
+test("a rule about the site's certificate is reached before it is asked, and only then", () => {
+  const inspector = inspectorOf({}, [
+    { user: "ann", do: "tunnel" },
+    { user: "bob", certificate: "untrusted", do: "refuse" },
+  ])
+  expect([decided(inspector, "a.test", { user: "ann" }), decided(inspector, "a.test")]).toEqual(["tunnel rule-1", "inspect default"])
+  const x = exchange("a.test", { user: "bob" })
+  expect(inspector.decide(x, x.notes!)).toBe(ASKS)
+  const asked = (["untrusted", "trusted", "unknown"] as const).map(certificate => inspector.decide(x, x.notes!, certificate).do)
+  expect(asked).toEqual(["refuse", "inspect", "inspect"])
 })

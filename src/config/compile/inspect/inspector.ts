@@ -7,6 +7,7 @@ import type { InspectConfig, InspectRule } from "../../schema/forward-inspect.ts
 import type { InsideOutcome, OpenInside } from "./inside-opening.ts"
 import type { NeverOpen } from "./never-open.ts"
 import type { PinnedSites } from "./pinned-sites.ts"
+import type { SiteCertificate, SiteProbe } from "./site-probe.ts"
 
 /** The first octets of a client, its hello included. */
 export const PEEK_BYTES_MAX = 66_000
@@ -23,6 +24,8 @@ export interface Decision {
 
 export interface CompiledRule {
   readonly holds: Match
+  /** Holds only if the site's certificate is like this; null = whatever it is like. */
+  readonly certificate: InspectRule["certificate"]
   readonly decision: Decision
 }
 
@@ -36,6 +39,8 @@ export interface InspectorParts {
   /** null = nothing is opened here, as in explain. */
   readonly leaves: LeafContexts | null
   readonly open: OpenInside | null
+  /** null = sites are not asked, as in explain. */
+  readonly probe: SiteProbe | null
   /** Counts a decision. */
   counted(decision: InspectRule["do"]): void
 }
@@ -58,16 +63,30 @@ export class Inspector implements PeekJudge {
     notes.tlsName = plainServerName(hello.serverName)
     notes.alpn = hello.protocols
     notes.ja4 = ja4Of(octets)
-    this.act(peek, this.decide(peek.x, notes), hello)
+    const decision = this.decide(peek.x, notes)
+    if (decision !== ASKS) this.act(peek, decision, hello)
+    else this.ask(peek, notes, hello)
+  }
+
+  /** A rule is about the site's certificate. Through a parent proxy sites cannot be asked. */
+  private ask(peek: PeekedTunnel, notes: Notes, hello: ClientHello): void {
+    const { x } = peek
+    const { probe } = this.parts
+    peek.hold()
+    const asked = (certificate: SiteCertificate): void => {
+      if (peek.waits) this.act(peek, this.decide(x, notes, certificate), hello)
+    }
+    if (probe === null || x.plan!.route.cluster !== "") asked("unknown")
+    else probe.ask(siteOf(x, notes), x.port, asked)
   }
 
   /**
    * What becomes of a connection, by what the exchange and its notes say. Pure, so that explain asks the same.
-   * A rule that refuses comes before the sites that are never opened, and those before a rule that opens.
+   * `ASKS`: it depends on the site's certificate, which `certificate` does not say. A rule that refuses comes before the sites that are never opened, and those before a rule that opens.
    */
-  decide(x: Exchange, notes: Notes): Decision {
+  decide(x: Exchange, notes: Notes, certificate: SiteCertificate | null = null): Decision {
     if (notes.alpn.length > 0 && !notes.alpn.some(isHttp)) return this.unknown("no-http")
-    const decision = this.byRule(x)
+    const decision = this.byRule(x, certificate)
     if (decision.do !== "inspect") return decision
     const site = siteOf(x, notes)
     if (this.parts.neverOpen(site)) return { do: "tunnel", reason: "never-open" }
@@ -83,9 +102,13 @@ export class Inspector implements PeekJudge {
     this.askers.set(host, fault === FAULT.certificateWanted ? "client-certificate" : "upstream-handshake")
   }
 
-  private byRule(x: Exchange): Decision {
+  private byRule(x: Exchange, certificate: SiteCertificate | null): Decision {
     const { rules, config } = this.parts
-    for (const rule of rules) if (rule.holds(x)) return rule.decision
+    for (const rule of rules) {
+      if (!rule.holds(x)) continue
+      if (rule.certificate === null || rule.certificate === certificate) return rule.decision
+      if (certificate === null) return ASKS
+    }
     return { do: config.default, reason: "default" }
   }
 
@@ -175,6 +198,8 @@ export class Inspector implements PeekJudge {
   }
 }
 
+/** What the rules say depends on the site's certificate. */
+export const ASKS: Decision = { do: "tunnel", reason: "asks-site" }
 const ASKERS_MAX = 10_000
 /** What certificates can bear; underscores are nobody's host name, and in use. */
 const NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/
