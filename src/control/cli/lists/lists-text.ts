@@ -34,10 +34,10 @@ export function answersText(host: string, answers: readonly ListAnswer[], style:
   const holding = answers.filter(({ holds }) => holds)
   const told = answers.filter(({ holds, name, exception }) => holds || name !== null || exception !== null)
   const lines = told.map(({ list, category, holds, name, exception }) => {
-    const word = holds ? style.green("holds") : "does not hold"
-    const by = name === null ? "" : ` by ${name}`
-    const out = exception === null ? "" : `, ${holds ? "in spite of" : "taken out by"} the exception ${exception}`
-    return `${list}${category === null ? "" : ` (${category})`} ${word} ${printable(host)}${by}${out}\n`
+    const subject = `${list}${category === null ? "" : ` (${category})`}`
+    const by = holds ? `${style.green("holds")} ${printable(host)} by ${name}` : `does not hold ${printable(host)}`
+    if (exception === null) return `${subject} ${by}\n`
+    return holds ? `${subject} ${by}, in spite of the exception ${exception}\n` : `${subject} ${by}: the exception ${exception} takes it out\n`
   })
   return `${lines.join("")}${style.dim(holding.length === 0 ? `no list holds ${printable(host)}` : `${plural(holding.length, "list holds", "lists hold")} it`)}\n`
 }
