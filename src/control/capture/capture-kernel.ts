@@ -1,5 +1,4 @@
 import { spawnSync } from "node:child_process"
-import { userInfo } from "node:os"
 import type { CapturePlan } from "./capture-plan.ts"
 import { captureRoutes, captureRules, TABLE, TPROXY_MARK, TPROXY_TABLE } from "./capture-rules.ts"
 
@@ -30,10 +29,11 @@ export function captureProblem(plan: CapturePlan): string {
 /** This process would not be told from others. */
 function ownProblem({ machine, user, mark }: CapturePlan): string {
   if (machine === null || user === "" || mark !== 0) return ""
-  const { uid, username } = userInfo()
-  return user === username || user === String(uid)
+  const uid = String(process.getuid?.() ?? "")
+  const asked = spawnSync("id", ["-u", user], { encoding: "utf8", timeout: 10_000 }).stdout.trim()
+  return user === uid || asked === uid || asked === ""
     ? ""
-    : `\`user\` is ${user}, and the proxy runs as ${username}: its own connections would come back to it`
+    : `\`user\` is ${user} (${asked}), and the proxy runs as ${uid}: its own connections would come back to it`
 }
 
 /** Puts the rules in force in place of any of ours that are there. Throws CaptureError. */

@@ -283,12 +283,12 @@ export class DataPlane {
     const former = this.live
     this.live = prepared
     setSocketMark(prepared.snapshot.config.capture?.mark ?? 0)
+    watchOwnDials(hasTransparent(prepared.snapshot.config) ? sharedOf(prepared.message, OWN_DIALS_KEY, OWN_DIALS_BYTES) : null)
     this.listeners.commit(prepared.listeners, prepared.snapshot)
     if (former !== null) {
       adoptConnections(prepared.snapshot.compiledClusters, former.snapshot.compiledClusters)
       for (const [name, origins] of former.snapshot.origins) if (prepared.snapshot.origins.get(name) !== origins) origins.close()
       former.watchers.close()
-    watchOwnDials(hasTransparent(prepared.snapshot.config) ? sharedOf(prepared.message, OWN_DIALS_KEY, OWN_DIALS_BYTES) : null)
     }
     if (this.accessLog !== null && this.accessLog.of !== prepared.accessLog) {
       void this.accessLog.of.close()
