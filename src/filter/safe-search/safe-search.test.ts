@@ -41,6 +41,13 @@ describe("safe-search", () => {
     ])
   })
 
+  test("a parent is asked for one name, not for two", () => {
+    const x = tunnel("www.bing.com")
+    x.request = Fields.of([["Host", "www.bing.com:443"]])
+    build().request!(x)
+    expect([x.authority, x.request.render()]).toEqual(["strict.bing.com:443", "Host: strict.bing.com:443\r\n"])
+  })
+
   test("others stay as they are", () => {
     for (const host of ["a.test", "google", "mail.google.com", "www.google.evil.test", "google.com.evil.test", "www.google.com.a", "xgoogle.com"])
       expect(dialled(host)).toBe(host)

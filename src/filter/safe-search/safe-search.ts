@@ -1,6 +1,7 @@
 import { z } from "zod"
 import { field, hostNameFault } from "../../base/index.ts"
 import { type Exchange, NEXT, notesOf, type Verdict } from "../../flow/index.ts"
+import { NAME } from "../../http/index.ts"
 import { defineFilter, type Filter, type FilterDeps } from "../../plugin/index.ts"
 import { type Engine, engineNames, engines, isEnding, videos } from "./engines.ts"
 import { withParameter } from "./with-parameter.ts"
@@ -116,7 +117,10 @@ class SafeSearch {
     const named: Named = { host: x.host, authority: x.authority }
     x.slots[this.slot] = named
     x.host = strict
-    if (x.method === "CONNECT") x.authority = `${strict}:${x.port}`
+    if (x.method !== "CONNECT") return
+    x.authority = `${strict}:${x.port}`
+    // For a parent, which would find two names in one request.
+    if (x.request.has(NAME.host)) x.request.set(NAME.host, "Host", x.authority)
   }
 }
 
