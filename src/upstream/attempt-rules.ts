@@ -93,6 +93,15 @@ export function mayAskAgain(fault: Fault, method: string): boolean {
   return isIdempotent(method) || (method === "CONNECT" && (fault === FAULT.reusedClosed || fault === FAULT.closedEarly))
 }
 
+/** Whether the fault of an attempt at an origin, which has no other peers, allows one over another connection. */
+export function mayAskOrigin(x: Exchange, rules: AttemptRules): boolean {
+  const fault = x.fault!
+  const unread = fault === FAULT.streamRefused
+  if (fault.retry === "never" || (fault.retry === "always" && !unread)) return false
+  if (!x.pump.replayable || x.pump.continued || x.attempts >= rules.attemptsMax) return false
+  return unread || isIdempotent(x.method)
+}
+
 /** What goes on the request line. */
 export function requestTarget(x: Exchange, absolute: boolean): string {
   if (x.method === "CONNECT") return x.authority

@@ -1,5 +1,5 @@
-import { log } from "../base/index.ts"
-import type { Exchange } from "../flow/index.ts"
+import { FAULT, log } from "../base/index.ts"
+import { type Exchange, FAULT_VERDICT, type Verdict } from "../flow/index.ts"
 import type { OriginDial, Origins, OriginUpgrade } from "./origins.ts"
 import type { Pool } from "./pool.ts"
 import { QuicJoin } from "./quic-join.ts"
@@ -40,4 +40,11 @@ export function askServices({ host, port }: Exchange, { parts, memory }: Origins
   resolver.services(host, port, services => {
     for (const { alpn, target, port: other } of services) if (target === "" && alpn.includes("h3")) memory.offered(key, other > 0 ? other : port)
   })
+}
+
+/** No address can be dialled over QUIC. */
+export function refuseHttp3(x: Exchange, { parts }: Origins, addresses: readonly { readonly address: string }[]): Verdict {
+  x.fault = FAULT.poolExhausted
+  for (const { address } of addresses) x.fault = parts.checks.address(address, x.port) ?? x.fault
+  return FAULT_VERDICT
 }

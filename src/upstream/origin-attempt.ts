@@ -4,9 +4,10 @@ import { armContinue, type Exchange, fail, FAULT_VERDICT, feedUp, NEXT, resume, 
 import { BODY_TUNNEL, CONNECT_UDP, NAME, reasonOf, type Upstream, type UpstreamConnection, WireTunnel } from "../http/index.ts"
 import type { DialFailure, DialHandle, DialHandler, Wire, WireHandler } from "../net/index.ts"
 import { type Source, sourceTo } from "./dial/sources.ts"
-import { allowedUpgrades, type AttemptRules, dialFault, isIdempotent, requestTarget, tellTlsFailure, tlsFault } from "./attempt-rules.ts"
-import { askServices, joinHttp3, originKey } from "./join-http3.ts"
-import { dialledName, type OriginDial, type Origins, type OriginUpgrade, triesHttp3 } from "./origins.ts"
+import { allowedUpgrades, type AttemptRules, dialFault, mayAskOrigin, requestTarget, tellTlsFailure, tlsFault } from "./attempt-rules.ts"
+import { DialRace, type RaceSource } from "./dial-race.ts"
+import { askServices, joinHttp3, originKey, refuseHttp3 } from "./join-http3.ts"
+import { dialledName, type OriginDial, type Origins, type OriginUpgrade, type ResolveFailure, triesHttp3 } from "./origins.ts"
 import type { Pool, PoolWaiter } from "./pool.ts"
 import { UdpJoin, type UdpWaiter } from "./udp-join.ts"
 
@@ -16,7 +17,7 @@ const ADDRESSES_TRIED_MAX = 8
 const RACE_MS = 250
 
 /** The attempts of one forward exchange at the origin that it names. */
-export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter, TimerOwner {
+export class OriginAttempt implements RaceSource, UdpWaiter, Waiter, PoolWaiter, TimerOwner {
   private readonly x: Exchange
   private origins: Origins | null = null
   private rules: AttemptRules | null = null
@@ -25,6 +26,9 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
   private next = 0
   private tried = 0
   private dialing: DialHandle | null = null
+  /** What was dialled last, as `address:port`, and why an address was not. */
+  dialled = ""
+  private closedBy: Fault | null = null
   fresh = false
   /** A kept-alive connection that `resolve` found. */
   private ready: UpstreamConnection | null = null
@@ -104,15 +108,13 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     return verdict
   }
 
-  private resolved(error: Error | null, found: readonly { readonly address: string }[]): Verdict {
-    const x = this.x
+  private resolved(error: ResolveFailure | null, found: readonly { readonly address: string }[]): Verdict {
     if (error !== null || found.length === 0) {
-      x.fault = FAULT.resolveFailed
+      this.x.fault = error?.code === "blocked" ? FAULT.nameBlocked : FAULT.resolveFailed
       return FAULT_VERDICT
     }
     this.addresses = found
-    this.next = 0
-    this.tried = 0
+    this.next = this.tried = 0
     return NEXT
   }
 
@@ -133,18 +135,10 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     const { pool } = this
     if (pool === null) return this.dial()
     if (this.http3Port() > 0 && !pool.hasHttp3 && this.tryHttp3(this.addresses)) return this.wait(true)
-    if (pool.settings.protocol === "http3") return pool.hasHttp3 ? this.wait(false) : this.refused()
+    if (pool.settings.protocol === "http3") return pool.hasHttp3 ? this.wait(false) : refuseHttp3(x, this.origins!, this.addresses)
     if (pool.mayDial()) return this.dial()
     if (pool.settings.protocol !== "http1") return this.wait(pool.trying)
     x.fault = FAULT.poolExhausted
-    return FAULT_VERDICT
-  }
-
-  /** No address can be dialled over QUIC. */
-  private refused(): Verdict {
-    const { x, addresses } = this
-    x.fault = FAULT.poolExhausted
-    for (let i = 0; i < addresses.length; i++) x.fault = this.origins!.parts.checks.address(addresses[i]!.address, x.port) ?? x.fault
     return FAULT_VERDICT
   }
 
@@ -179,8 +173,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     this.leaveQueue()
     this.x.waiter = null
     if (this.racing && pool.mayDialBeside()) {
-      const verdict = this.dial()
-      if (verdict === FAULT_VERDICT) fail(this.x, this.x.fault!)
+      if (this.dial() === FAULT_VERDICT) fail(this.x, this.x.fault!)
     } else fail(this.x, FAULT.poolExhausted)
   }
 
@@ -200,8 +193,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
       this.send(connection)
       return
     }
-    const verdict = this.dial()
-    if (verdict === FAULT_VERDICT) fail(x, x.fault!)
+    if (this.dial() === FAULT_VERDICT) fail(x, x.fault!)
   }
 
   onHttp3Wanted(): void {
@@ -254,37 +246,49 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     x.response.remove(NAME.altSvc)
   }
 
-  /** Dials the next address that the rules let through. Each is judged now, whatever was said a moment ago (DNS rebinding). */
+  /** Dials the addresses that the rules let through, the next when one fails or takes long. */
   private dial(): Verdict {
-    const x = this.x
+    const { x } = this
+    this.closedBy = null
+    const race = new DialRace(this, this.origins!.parts.time)
+    if (race.begin()) {
+      this.dialing = race
+      x.waiter = this
+      return WAIT
+    }
+    if (this.pool !== null) this.pool.dialFailed(null)
+    x.fault = this.closedBy ?? this.lastFault
+    return FAULT_VERDICT
+  }
+
+  get hasNext(): boolean {
+    return this.next < this.addresses.length && this.tried < ADDRESSES_TRIED_MAX
+  }
+
+  /** Each address is judged now, whatever was said a moment ago (DNS rebinding). */
+  dialNext(handler: DialHandler): DialHandle | null {
+    const { x } = this
     const { parts } = this.origins!
-    let refused: Fault | null = null
-    while (this.next < this.addresses.length && this.tried < ADDRESSES_TRIED_MAX) {
+    while (this.hasNext) {
       const address = this.addresses[this.next++]!.address
       const source = this.source === null ? "" : sourceTo(this.source, address)
       const fault = parts.checks.address(address, x.port) ?? (this.source !== null && source === "" ? FAULT.exitFamily : null)
       if (fault !== null) {
-        refused = fault
+        this.closedBy = fault
         continue
       }
-      x.peerName = address.includes(":") ? `[${address}]:${x.port}` : `${address}:${x.port}`
+      this.dialled = address.includes(":") ? `[${address}]:${x.port}` : `${address}:${x.port}`
       this.tried++
-      x.waiter = this
-      if (this.udp) {
-        this.dialing = parts.udpDialer!({ host: address, port: x.port }, new UdpJoin(this))
-        return WAIT
-      }
+      if (this.udp) return parts.udpDialer!({ host: address, port: x.port }, new UdpJoin(this))
       const tlsName = x.scheme === "https" && x.method !== "CONNECT" ? x.host : ""
-      this.dialing = parts.dialer({ address, port: x.port, tlsName, timeoutMs: this.rules!.connectMs, upgrade: this.upgrade, source }, this)
-      return WAIT
+      return parts.dialer({ address, port: x.port, tlsName, timeoutMs: this.rules!.connectMs, upgrade: this.upgrade, source }, handler)
     }
-    if (this.pool !== null) this.pool.dialFailed(null)
-    x.fault = refused ?? this.lastFault
-    return FAULT_VERDICT
+    return null
   }
 
-  onOpen(wire: Wire, alpn: string): WireHandler | null {
+  raceWon(dialled: string, wire: Wire, alpn: string): WireHandler | null {
     const x = this.x
+    x.peerName = dialled
     this.dialing = null
     x.waiter = null
     const { clock } = this.origins!.parts.time
@@ -298,6 +302,21 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
     }
     this.send(connection)
     return connection
+  }
+
+  laneFailed(dialled: string, kind: DialFailure, detail: string): void {
+    const { x } = this
+    x.peerName = dialled
+    if (kind === "tls") tellTlsFailure(x.host, dialled, detail)
+    this.lastFault = kind === "tls" ? tlsFault(detail) : dialFault(kind)
+  }
+
+  raceLost(): void {
+    const x = this.x
+    this.dialing = null
+    x.waiter = null
+    if (this.pool !== null) this.pool.dialFailed(null)
+    fail(x, this.closedBy ?? this.lastFault)
   }
 
   private openTunnel(wire: Wire): WireHandler {
@@ -318,20 +337,19 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
 
   tunnelStands(end: Upstream): void {
     const x = this.x
+    x.peerName = this.dialled
     this.dialing = null
     x.waiter = null
     x.connectedAt = this.origins!.parts.time.clock.now()
     this.answerTunnel(end, 101, reasonOf(101))
   }
 
+  /** A UDP socket could not be had. */
   onFailed(kind: DialFailure, detail: string): void {
-    const x = this.x
-    if (kind === "tls") tellTlsFailure(x.host, x.peerName, detail)
+    this.laneFailed(this.dialled, kind, detail)
     this.dialing = null
-    x.waiter = null
-    this.lastFault = kind === "tls" ? tlsFault(detail) : dialFault(kind)
-    const verdict = this.dial()
-    if (verdict === FAULT_VERDICT) fail(x, x.fault!)
+    this.x.waiter = null
+    if (this.dial() === FAULT_VERDICT) fail(this.x, this.x.fault!)
   }
 
   private send(connection: UpstreamConnection): void {
@@ -360,11 +378,7 @@ export class OriginAttempt implements DialHandler, UdpWaiter, Waiter, PoolWaiter
   retry(): boolean {
     if (this.rules === null) return false
     const x = this.x
-    const fault = x.fault!
-    const unread = fault === FAULT.streamRefused
-    if (x.method === "CONNECT" || this.udp || fault.retry === "never" || (fault.retry === "always" && !unread)) return false
-    if (!x.pump.replayable || x.pump.continued || x.attempts >= this.rules.attemptsMax) return false
-    if (!unread && !isIdempotent(x.method)) return false
+    if (x.method === "CONNECT" || this.udp || !mayAskOrigin(x, this.rules)) return false
     // Over a connection of its own this time; the addresses start again.
     this.fresh = true
     this.addresses = []

@@ -7,9 +7,12 @@ import type { Source, Sources } from "./dial/sources.ts"
 import { OriginMemory } from "./origin-memory.ts"
 import { Pool, type PoolSettings } from "./pool.ts"
 
+/** Why a name has no address; "blocked" = it is looked up for nobody. */
+export type ResolveFailure = Error & { readonly code?: string }
+
 /** What origin look-ups need of a resolver; net's fits. */
 export interface OriginResolver {
-  lookup(name: string, done: (error: Error | null, addresses: readonly { readonly address: string }[]) => void): void
+  lookup(name: string, done: (error: ResolveFailure | null, addresses: readonly { readonly address: string }[]) => void): void
   /** What HTTPS records say of `https://name:port`; absent where nobody is asked. */
   services?(name: string, port: number, done: (services: readonly OriginOffer[]) => void): void
 }

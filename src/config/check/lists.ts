@@ -45,7 +45,8 @@ function usesOf({ config, routeIndex, raw }: Subject): Named[] {
     const at: ConfigPath = ["listeners", listener, "forward", "inspect", "neverOpen", "categories"]
     return (forward?.inspect?.neverOpen.categories ?? []).map((name, i): Named => ({ kind: "category", name, at: [...at, i] }))
   })
-  const all = [...ofRoutes, ...neverOpen, ...usesOfMatches(config.listeners, ["listeners"])]
+  const blocked = config.resolver.block.map((name, i): Named => ({ kind: "list", name, at: ["resolver", "block", i] }))
+  const all = [...ofRoutes, ...neverOpen, ...blocked, ...usesOfMatches(config.listeners, ["listeners"])]
   return all.map(one => ({ ...one, at: written(raw, one.at) }))
 }
 

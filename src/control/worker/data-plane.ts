@@ -233,8 +233,13 @@ export class DataPlane {
   }
 
   private resolverFor(config: Config): CompileDeps["resolver"] {
-    const key = JSON.stringify(config.resolver)
-    if (this.resolver?.key !== key) this.resolver = { key, of: makeOriginResolver(config.resolver) }
+    const { block } = config.resolver
+    const key = JSON.stringify([config.resolver, block.map(name => config.lists[name])])
+    if (this.resolver?.key === key) return this.resolver.of
+    const lists = this.lists.of(config)
+    const blocked = block.map(name => lists.get(name))
+    const isBlocked = blocked.length === 0 ? undefined : (name: string) => blocked.some(list => list.has(name))
+    this.resolver = { key, of: makeOriginResolver(config.resolver, isBlocked) }
     return this.resolver.of
   }
 
