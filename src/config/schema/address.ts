@@ -81,6 +81,13 @@ function reading<T>(title: string, wanted: string, read: (text: string) => T, sl
 
 export const bindSchema = reading("address", 'an address such as "127.0.0.1:8080"', readBind, bindInstead)
 export const endpointSchema = reading("address", 'an address such as "127.0.0.1:9000"', readEndpoint, endpointInstead)
+/** A name server: an address, or the URL of one that speaks DNS over TLS or HTTPS. */
+export const nameServerSchema = reading(
+  "address or URL",
+  'an address such as "127.0.0.1:53" or a URL such as "tls://9.9.9.9"',
+  (text): EndpointConfig | string => (/^(?:tls|https):\/\//i.test(text) ? text : readEndpoint(text)),
+  endpointInstead,
+)
 export const cidrSchema = reading("address range", "an address range such as 10.0.0.0/8", readCidr)
 export const portsSchema = reading("port or range", "a port or a range such as 1025-65535", readPorts)
 

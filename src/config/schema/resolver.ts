@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { count, duration, field, formatHostPort, hostNameFault, ipFamily, listOf, maybe, nameSchema, pathSchema } from "../../base/index.ts"
-import { endpointSchema, isHost } from "./address.ts"
+import { isHost, nameServerSchema } from "./address.ts"
 
 /** A name server: `address` is "address:port" of one that speaks UDP and TCP, or the URL of one that is spoken to over TLS or HTTPS at `addresses`. */
 export interface ResolverServer {
@@ -21,11 +21,10 @@ const secureUrl = z
 const secureSchema = z
   .strictObject({
     url: secureUrl.describe('"tls://dns.example" (DNS over TLS, port 853) or "https://dns.example/dns-query" (DNS over HTTPS).'),
-    addresses: field(
-      listOf(z.string().refine(text => ipFamily(text) !== 0, "expected an address")),
-      [],
-      "Where it is reached: a name server cannot be asked for its own address. Default: the address in the URL.",
-    ),
+    addresses: listOf(z.string().refine(text => ipFamily(text) !== 0, "expected an address"))
+      .optional()
+      .transform((list): string[] => list ?? [])
+      .describe("Where it is reached: a name server cannot be asked for its own address. Default: the address in the URL."),
     ca: maybe(pathSchema, "PEM file with the authorities that are believed. Default: those of the system."),
   })
   .transform(({ url, addresses, ca }, context): ResolverServer => {
@@ -37,16 +36,13 @@ const secureSchema = z
   })
 
 const serverSchema = z.union([
-  z
-    .string()
-    .regex(/^(?:tls|https):\/\//i)
-    .transform((url, context): ResolverServer => {
-      const read = secureSchema.safeParse({ url })
-      if (read.success) return read.data
-      context.addIssue({ code: "custom", message: read.error.issues[0]!.message })
-      return z.NEVER
-    }),
-  endpointSchema.transform(({ host, port }): ResolverServer => ({ address: formatHostPort(host, port), addresses: [], ca: null })),
+  nameServerSchema.transform((server, context): ResolverServer => {
+    if (typeof server !== "string") return { address: formatHostPort(server.host, server.port), addresses: [], ca: null }
+    const read = secureSchema.safeParse({ url: server })
+    if (read.success) return read.data
+    context.addIssue({ code: "custom", message: read.error.issues[0]!.message })
+    return z.NEVER
+  }),
   secureSchema,
 ])
 
