@@ -45,7 +45,12 @@ function usesOf({ config, routeIndex, raw }: Subject): Named[] {
     const at: ConfigPath = ["listeners", listener, "forward", "inspect", "neverOpen", "categories"]
     return (forward?.inspect?.neverOpen.categories ?? []).map((name, i): Named => ({ kind: "category", name, at: [...at, i] }))
   })
-  const blocked = config.resolver.block.map((name, i): Named => ({ kind: "list", name, at: ["resolver", "block", i] }))
+  const blocked = [
+    ...config.resolver.block.map((name, i): Named => ({ kind: "list", name, at: ["resolver", "block", i] })),
+    ...Object.entries(config.listeners).flatMap(([listener, { dns }]) =>
+      (dns?.block ?? []).map((name, i): Named => ({ kind: "list", name, at: ["listeners", listener, "dns", "block", i] })),
+    ),
+  ]
   const all = [...ofRoutes, ...neverOpen, ...blocked, ...usesOfMatches(config.listeners, ["listeners"])]
   return all.map(one => ({ ...one, at: written(raw, one.at) }))
 }

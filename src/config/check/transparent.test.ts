@@ -29,6 +29,7 @@ const names = (words: string, more = "") =>
 test.each([
   ["dns: stand-in", []],
   ["dns: { answer: resolve }", []],
+  ["dns: { answer: resolve, block: ads }", ['listeners.names.dns.block: there is no list "ads"; `lists` has none']],
   ["dns: stand-in, tcp: true", ["listeners.names.tcp: this listener answers DNS queries and nothing else; take another one"]],
   ["dns: { answer: stand-in, range: 'fd00::/64' }", ["listeners.names.dns.range: expected a network of IPv4"]],
   ["dns: { answer: stand-in, range: 10.0.0.0/30 }", ["listeners.names.dns.range: expected a network of 16 addresses or more"]],

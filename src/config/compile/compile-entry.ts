@@ -97,7 +97,7 @@ export function compileEntry(name: string, listener: ListenerConfig, parts: Entr
 /** Queries are answered by the listener itself. */
 function compileDnsEntry(name: string, dns: NonNullable<ListenerConfig["dns"]>, { deps, standIns, unrouted }: EntryParts): Plan {
   const list = new StepList(name, deps)
-  list.add("answer", "dns", dnsStep(dns, standIns.get(name) ?? null, deps.resolver))
+  list.add("answer", "dns", dnsStep(dns, standIns.get(name) ?? null, deps))
   const respondAt = list.length
   list.add("deliver", "deliver", deliver)
   const logAt = list.length

@@ -1,5 +1,5 @@
 import { CidrSet, FAULT, hostNameFault, log, writeIp } from "../../base/index.ts"
-import { ANSWER, type Exchange, FAULT_VERDICT, resume, setLocalResponse, type Step, type Verdict, WAIT } from "../../flow/index.ts"
+import { ANSWER, type Exchange, FAULT_VERDICT, notesOf, resume, setLocalResponse, type Step, type Verdict, WAIT } from "../../flow/index.ts"
 import type { DnsExchange } from "../../http/index.ts"
 import { addressOfReverse, type DnsReply, nameData, nothingFound, RCODE, specialName, StandIns, TYPE } from "../../net/index.ts"
 import type { OriginResolver } from "../../upstream/index.ts"
@@ -14,6 +14,7 @@ const CANARIES = new Set(["use-application-dns.net", "mask.icloud.com", "mask-h2
 /** Lifetime of what our own resolver has found, which knows better when to ask again. */
 const RESOLVED_TTL = 30
 const NEGATIVE_TTL = 5
+const BLOCKED_TTL = 60
 /** Seconds between two lines about names that get no address. */
 const TELL_MS = 10_000
 
@@ -50,7 +51,8 @@ export function standInNames(standIns: Iterable<StandIns>): (address: string) =>
 }
 
 /** The step that answers the queries of a listener. */
-export function dnsStep(dns: DnsConfig, standIns: StandIns | null, resolver: OriginResolver): Step {
+export function dnsStep(dns: DnsConfig, standIns: StandIns | null, { resolver, lists }: Pick<CompileDeps, "resolver" | "lists">): Step {
+  const blocked = dns.block.map(name => lists!.get(name))
   const from = CidrSet.parse([...dns.from])
   // Queries of this machine that are brought here come from whatever address it would have called from.
   const own = new OwnAddresses()
@@ -63,7 +65,9 @@ export function dnsStep(dns: DnsConfig, standIns: StandIns | null, resolver: Ori
       x.fault = FAULT.forbidden
       return FAULT_VERDICT
     }
-    return answer(x, down)
+    if (!blocked.some(list => list.has(x.host))) return answer(x, down)
+    notesOf(x).action = "block"
+    return say(x, down, nothingFound(RCODE.noName, BLOCKED_TTL))
   }
 }
 

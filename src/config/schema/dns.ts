@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { count, duration, field, maybe } from "../../base/index.ts"
+import { count, duration, field, listOf, maybe, nameSchema } from "../../base/index.ts"
 import { cidrSchema } from "./address.ts"
 
 /** A network of addresses to give out, of one family. */
@@ -35,6 +35,7 @@ const dnsLongSchema = z.strictObject({
     "1m",
     "stand-in: how long clients may remember an address; no name gives its place up before.",
   ),
+  block: field(listOf(nameSchema).or(z.array(z.never())), [], "Lists of names that do not exist for clients, see `lists`."),
   from: field(z.array(cidrSchema), ["127.0.0.0/8", "::1"], "Networks whose clients are answered, beside this machine; nobody else is."),
 })
 

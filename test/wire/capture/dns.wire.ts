@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram"
 import { connect } from "node:net"
 import { afterAll, describe, expect, test } from "bun:test"
 import { decodeMessage, type DnsMessage, encodeQuery } from "../../../src/net/resolve/dns-message.ts"
+import { DnsServer } from "../../../src/net/resolve/dns-server.fixture.ts"
 import { startBothways } from "../../support/bothways.ts"
 import { freePorts } from "../../support/ports.ts"
 import { scrape } from "../../support/scrape.ts"
@@ -13,13 +14,19 @@ const PTR = 12
 const HTTPS = 65
 
 const [standIn, resolving] = (await freePorts(2)) as [number, number]
+const server = await DnsServer.start()
+server.say("two.test", { a: ["192.0.2.1", "192.0.2.2"], aaaa: ["2001:db8::1"] })
+server.say("broken.test", { rcode: 2 })
+afterAll(() => server.stop())
 const proxy = await startBothways(
   {
     listeners: {
       names: { bind: `127.0.0.1:${standIn}`, dns: { answer: "stand-in", ttl: "7s", namesMax: 32 }, timeouts: { idle: "300ms" } },
-      resolving: { bind: `127.0.0.1:${resolving}`, dns: "resolve" },
+      resolving: { bind: `127.0.0.1:${resolving}`, dns: { answer: "resolve", block: ["ads"] } },
     },
     routes: [],
+    lists: { ads: { names: ["ads.test"] } },
+    resolver: { servers: [server.address], attempts: 1, timeout: "300ms" },
     observe: { metrics: {} },
   },
   { workers: 2 },
@@ -106,6 +113,13 @@ describe("a listener that answers DNS", () => {
   test("resolves names with our own resolver where it is told to", async () => {
     expect(await look(resolving, "localhost", AAAA)).toMatchObject({ answers: [{ type: AAAA, value: "::1" }] })
     expect(await look(resolving, "a.invalid", A)).toMatchObject({ rcode: 3 })
+    expect((await look(resolving, "two.test", A)).answers.map(({ value }) => value)).toEqual(["192.0.2.1", "192.0.2.2"])
+    expect((await look(resolving, "two.test", AAAA)).answers.map(({ value }) => value)).toEqual(["2001:db8::1"])
+    expect(server.queries.filter(({ name }) => name === "two.test").length).toBeLessThanOrEqual(4)
+    expect(await look(resolving, "nowhere.test", A)).toMatchObject({ rcode: 3, answers: [] })
+    expect(await look(resolving, "broken.test", A)).toMatchObject({ rcode: 2, answers: [] })
+    expect(await look(resolving, "x.ads.test", A)).toMatchObject({ rcode: 3 })
+    expect(await until(() => proxy.log().find(line => line["host"] === "x.ads.test"))).toMatchObject({ action: "block", status: 404 })
     expect(await look(resolving, "site.test", HTTPS)).toMatchObject({ rcode: 0, answers: [] })
   })
 
@@ -115,8 +129,8 @@ describe("a listener that answers DNS", () => {
     expect(failed).toBeGreaterThanOrEqual(68)
     const metrics = await scrape(proxy)
     expect(metrics.get('bothways_dns_names_refused_total{listener="names"}')).toBe(failed)
-    expect(await until(() => proxy.log().find(line => line["method"] === "DNS" && line["status"] === 502))).toMatchObject({
-      listener: "names",
+    expect(await until(() => proxy.log().find(line => line["listener"] === "names" && line["status"] === 502))).toMatchObject({
+      method: "DNS",
       target: "A",
     })
   })
