@@ -153,6 +153,7 @@ describe("O-51: where names are resolved", () => {
       client.send(`${octets}early\n`)
       expect((await client.bytes(i === 0 ? 12 : 8)).slice(0, 4)).toBe(i === 0 ? "\x05\0\x05\0" : "\0\x5a\0\0")
       expect(await client.through("\n")).toBe("heard early\n")
+      client.reset()
       const head = (await taking.connection(i)).received
       expect(head).toStartWith("CONNECT secret.test:443 HTTP/1.1\r\nHost: secret.test:443\r\n")
       expect(head).toMatch(i === 0 ? /\r\nVia: SOCKS\/5 / : /\r\nVia: SOCKS\/4 /)

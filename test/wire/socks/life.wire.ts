@@ -42,6 +42,7 @@ describe("a client", () => {
     const reply = await client.bytes(12)
     expect(reply.slice(0, 10)).toBe("\x05\0\x05\0\0\x01\x7f\0\0\x01")
     expect(await client.through("\n")).toBe("back early\n")
+    client.reset()
   })
 
   test("that closes its half: what comes after is still for it", async () => {
@@ -83,6 +84,7 @@ describe("a client", () => {
     using client = await rawClient(port)
     client.send(`${connect}fine\n`)
     expect(await client.through("back fine\n")).not.toBe("")
+    client.reset()
   })
 
   test("one too many is closed without a word of HTTP", async () => {
@@ -94,6 +96,7 @@ describe("a client", () => {
     second?.send(connect)
     expect((await second?.toEnd()) ?? "").toBe("")
     second?.destroy()
+    first.reset()
   })
 })
 
@@ -121,4 +124,6 @@ test("a listener that goes away: tunnels go on, who is in the middle may finish,
   tunnel.send("more")
   await pause(20)
   expect(tunnel.ending).toBe("open")
+  tunnel.reset()
+  middle.reset()
 })
