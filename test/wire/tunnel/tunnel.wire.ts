@@ -39,9 +39,11 @@ const curl = (proxy: string, ...words: string[]) =>
   run("curl", "-sS", "--cacert", world.authority.ca.certFile, "-x", proxy, "-w", " %{http_connect} %{http_code}", ...words)
 const http = `http://127.0.0.1:${tunnel.port}`
 
-async function exitConnections(): Promise<number> {
-  const status = (await (await fetch(`${exit.admin}/status`)).json()) as Status
-  return status.listeners.find(({ name }) => name === "exit")!.connections
+/** Connections that the exit has, and those of the tunnel with their streams. */
+async function connections(): Promise<{ exit: number; tunnel: number[] }> {
+  const [there, here] = await Promise.all([exit, tunnel].map(async ({ admin }) => (await (await fetch(`${admin}/status`)).json()) as Status))
+  const shared = here!.workers[0]!.detail!.pools["exit"]!.shared
+  return { exit: there!.listeners.find(({ name }) => name === "exit")!.connections, tunnel: shared.connections.map(({ streams }) => streams) }
 }
 
 test.each([
@@ -57,12 +59,14 @@ test.each([
 })
 
 test("200 tunnels at the same time are one connection", async () => {
+  const before = await connections()
   const clients = await Promise.all(Array.from({ length: 200 }, () => rawClient(tunnel.port)))
   for (const client of clients) client.send(`CONNECT ${echo.address} HTTP/1.1\r\nHost: ${echo.address}\r\n\r\n`)
   await Promise.all(clients.map(client => client.response("CONNECT")))
   for (const [i, client] of clients.entries()) client.send(String.fromCharCode(33 + (i % 90)))
   for (const [i, client] of clients.entries()) expect(await client.bytes(1)).toBe(String.fromCharCode(33 + (i % 90)))
-  expect([echo.connections.length, await exitConnections()]).toEqual([200, 1])
+  expect(echo.connections.length).toBe(200)
+  expect(await connections()).toEqual({ exit: before.exit, tunnel: [200] })
   for (const client of clients) client.destroy()
 })
 
