@@ -28,7 +28,12 @@ export function checkVersions({ config, routeIndex }: Subject): Finding[] {
   })
   const routes = config.routes.flatMap(({ to }, i) =>
     to.kind === "origin" && to.via !== null && to.upgrade?.http === "http3"
-      ? [error(["routes", routeIndex[i]!, "to", "origin", "upgrade", "http"], "parent proxies carry no QUIC, so no HTTP/3: take auto, http1 or http2")]
+      ? [
+          error(
+            ["routes", routeIndex[i]!, "to", "origin", "upgrade", "http"],
+            "parent proxies carry no QUIC, so no HTTP/3: take auto, http1 or http2",
+          ),
+        ]
       : [],
   )
   return [...listeners, ...clusters, ...routes]

@@ -1,4 +1,4 @@
-import { FAULT } from "../../base/index.ts"
+import { type Fault, FAULT } from "../../base/index.ts"
 import { type Exchange, FAULT_VERDICT, NEXT, notesOf, type Step } from "../../flow/index.ts"
 import { type ClusterSteps, type Origins, Sources } from "../../upstream/index.ts"
 import type { ExitChoice, ExitConfig } from "../schema/exits.ts"
@@ -50,9 +50,47 @@ export function exitStep(choice: ExitChoice, config: Config): Step {
   }
 }
 
+/** Noted behind the exit's label, if there is one, where requests went past parents that are down. No label looks like it. */
+const DIRECT = "(direct)"
+const down: ReadonlySet<Fault | null> = new Set([FAULT.noPeer, FAULT.connectRefused, FAULT.connectFailed, FAULT.connectTimeout])
+
+/** Through parents, and past them where none of them is there. One that answers and refuses has the last word. */
+export function orDirect(via: ClusterSteps, straight: ClusterSteps): ClusterSteps {
+  const isDirect = (x: Exchange): boolean => x.notes?.exit.endsWith(DIRECT) === true
+  const turn = (x: Exchange): void => {
+    via.finish(x)
+    x.attempt = null
+    x.peer = null
+    x.attempts = 0
+    const notes = notesOf(x)
+    notes.exit = notes.exit === "" ? DIRECT : `${notes.exit} ${DIRECT}`
+  }
+  return {
+    peer(x) {
+      if (isDirect(x)) return straight.peer(x)
+      const verdict = via.peer(x)
+      if (verdict !== FAULT_VERDICT || !down.has(x.fault)) return verdict
+      turn(x)
+      x.fault = null
+      return straight.peer(x)
+    },
+    forward: x => (isDirect(x) ? straight : via).forward(x),
+    judge: x => (isDirect(x) ? straight : via).judge(x),
+    finish: x => (isDirect(x) ? straight : via).finish(x),
+    retry(x) {
+      if (isDirect(x)) return straight.retry(x)
+      if (via.retry(x)) return true
+      // No connection was made, so nothing of the request has been sent.
+      if (!down.has(x.fault)) return false
+      turn(x)
+      return true
+    },
+  }
+}
+
 /** The steps of whichever exit was chosen. */
 export function exitSteps(byLabel: ReadonlyMap<string, ClusterSteps>): ClusterSteps {
-  const of = (x: Exchange): ClusterSteps | undefined => byLabel.get(x.notes?.exit ?? "")
+  const of = (x: Exchange): ClusterSteps | undefined => byLabel.get(labelOf(x))
   return {
     peer: x => of(x)!.peer(x),
     forward: x => of(x)!.forward(x),
@@ -61,6 +99,11 @@ export function exitSteps(byLabel: ReadonlyMap<string, ClusterSteps>): ClusterSt
     finish: x => of(x)?.finish(x) ?? NEXT,
     retry: x => of(x)!.retry(x),
   }
+}
+
+function labelOf({ notes }: Exchange): string {
+  const exit = notes?.exit ?? ""
+  return exit.endsWith(` ${DIRECT}`) ? exit.slice(0, -DIRECT.length - 1) : exit
 }
 
 /** Which exit a request leaves by: what it says, then who asks, then the default. */

@@ -32,7 +32,7 @@ import { type Arm, armRoutes, compileSplit } from "./split.ts"
 import { priorityOf } from "./compile-guard.ts"
 import { loginLine, parentLogin } from "./parent-login.ts"
 import { parentSteps } from "./parent-steps.ts"
-import { exitLabels, exitStep, exitSteps, originsOfExit, routeBy } from "./compile-exits.ts"
+import { exitLabels, exitStep, exitSteps, orDirect, originsOfExit, routeBy } from "./compile-exits.ts"
 import { type InspectSteps, inspectSteps } from "./inspect/inspect-steps.ts"
 import type { Inspector } from "./inspect/inspector.ts"
 import { refuseBind, refusesBind, withBind } from "./socks-bind.ts"
@@ -68,7 +68,8 @@ export function compileRoute(route: RouteConfig, index: number, parts: RoutePart
   const { deps } = parts
   const slots = { value: armRoutes(route).every(arm => stickyOf(arm, parts) === null) ? 1 : STICKY_SLOT + 1 }
   const owner = `routes/${route.name}`
-  const filters = buildFilters(route.filters, deps, { owner, nextSlot: slots, cluster: parts.handles.get })
+  const opens = (x: Exchange): boolean => route.to.kind === "origin" && parts.inspectors.has(x.listener!.name)
+  const filters = buildFilters(route.filters, deps, { owner, nextSlot: slots, cluster: parts.handles.get, opens })
   const list = new StepList(index, deps)
   list.addPhase("identify", filters)
   list.addPhase("access", filters)
@@ -320,7 +321,13 @@ function upstreamOf(route: RouteConfig, parts: RouteParts): ClusterSteps | null 
 /** To origins, by one exit; "" = by none. */
 function wayOut(route: RouteConfig, exit: string, parts: RouteParts): ClusterSteps {
   const to = route.to as Extract<RouteConfig["to"], { kind: "origin" }>
-  if (to.via !== null && to.via !== undefined) return viaSteps(route, to.via, parts)
+  if (to.via === null) return straightOut(route, exit, parts)
+  const via = viaSteps(route, to.via, parts)
+  return to.orDirect ? orDirect(via, straightOut({ ...route, to: { ...to, via: null } }, "", parts)) : via
+}
+
+function straightOut(route: RouteConfig, exit: string, parts: RouteParts): ClusterSteps {
+  const to = route.to as Extract<RouteConfig["to"], { kind: "origin" }>
   const rules = rulesOf(route, parts.config, false)
   const byListener = new Map(
     [...originsOfExit(parts.origins, exit)].map(([name, origins]) => [

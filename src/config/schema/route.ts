@@ -32,7 +32,13 @@ export type DestinationConfig =
   | { readonly kind: "cluster"; readonly cluster: string }
   /** To one of several clusters. */
   | { readonly kind: "split"; readonly split: SplitConfig }
-  | { readonly kind: "origin"; readonly via: string | null; readonly exit: ExitChoice | null; readonly upgrade: OriginUpgradeConfig | null }
+  | {
+      readonly kind: "origin"
+      readonly via: string | null
+      readonly exit: ExitChoice | null
+      readonly orDirect: boolean
+      readonly upgrade: OriginUpgradeConfig | null
+    }
   /** Answers by itself: one of the folders of `answer/` with its parsed options. */
   | { readonly kind: "answer"; readonly name: string; readonly options: unknown }
 
@@ -74,6 +80,11 @@ const upgradeSchema = z.strictObject({
 const originSchema = z.strictObject({
   via: maybe(nameSchema, "Cluster of parent proxies. Default: straight to the origin."),
   exit: maybe(exitUseSchema, "Exit that requests leave by: a label of `exits`, or how it is chosen. Default: none, the system's own way."),
+  orDirect: field(
+    z.boolean(),
+    false,
+    "Straight to the origin when no parent can be reached. Off: an error, so that nothing goes past the parents, and no name is looked up here.",
+  ),
   upgrade: maybe(
     upgradeSchema,
     "Speaks to origins in a better way than the client does: a sidecar in front of a service that knows plain HTTP/1.1 only. Through parents without HTTP/3.",

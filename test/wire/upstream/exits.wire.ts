@@ -27,7 +27,7 @@ const originAt = await new Promise<number>(resolve => origin.listen(0, "0.0.0.0"
 const parent = await recorder("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nde")
 const dead = await freePorts(1)
 const carp = await Promise.all([recorder(), recorder(), recorder()])
-const names = ["chosen", "turns", "client", "time", "six", "hashed", "ann"] as const
+const names = ["chosen", "turns", "client", "time", "six", "hashed", "ann", "past"] as const
 const ports = await freePorts(names.length)
 const at = Object.fromEntries(names.map((name, i) => [name, ports[i]!])) as Record<(typeof names)[number], number>
 const users = join(temporaryFolder("exits"), "users")
@@ -58,6 +58,7 @@ const proxy = await startBothways({
     six: { source: "::1" },
   },
   routes: [
+    { match: { listener: "past" }, to: { origin: { via: "dead", orDirect: true } } },
     { match: { listener: "hashed" }, to: { origin: { via: "carp" } } },
     { match: { listener: "ann" }, to: { origin: { exit: { user: { ann: "turns" }, default: "home" } } } },
     { match: { listener: "chosen" }, to: { origin: { exit: { header: "X-Exit", default: "home" } } } },
@@ -110,6 +111,14 @@ test("CONNECT takes the same way", async () => {
 
 test("an exit that is down is an error, and nobody goes another way (O-51 e)", async () => {
   expect((await ask(at.chosen, 1, { fields: "X-Exit: gone\r\n" }))[0]!.status).toBe(502)
+})
+
+test("past parents that are down, where the route says so", async () => {
+  expect(sources(await ask(at.past, 2))).toEqual(["127.0.0.1", "127.0.0.1"])
+  using client = await rawClient(at.past)
+  client.send(`CONNECT 127.0.0.1:${originAt} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
+  expect((await client.response("CONNECT")).status).toBe(200)
+  await until(() => proxy.log().filter(line => line.exit === "(direct)").length >= 2)
 })
 
 test("sources are taken in turn, each with connections of its own", async () => {

@@ -35,7 +35,7 @@ const secureAt = await portOf(secure)
 const ours = await DnsServer.start()
 const theirs = await DnsServer.start()
 theirs.say("secret.test", { a: ["127.0.0.1"] })
-const [httpAt, tlsAt, socksAt, openAt, ...ports] = (await freePorts(17)) as [number, number, number, number, ...number[]]
+const [httpAt, tlsAt, socksAt, openAt, ...ports] = (await freePorts(18)) as [number, number, number, number, ...number[]]
 const forward = { privateRanges: "allow", ports: ["1-65535"], connectPorts: ["1-65535"], udpPorts: [] }
 const auth = { htpasswd: users }
 const tls = { certificates: [{ cert: site.certFile, key: site.keyFile }] }
@@ -81,6 +81,7 @@ const good = {
   "socks5 behind http2": { peers: [`127.0.0.1:${farSocksAt}`], parent: { kind: "socks5", ...bob, via: "http2" } },
 }
 const bad = {
+  failover: { peers: [refusing.address, { address: scripted.address, backup: true }], parent: "socks5" },
   refuses: { peers: [refusing.address], parent: "socks5", health: { passive: "off" } },
   garbles: { peers: [garbling.address], parent: "socks5", health: { passive: "off" } },
   hangs: { peers: [hanging.address], parent: "socks5", timeouts: { connect: "200ms" }, health: { passive: "off" } },
@@ -156,6 +157,11 @@ test("no name was looked up here (O-51 a, b)", () => {
   expect(ours.queries).toEqual([])
   expect(scripted.asked).toContain(`name secret.test:${plainAt}`)
   expect(scripted.asked.filter(line => line.startsWith("address")).every(line => line.endsWith(`:${farAt}`))).toBe(true)
+})
+
+test("another parent opens what one refuses", async () => {
+  expect(await ask(at["failover"]!, `http://secret.test:${plainAt}/f`)).toEqual([[200, "/f none"]])
+  expect(refusing.asked.length).toBe(1)
 })
 
 test("a parent that refuses, garbles, hangs or closes: an error, and nobody goes there directly (O-51 e)", async () => {
