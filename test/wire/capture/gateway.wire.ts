@@ -135,6 +135,19 @@ describe.skipIf(world === null)("connections of other machines, at their gateway
     expect(await until(() => lines("brought").findLast(line => line["fault"] === "proxy.loop"))).toMatchObject({ called: "10.77.0.1:12081" })
   })
 
+  test("are opened where the listener inspects, by the name in TLS, and go where they were going", async () => {
+    const own = new Authority("Inside")
+    const inspect = { ca: { cert: own.ca.certFile, key: own.ca.keyFile }, upstream: { ca: world!.ca } }
+    const model = config("redirected") as { listeners: { redirected: { forward: object } } }
+    Object.assign(model.listeners.redirected.forward, { inspect })
+    await becomes(model)
+    const asked = ["--resolve", `site.test:443:${OUT}`, "--cacert", own.ca.certFile, "https://site.test/opened"]
+    expect((await world!.client.run("curl", "-sS", "-m", "4", ...asked)).stdout).toBe("tls site.test\n")
+    const line = await until(() => lines("redirected").find(entry => entry["target"] === "/opened"), 3000, "what is inside in the log")
+    expect(line).toMatchObject({ client: "10.77.0.2", tls: "inspect", host: "site.test", peer: `${OUT}:443`, called: `${OUT}:443` })
+    await becomes(config("brought"))
+  })
+
   test("with less of it captured the rest goes its way, and at the end all of it does", async () => {
     expect(await asks()).toBe("answered")
     await becomes(config("brought", { ports: [443], killSwitch: false, udp: "quic", dns: "off" }, ["192.0.2.0/24"]))
