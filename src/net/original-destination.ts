@@ -21,9 +21,6 @@ const SOL_IPV6 = 41
 const IP6T_SO_ORIGINAL_DST = 80
 
 const symbols = openLibc(SYMBOLS)
-/** Whether the system can say whom a redirected client called. */
-export const canCapture: boolean = symbols !== null
-
 // Made with buffers of their own, which stay where they are (see libc.ts). struct sockaddr_in6 is 28 octets, sockaddr_in 16.
 const address = new Uint8Array(new ArrayBuffer(28))
 const addressPointer: Pointer = ptr(address)

@@ -1,7 +1,6 @@
 import { readdirSync } from "node:fs"
 import { type Pointer, ptr } from "bun:ffi"
-import { formatIp } from "../base/index.ts"
-import { plainAddress } from "./connection-info.ts"
+import { formatIp, normaliseIp } from "../base/index.ts"
 import { openLibc } from "./open-libc.ts"
 
 // Which connections this process has opened itself. Rules that bring connections here, and do not tell the proxy's own from others, would have it call itself
@@ -55,7 +54,7 @@ export function isOwnDial(from: string, fromPort: number): boolean {
 function isStreamAt(fd: number, from: string, fromPort: number): boolean {
   if (!nameOf(fd) || port() !== fromPort) return false
   const octets = address[0] === AF_INET ? 4 : 16
-  if (plainAddress(formatIp(address, octets === 4 ? 4 : 8, octets)) !== from) return false
+  if (normaliseIp(formatIp(address, octets === 4 ? 4 : 8, octets)) !== from) return false
   length[0] = 4
   return symbols!.getsockopt(fd, SOL_SOCKET, SO_TYPE, numberPointer, lengthPointer) === 0 && number[0] === SOCK_STREAM
 }

@@ -70,5 +70,3 @@ export const captureSchema = z.strictObject({
     "What is not captured does not leave, and the rules outlive a crash: nothing goes out beside the proxy until it runs again, or until `bothways capture remove`. false = ports that are not captured pass, and the rules go with the proxy, however it ends.",
   ),
 })
-
-export type CaptureConfig = z.output<typeof captureSchema>

@@ -45,5 +45,3 @@ export const dnsSchema = z.union([
   z.enum(["stand-in", "resolve"]).transform((answer): z.output<typeof dnsLongSchema> => dnsLongSchema.parse({ answer })),
   dnsLongSchema,
 ])
-
-export type DnsConfig = NonNullable<z.output<typeof dnsSchema>>

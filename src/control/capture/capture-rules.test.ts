@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process"
 import { describe, expect, test } from "bun:test"
-import { parseConfig } from "../../config/load.ts"
+import { parseConfig } from "../../config/index.ts"
 import { captureProblem } from "./capture-kernel.ts"
 import { capturePlan, type CapturePlan } from "./capture-plan.ts"
 import { captureRoutes, captureRules } from "./capture-rules.ts"
@@ -94,8 +94,8 @@ test.skipIf(!canAsk)("nftables takes the rules of every kind of plan", () => {
   )
 })
 
-test("a config's listeners become ports, tproxy before redirect for a network", () => {
-  const loaded = parseConfig(
+test("a config's listeners become ports, tproxy before redirect for a network", async () => {
+  const loaded = await parseConfig(
     `listeners:
   a: { bind: [":12080"], forward: { transparent: redirect } }
   b: { bind: [":12081"], forward: { transparent: tproxy } }

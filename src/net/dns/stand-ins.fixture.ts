@@ -3,7 +3,13 @@ import { formatIp } from "../../base/index.ts"
 import { type StandInRange, StandIns } from "./stand-ins.ts"
 
 // Names that all threads ask for, more than there is room for. No time passes, so nobody's place may be another's.
-const { memory, options, seed } = workerData as { memory: SharedArrayBuffer; options: StandInRange; seed: number }
+export interface StandInTask {
+  readonly memory: SharedArrayBuffer
+  readonly options: StandInRange
+  readonly seed: number
+}
+
+const { memory, options, seed } = workerData as StandInTask
 const standIns = new StandIns(memory, options, () => 1000)
 let wrong = 0
 for (let i = 0; i < 20_000; i++) {

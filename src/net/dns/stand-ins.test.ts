@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { Worker } from "node:worker_threads"
 import { describe, expect, test } from "bun:test"
 import { formatIp } from "../../base/index.ts"
+import type { StandInTask } from "./stand-ins.fixture.ts"
 import { type StandInRange, StandIns } from "./stand-ins.ts"
 
 const small: StandInRange = { range: "198.18.0.0/15", ipv6: null, namesMax: 16, ttl: 60_000 }
@@ -82,7 +83,9 @@ describe("addresses that stand for names", () => {
   test("threads that write at the same time never hand out one address for two names", async () => {
     const options = { ...small, namesMax: 64, ttl: 1000 }
     const memory = new SharedArrayBuffer(StandIns.bytes(options))
-    const workers = [1, 2, 3].map(seed => new Worker(join(import.meta.dirname, "stand-ins.fixture.ts"), { workerData: { memory, options, seed } }))
+    const workers = [1, 2, 3].map(
+      seed => new Worker(join(import.meta.dirname, "stand-ins.fixture.ts"), { workerData: { memory, options, seed } satisfies StandInTask }),
+    )
     const wrong = await Promise.all(
       workers.map(worker => new Promise<number>((resolve, reject) => worker.once("message", resolve).once("error", reject))),
     )
