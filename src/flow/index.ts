@@ -10,7 +10,7 @@ export { type BodyWaiter, feedUp, type ResponseTap, setFlowClock, tapResponse } 
 export { compilePageText, escapeHtml, type PageText } from "./page-text.ts"
 export { setPace } from "./pace.ts"
 export type { PaceGauge } from "./pace-gauge.ts"
-export { Notes, notesOf, type TlsDecision } from "./notes.ts"
+export { Notes, notesOf, type Refuse, type TlsDecision } from "./notes.ts"
 export { type OwnAnswer, OwnExchange, type OwnRequest } from "./own-exchange.ts"
 export { PeekedTunnel, type PeekJudge, type TakenTunnel } from "./peeked-tunnel.ts"
 export { cutTunnels, tunnelCount } from "./tunnel.ts"

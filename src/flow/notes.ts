@@ -1,4 +1,8 @@
 import type { Exchange } from "./exchange.ts"
+import type { Verdict } from "./verdict.ts"
+
+/** Answers a request that is refused. */
+export type Refuse = (x: Exchange) => Verdict
 
 /** What became of TLS that a client spoke through us: carried unread, ended by us without a look at who is behind it, or opened. */
 export type TlsDecision = "" | "tunnel" | "inspect" | "refuse"
@@ -22,6 +26,8 @@ export class Notes {
   would = ""
   /** Names this refusal on the page that the client gets, so that it can be found in the log. */
   reference = ""
+  /** The tunnel is refused, and opened for nothing but to tell so: this answers whatever is asked inside. null = it is not. Who opens tunnels carries on none that has it. */
+  refuse: Refuse | null = null
   /** Category of the site, from the operator's lists. */
   category = ""
   /** Label of the exit that was taken. */

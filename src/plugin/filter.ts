@@ -39,6 +39,11 @@ export interface FilterDeps {
   readonly lists?: Lists
   /** Compiles what stands under a `match:` of the options. Throws when a matcher cannot be used. Default: nothing has one. */
   match?(use: MatchUse): CompiledMatch
+  /**
+   * Whether the tunnel that this request asks for comes to somebody who looks into it and never carries on what is refused (`notes.refuse`): then a refusal can be told inside.
+   * Default: never.
+   */
+  opens?(x: Exchange): boolean
   /** A cluster of the config. Throws when there is none of this name. */
   cluster(name: string): ClusterHandle
   /** Milliseconds of the monotonic clock, and timers on the worker's wheel. */

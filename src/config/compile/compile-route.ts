@@ -354,9 +354,9 @@ function straightOut(route: RouteConfig, exit: string, parts: RouteParts): Clust
 }
 
 /** Through a cluster of parents. */
-export function viaSteps(route: RouteConfig, via: string, { clusters, config, origins }: RouteParts): ClusterSteps {
+export function viaSteps(route: RouteConfig, via: string, { clusters, config, origins, inspectors }: RouteParts): ClusterSteps {
   const cluster = clusters.get(via)!
-  const upgrade = route.to.kind === "origin" ? route.to.upgrade : null
+  const upgrade = (route.to.kind === "origin" ? route.to.upgrade : null) ?? (inspectors.size > 0 ? INSIDE_UPGRADE : null)
   const line = loginLine(parentLogin(config.clusters[via]!.parent))
   const udp = route.upgrade.includes(CONNECT_UDP) && carriesUdp(config.clusters[via]!)
   return parentSteps(clusterSteps(cluster, { ...rulesOf(route, config, true), upgrade }), { cluster, loginLine: line, origins, upgrade, udp })

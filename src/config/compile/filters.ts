@@ -1,5 +1,5 @@
 import { resolve } from "node:path"
-import { armRequest } from "../../flow/index.ts"
+import { armRequest, type Exchange } from "../../flow/index.ts"
 import type { AnswerDefinition, AnswerDeps, ClusterHandle, Filter, FilterDefinition, FilterDeps } from "../../plugin/index.ts"
 import { answers, filters } from "../features.gen.ts"
 import type { FilterUse } from "../schema/route.ts"
@@ -25,6 +25,8 @@ export interface FilterPlace {
   readonly nextSlot: { value: number }
   /** Throws when there is none of this name. */
   readonly cluster: (name: string) => ClusterHandle
+  /** Whether somebody looks into the tunnel that a request asks for. Default: never. */
+  readonly opens?: (x: Exchange) => boolean
   /** Which ones are built. Default: all. */
   readonly takes?: (use: FilterUse) => boolean
 }
@@ -61,13 +63,14 @@ export function answerOf(name: string): AnswerDefinition<unknown> {
   return definition
 }
 
-function filterDeps(deps: CompileDeps, { nextSlot, cluster }: FilterPlace, place: string): FilterDeps {
+function filterDeps(deps: CompileDeps, { nextSlot, cluster, opens }: FilterPlace, place: string): FilterDeps {
   return {
     ...answerDeps(deps, place),
     slot: () => nextSlot.value++,
     shared: sharedOf(deps),
     cluster,
     match: use => compileMatch(use, deps),
+    ...(opens === undefined ? {} : { opens }),
     ...(deps.worker === undefined ? {} : { worker: deps.worker }),
     ...(deps.reading === undefined ? {} : { reading: deps.reading }),
     ...(deps.lists === undefined ? {} : { lists: deps.lists }),

@@ -65,6 +65,7 @@ export interface PolicyOptions {
   readonly default: "allow" | "block"
   readonly mode: "enforce" | "log-only"
   readonly page: BlockPageOptions
+  readonly tunnels: "page" | "refuse"
 }
 
 /** Schema of the options around the schema of `match:`. */
@@ -88,6 +89,11 @@ export function policyOptions(match: z.ZodType<MatchUse>): z.ZodType<PolicyOptio
       default: field(z.enum(["allow", "block"]), "allow", "What happens where no rule decides."),
       mode: field(modeSchema, "enforce", "log-only: nothing is refused; what would be is in the log and in the metrics."),
       page: field(blockPageSchema, {}, "What a client gets that is refused."),
+      tunnels: field(
+        z.enum(["page", "refuse"]),
+        "page",
+        "What becomes of a tunnel that is refused where the listener opens TLS (`forward.inspect`): page = it is opened, so that browsers show the page, and what cannot be opened is closed; refuse = CONNECT is answered with the refusal, as it is elsewhere.",
+      ),
     })
     .superRefine(({ rules }, context) => {
       const seen = new Set<string>()

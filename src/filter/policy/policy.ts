@@ -40,6 +40,8 @@ class Policy {
   private readonly rules: readonly PolicyRule[]
   /** Slot of the rules that wait for the answer. */
   private readonly slot: number
+  /** Whether a tunnel is looked into, so that what is refused can be told inside. */
+  private readonly opens: ((x: Exchange) => boolean) | null
   private readonly blocked: { add(n: number): void }
   private readonly wouldBlock: { add(n: number): void }
 
@@ -48,6 +50,7 @@ class Policy {
     const page = compileBlockPage(options.page, deps)
     this.rules = [...compileRules(options, deps, page), ...compileDefault(options, deps, page)]
     this.slot = deps.slot()
+    this.opens = options.tunnels === "page" && deps.opens !== undefined ? x => deps.opens!(x) : null
     this.blocked = deps.counter(`policy_blocked_${word}`, "Requests that the policy refused.")
     this.wouldBlock = deps.counter(`policy_would_block_${word}`, "Requests that the policy would have refused if it were enforced.")
   }
@@ -133,7 +136,16 @@ class Policy {
     notes.would = `${notes.would === "" ? "" : `${notes.would} `}${rule.name}:${rule.word}`
   }
 
+  /** A tunnel that is looked into is left to be opened, so that people see why; nothing of it goes on. */
   private refuse(x: Exchange, rule: PolicyRule): Verdict {
+    if (x.method !== "CONNECT" || rule.effect === "close" || this.opens === null || !this.opens(x)) return this.tell(x, rule)
+    decide(x, rule)
+    this.blocked.add(1)
+    notesOf(x).refuse = inside => this.tell(inside, rule)
+    return NEXT
+  }
+
+  private tell(x: Exchange, rule: PolicyRule): Verdict {
     decide(x, rule)
     this.blocked.add(1)
     if (rule.effect === "close" || grpcReplyType(x) !== "") {

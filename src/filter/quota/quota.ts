@@ -160,6 +160,19 @@ class Quota implements TimerOwner {
     this.refused.add(1)
     this.tell(x)
     if (this.options.mode === "log-only") return NEXT
+    if (x.method !== "CONNECT" || this.deps.opens?.(x) !== true) return this.say(x, allowed)
+    // It is looked into, and opened for nothing but the page.
+    const key = this.key.of(x)
+    notesOf(x).refuse = inside => {
+      const { per } = this.options
+      this.table.look(key, this.zone.periodNumber(per, this.deps.time.clock.wall()))
+      this.tell(inside)
+      return this.say(inside, allowed)
+    }
+    return NEXT
+  }
+
+  private say(x: Exchange, allowed: Allowance | null): Verdict {
     x.fault = FAULT.quotaUsed
     if (grpcReplyType(x) !== "") return FAULT_VERDICT
     const wall = this.deps.time.clock.wall()

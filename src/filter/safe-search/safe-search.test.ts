@@ -68,7 +68,7 @@ describe("safe-search", () => {
     const video = read("www.youtube.com", "")
     expect([video.host, video.request.render()]).toEqual(["www.youtube.com", "YouTube-Restrict: Strict\r\n"])
     const other = read("www.ecosia.org", "?q=a")
-    expect([other.host, other.authority, other.notes?.rule]).toEqual(["strict-safe-search.ecosia.org", "www.ecosia.org", "safe-search:ecosia"])
+    expect([other.host, other.notes?.dials, other.notes?.rule]).toEqual(["www.ecosia.org", "strict-safe-search.ecosia.org", "safe-search:ecosia"])
   })
 
   test("the parameter is set once, however the client spelt its own", () => {

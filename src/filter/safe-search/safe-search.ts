@@ -114,10 +114,13 @@ class SafeSearch {
 
   /** The strict name's servers answer for the one that was asked for, whose TLS name and Host stay. A parent is asked for the strict name, too. */
   private dialOther(x: Exchange, strict: string): void {
+    if (x.method !== "CONNECT") {
+      notesOf(x).dials = strict
+      return
+    }
     const named: Named = { host: x.host, authority: x.authority }
     x.slots[this.slot] = named
     x.host = strict
-    if (x.method !== "CONNECT") return
     x.authority = `${strict}:${x.port}`
     // For a parent, which would find two names in one request.
     if (x.request.has(NAME.host)) x.request.set(NAME.host, "Host", x.authority)

@@ -31,5 +31,7 @@ export function compileInsideEntry(name: string, listener: ListenerConfig, { tab
 }
 
 function insideGate(x: Exchange): Verdict {
+  const refuse = x.notes === null ? null : x.notes.refuse
+  if (refuse !== null) return refuse(x)
   return x.method.length <= 4 ? NEXT : limitForwards(x)
 }

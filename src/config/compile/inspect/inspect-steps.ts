@@ -44,8 +44,8 @@ function foretell(x: Exchange, inspector: Inspector): Verdict {
   const decision = first === ASKS ? inspector.decide(x, notes, "unknown") : first
   notes.tls = decision.do
   notes.tlsReason = first === ASKS ? `${decision.reason}, unless a rule about the site's certificate holds` : decision.reason
-  if (decision.do !== "refuse") return NEXT
-  x.fault = FAULT.tlsRefused
+  if (notes.refuse === null && decision.do !== "refuse") return NEXT
+  x.fault = notes.refuse === null ? FAULT.tlsRefused : FAULT.blocked
   return FAULT_VERDICT
 }
 

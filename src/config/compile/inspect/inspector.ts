@@ -65,6 +65,8 @@ export class Inspector implements PeekJudge {
     notes.ja4 = ja4Of(octets)
     const decision = this.decide(peek.x, notes)
     if (decision !== ASKS) this.act(peek, decision, hello)
+    // A site that is refused is not asked.
+    else if (notes.refuse !== null) this.act(peek, this.decide(peek.x, notes, "unknown"), hello)
     else this.ask(peek, notes, hello)
   }
 
@@ -116,9 +118,11 @@ export class Inspector implements PeekJudge {
     return { do: this.parts.config.unknownProtocols, reason }
   }
 
-  private act(peek: PeekedTunnel, decision: Decision, hello: ClientHello | null): void {
-    this.parts.counted(decision.do)
+  private act(peek: PeekedTunnel, decided: Decision, hello: ClientHello | null): void {
     const notes = notesOf(peek.x)
+    // What is refused is opened to say so, or it is closed: nothing of it goes on.
+    const decision = notes.refuse === null || (decided.do === "inspect" && hello !== null) ? decided : BLOCKED
+    this.parts.counted(decision.do)
     notes.tls = decision.do
     notes.tlsReason = decision.reason
     if (decision.do === "refuse") peek.refuse(hello === null ? NOTHING : ACCESS_DENIED, FAULT.tlsRefused)
@@ -200,6 +204,7 @@ export class Inspector implements PeekJudge {
 
 /** What the rules say depends on the site's certificate. */
 export const ASKS: Decision = { do: "tunnel", reason: "asks-site" }
+const BLOCKED: Decision = { do: "refuse", reason: "blocked" }
 const ASKERS_MAX = 10_000
 /** What certificates can bear; underscores are nobody's host name, and in use. */
 const NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/

@@ -160,6 +160,7 @@ export class InsideClient implements InsideHandler, ServerHooks, Waiter {
     own.alpn = notes.alpn
     own.called = notes.called
     own.inside = true
+    own.refuse = notes.refuse
     x.notes = own
     x.user = this.user
     x.clientAddress = this.clientAddress
