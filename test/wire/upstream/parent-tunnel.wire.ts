@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test"
 import { createServer as createPlain } from "node:http"
-import { createServer } from "node:https"
+import { createSecureServer } from "node:http2"
 import type { AddressInfo, Server } from "node:net"
 import { join } from "node:path"
 import { DnsServer } from "../../../src/net/resolve/dns-server.fixture.ts"
@@ -25,7 +25,11 @@ const counted = <S extends Server>(server: S) => server.on("connection", () => v
 const answers = (request: { url?: string | undefined; headers: Record<string, unknown> }) =>
   `${request.url} ${request.headers["proxy-authorization"] ?? "none"}`
 const plain = counted(createPlain((request, response) => response.end(answers(request))))
-const secure = counted(createServer({ cert: site.cert, key: site.key }, (request, response) => response.end(answers(request))))
+const secure = counted(
+  createSecureServer({ cert: site.cert, key: site.key, allowHTTP1: true }, (request, response) =>
+    response.end(request.httpVersion === "2.0" ? `h2 ${request.url}` : answers(request)),
+  ),
+)
 secure.on("secureConnection", socket => void names.push(socket.servername))
 const portOf = (server: Server) =>
   new Promise<number>(resolve => server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)))
@@ -35,7 +39,7 @@ const secureAt = await portOf(secure)
 const ours = await DnsServer.start()
 const theirs = await DnsServer.start()
 theirs.say("secret.test", { a: ["127.0.0.1"] })
-const [httpAt, tlsAt, socksAt, openAt, ...ports] = (await freePorts(18)) as [number, number, number, number, ...number[]]
+const [httpAt, tlsAt, socksAt, openAt, ...ports] = (await freePorts(20)) as [number, number, number, number, ...number[]]
 const forward = { privateRanges: "allow", ports: ["1-65535"], connectPorts: ["1-65535"], udpPorts: [] }
 const auth = { htpasswd: users }
 const tls = { certificates: [{ cert: site.certFile, key: site.keyFile }] }
@@ -88,6 +92,8 @@ const bad = {
   closes: { peers: [closing.address], parent: "socks5", health: { passive: "off" } },
 }
 const clusters = Object.fromEntries(Object.entries({ ...good, ...bad }).map(([name, cluster]) => [name.replaceAll(" ", "-"), cluster]))
+// The same parents, and HTTP/2 with the origins.
+for (const name of ["http2", "scripted"] as const) clusters[`${name}-h2`] = good[name]
 const at = Object.fromEntries(Object.keys(clusters).map((name, i) => [name, ports[i]!]))
 const proxy = await startBothways({
   resolver: { servers: [ours.address] },
@@ -96,7 +102,7 @@ const proxy = await startBothways({
   routes: Object.keys(clusters).map(name => ({
     name,
     match: { listener: name },
-    to: { origin: { via: name, upgrade: { ca: authority.ca.certFile, http: "http1" } } },
+    to: { origin: { via: name, upgrade: { ca: authority.ca.certFile, http: name.endsWith("-h2") ? "http2" : "http1" } } },
   })),
 })
 afterAll(async () => {
@@ -106,10 +112,8 @@ afterAll(async () => {
     far.stop(),
     ...[scripted, refusing, garbling, hanging, closing].map(one => one[Symbol.asyncDispose]()),
   ])
-  for (const server of [plain, secure]) {
-    server.closeAllConnections()
-    server.close()
-  }
+  plain.closeAllConnections()
+  for (const server of [plain, secure]) server.close()
   ours.stop()
   theirs.stop()
 })
@@ -148,7 +152,7 @@ describe.each(Object.keys(good))("through %s", name => {
     expect((await ask(port, `https://other.test:${secureAt}/`)).map(([status]) => status)).toEqual([502])
   })
   test("CONNECT", async () => {
-    const words = ["-sS", "--cacert", authority.ca.certFile, "-x", `http://127.0.0.1:${port}`, `https://secret.test:${secureAt}/c`]
+    const words = ["-sS", "--http1.1", "--cacert", authority.ca.certFile, "-x", `http://127.0.0.1:${port}`, `https://secret.test:${secureAt}/c`]
     expect((await run("curl", ...words)).stdout).toBe("/c none")
   })
 })
@@ -157,6 +161,13 @@ test("no name was looked up here (O-51 a, b)", () => {
   expect(ours.queries).toEqual([])
   expect(scripted.asked).toContain(`name secret.test:${plainAt}`)
   expect(scripted.asked.filter(line => line.startsWith("address")).every(line => line.endsWith(`:${farAt}`))).toBe(true)
+})
+
+test.each(["http2-h2", "scripted-h2"])("HTTP/2 with the origin, many requests over one way: %s", async name => {
+  const before = connections
+  const all = await Promise.all(Array.from({ length: 8 }, (_, i) => ask(at[name]!, `https://secret.test:${secureAt}/${i}`)))
+  expect(all.flat()).toEqual(Array.from({ length: 8 }, (_, i) => [200, `h2 /${i}`]))
+  expect(connections - before).toBe(1)
 })
 
 test("another parent opens what one refuses", async () => {
