@@ -42,10 +42,12 @@ export function applyCapture(plan: CapturePlan, id: string): void {
   nft(["-f", "-"], captureRules(plan, ownerOf(id)))
 }
 
-/** Whose the rules in force are; "" = there are none. */
+/** Whose the rules in force are; "" = there are none. Throws CaptureError when nobody may know. */
 export function captureOwner(): string {
   const listed = spawnSync("nft", ["list", "table", "inet", TABLE], { encoding: "utf8", timeout: 10_000 })
-  return listed.status === 0 ? (OWNER.exec(listed.stdout)?.[1] ?? "owner_unknown") : ""
+  if (listed.status === 0) return OWNER.exec(listed.stdout)?.[1] ?? "owner_unknown"
+  if (listed.error === undefined && /No such file or directory/i.test(listed.stderr)) return ""
+  throw new CaptureError(listed.error === undefined ? reasonOf(listed.stderr) : missing("nft", listed.error))
 }
 
 /** Takes the rules back; those of `id` only, when it is given. Answers whether there were any. Throws CaptureError. */
