@@ -1,7 +1,7 @@
 import { log } from "../../base/index.ts"
 import type { Exchange } from "../../flow/index.ts"
 import type { DialHandle, DialHandler } from "../../net/index.ts"
-import type { Time } from "../../http/index.ts"
+import { CONNECT_UDP, type Time } from "../../http/index.ts"
 import type { Attempt } from "../attempt.ts"
 import type { Dialer } from "../cluster.ts"
 import type { OriginUpgrade } from "../origins.ts"
@@ -37,7 +37,8 @@ export class Through {
 
   /** This request's connection ends at its origin and not at the parent. */
   serves(x: Exchange): boolean {
-    return this.parts.all || (x.scheme === "https" && x.method !== "CONNECT")
+    // A tunnel of datagrams is asked for at the parent (RFC 9298).
+    return this.parts.all || (x.scheme === "https" && x.method !== "CONNECT" && x.upgrade !== CONNECT_UDP)
   }
 
   poolOf(peer: Peer, x: Exchange): Pool {
