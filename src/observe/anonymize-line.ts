@@ -44,7 +44,7 @@ function shortenReferer(x: Exchange, how: "host" | "drop"): void {
   if (host === undefined) return x.request.remove(NAME.referer)
   // What is added is not what came, which the log reads.
   const pairs: [string, string][] = []
-  x.request.forEach((name, value) => pairs.push([name, name.toLowerCase() === "referer" ? `${host}/` : value]))
+  x.request.forEach((name, value) => void pairs.push([name, name.toLowerCase() === "referer" ? `${host}/` : value]))
   x.request.copyFrom(Fields.of(pairs))
 }
 
