@@ -1,5 +1,5 @@
 export { type BodyChange, changeRequestBody, changeResponseBody } from "./change-body.ts"
-export { answerBlocked, type BlockFacts, type BlockPage, blockWords, nextReference } from "./block-page.ts"
+export { answerBlocked, type BlockPage, blockWords, nextReference } from "./block-page.ts"
 export { deliver } from "./deliver.ts"
 export { begin, expire, fail, resume } from "./engine.ts"
 export { acquireExchange, Exchange, runningExchanges, type ListenerInfo, type Plan, type RouteInfo, type Step, type Waiter } from "./exchange.ts"
