@@ -58,10 +58,16 @@ routes: [ { to: { origin: {} } } ]
 `)
 
 test.each([
-  ["machine: true, user: bothways", []],
-  ["machine: true, mark: 7", []],
-  ["machine: true", ["capture.machine: the proxy's own connections would come back to it; say by `user` or `mark` which they are"]],
-  ["machine: { listener: web }, mark: 7", ['capture.machine: needs a listener with `forward: { transparent: redirect }`; "web" is none']],
+  ["machine: true, user: bothways, dns: off", []],
+  ["machine: true, mark: 7, dns: off", []],
+  [
+    "machine: true, mark: 7",
+    [
+      "warning capture.machine: if the system asks a resolver of its own (127.0.0.53), that one is captured, too, and would give the proxy addresses that stand for names; list name servers under resolver.servers",
+    ],
+  ],
+  ["machine: true, dns: off", ["capture.machine: the proxy's own connections would come back to it; say by `user` or `mark` which they are"]],
+  ["machine: { listener: web }, mark: 7, dns: off", ['capture.machine: needs a listener with `forward: { transparent: redirect }`; "web" is none']],
   ["network: { from: [10.0.0.0/8] }, dns: off", []],
   [
     "network: { from: [10.0.0.0/8] }",

@@ -58,6 +58,7 @@ function checkCapture(config: Config, capture: NonNullable<Config["capture"]>): 
     if (user === null && mark === 0)
       findings.push(error(["capture", "machine"], "the proxy's own connections would come back to it; say by `user` or `mark` which they are"))
   }
+  if (machine !== null) findings.push(...checkResolver(config, dns))
   if (network !== null) {
     findings.push(...checkTarget(["capture", "network"], network.listener, config, ["redirect", "tproxy"]))
     if (network.from.length === 0 && network.interfaces.length === 0)
@@ -72,6 +73,20 @@ function checkCapture(config: Config, capture: NonNullable<Config["capture"]>): 
       error(["capture", "network"], "queries of other machines cannot be brought to a DNS listener on loopback; bind it to every address"),
     )
   return findings
+}
+
+/** A resolver of this machine (127.0.0.53) asks others in its own name, and is answered by us; the proxy, which asks it, would dial what stands for names. */
+function checkResolver({ listeners, resolver, routes }: Config, dns: string | null): Finding[] {
+  const standsIn = Object.entries(listeners).some(([name, listener]) => listener.dns?.answer === "stand-in" && (dns === "auto" || dns === name))
+  const looksUp = routes.some(({ to }) => to.kind === "origin" && to.via === null)
+  if (!standsIn || !looksUp || resolver.servers !== null) return []
+  return [
+    warning(
+      ["capture", "machine"],
+      "if the system asks a resolver of its own (127.0.0.53), that one is captured, too, and would give the proxy addresses that stand for names; list name servers under resolver.servers",
+      "key",
+    ),
+  ]
 }
 
 function checkTarget(at: ConfigPath, name: string | null, { listeners }: Config, modes: readonly string[]): Finding[] {

@@ -37,6 +37,7 @@ export class TransparentConnection implements DownstreamConnection, WireHandler,
   private ahead: Buffer | null = null
   private ended = false
   private over = false
+  private told = false
 
   constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks, options: TransparentOptions) {
     this.wire = wire
@@ -108,6 +109,12 @@ export class TransparentConnection implements DownstreamConnection, WireHandler,
 
   onClose(_wire: Wire, _error: Error | null): void {
     if (!this.over) this.leave()
+    this.tellClosed()
+  }
+
+  private tellClosed(): void {
+    if (this.told) return
+    this.told = true
     this.hooks.closed(this)
   }
 
@@ -131,7 +138,7 @@ export class TransparentConnection implements DownstreamConnection, WireHandler,
   private close(): void {
     if (!this.over) this.leave()
     this.wire.terminate()
-    this.hooks.closed(this)
+    this.tellClosed()
   }
 
   // ---- DownstreamConnection
