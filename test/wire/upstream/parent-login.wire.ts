@@ -8,6 +8,7 @@ import { Authority } from "../../support/certificates.ts"
 import { startSquid } from "../../support/peers.ts"
 import { freePorts } from "../../support/ports.ts"
 import { temporaryFolder } from "../../support/processes.ts"
+import { rawClient } from "../../support/raw-client.ts"
 import { recorder } from "../../support/recorder.ts"
 import { run } from "../../support/run.ts"
 import { scriptedServer } from "../../support/scripted-server.ts"
@@ -48,14 +49,14 @@ const showing = await scriptedServer(async connection => {
   }
 })
 const [squidAt, parentAt, tlsAt, dead, ...ports] = (await freePorts(11)) as [number, number, number, number, ...number[]]
-const squid = await startSquid(
+const squidStarts = startSquid(
   squidAt,
   `auth_param basic program /usr/lib/squid/basic_ncsa_auth ${squidUsers}\nacl known proxy_auth REQUIRED\nhttp_access deny !known`,
 )
-const forward = { privateRanges: "allow", connectPorts: [secureAt], ports: [plain.port] }
+const forward = { privateRanges: "allow", connectPorts: [secureAt], ports: [plain.port, secureAt] }
 const auth = { htpasswd: users }
 const tls = { certificates: [{ cert: site.certFile, key: site.keyFile }] }
-const parent = await startBothways({
+const parentStarts = startBothways({
   listeners: {
     plain: { bind: `127.0.0.1:${parentAt}`, forward: { ...forward, auth } },
     secure: { bind: `127.0.0.1:${tlsAt}`, forward: { ...forward, auth }, tls },
@@ -77,11 +78,16 @@ const clusters = {
   token: { peers: [showing.address], parent: { token: "bearer-secret" } },
 }
 const portOf = Object.fromEntries(Object.keys(clusters).map((name, i) => [name, ports[i]!]))
-const proxy = await startBothways({
+const proxyStarts = startBothways({
   listeners: Object.fromEntries(Object.entries(portOf).map(([name, port]) => [name, { bind: `127.0.0.1:${port}`, forward }])),
   clusters,
-  routes: Object.keys(clusters).map(name => ({ name, match: { listener: name }, to: { origin: { via: name } } })),
+  routes: Object.keys(clusters).map(name => ({
+    name,
+    match: { listener: name },
+    to: { origin: { via: name, upgrade: { ca: authority.ca.certFile, http: "http1" } } },
+  })),
 })
+const [squid, parent, proxy] = await Promise.all([squidStarts, parentStarts, proxyStarts])
 afterAll(async () => {
   await Promise.all([proxy.stop(), parent.stop(), squid.stop(), showing.close(), plain[Symbol.asyncDispose]()])
   secure.closeAllConnections()
@@ -99,6 +105,26 @@ test.each(["squid", "plain", "http2", "second"])("through %s: both kinds of requ
     ["GET /b HTTP/1.1", false],
   ])
   expect((await curl(name, `https://localhost:${secureAt}/`)).stdout).toBe("secure none 200 200")
+})
+
+test("O-13: what tells of the client, or of a proxy before, does not come to the origin", async () => {
+  const told = [
+    "Proxy-Authorization: Basic dTpw",
+    "Proxy-Connection: keep-alive",
+    "X-Forwarded-For: 10.9.8.7",
+    "Forwarded: for=10.9.8.7",
+    "Via: 1.1 laptop",
+  ]
+  await curl("plain", ...told.flatMap(line => ["-H", line]), `http://localhost:${plain.port}/told`)
+  const { head } = plain.requests.pop()!
+  expect(head).toStartWith("GET /told ")
+  expect(head).not.toMatch(/proxy-|forwarded|laptop|10\.9\.8\.7|authorization/i)
+})
+
+test.each(["squid", "plain", "http2"])("https asked for in the clear, through the tunnel of %s", async name => {
+  using client = await rawClient(portOf[name]!)
+  client.send(`GET https://localhost:${secureAt}/ HTTP/1.1\r\nHost: localhost\r\nProxy-Authorization: Basic Y2xpZW50\r\n\r\n`)
+  expect(await client.response()).toMatchObject({ status: 200, body: "secure none" })
 })
 
 test("a wrong password is ours: 502, and no challenge for the client", async () => {

@@ -53,11 +53,11 @@ const settings = {
   },
   routes: [{ to: { origin: {} } }],
 }
-const parent = await startBothways(settings)
+const parentStarts = startBothways(settings)
 // Whoever stands behind a proxy is another one: its own ports are a loop.
 const [farAt, farTlsAt, farSocksAt] = (await freePorts(3)) as [number, number, number]
 const { http, tls: overTls, socks } = settings.listeners
-const far = await startBothways({
+const farStarts = startBothways({
   ...settings,
   listeners: {
     http: { ...http, bind: `127.0.0.1:${farAt}` },
@@ -95,7 +95,7 @@ const clusters = Object.fromEntries(Object.entries({ ...good, ...bad }).map(([na
 // The same parents, and HTTP/2 with the origins.
 for (const name of ["http2", "scripted"] as const) clusters[`${name}-h2`] = good[name]
 const at = Object.fromEntries(Object.keys(clusters).map((name, i) => [name, ports[i]!]))
-const proxy = await startBothways({
+const proxyStarts = startBothways({
   resolver: { servers: [ours.address] },
   listeners: Object.fromEntries(Object.entries(at).map(([name, port]) => [name, { bind: `127.0.0.1:${port}`, forward }])),
   clusters,
@@ -105,6 +105,7 @@ const proxy = await startBothways({
     to: { origin: { via: name, upgrade: { ca: authority.ca.certFile, http: name.endsWith("-h2") ? "http2" : "http1" } } },
   })),
 })
+const [parent, far, proxy] = await Promise.all([parentStarts, farStarts, proxyStarts])
 afterAll(async () => {
   await Promise.all([
     proxy.stop(),
