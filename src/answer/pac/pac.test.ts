@@ -70,6 +70,20 @@ describe("pac", () => {
     expect([ask({ forwardForm: true }), ask({ path: "/" }), ask({ method: "POST" })]).toEqual([0, 0, 0])
   })
 
+  // What the case is about is clients that run a file of others; this is what a file of ours does to them.
+  test("O-52: nothing is read but the host, nothing falls open, nothing of the log-in stands in it, and a query in its own address changes nothing", () => {
+    const { text, find } = script({ proxies: ["a.example:1", "b.example:2"] })
+    expect(text.replace("FindProxyForURL(url, host)", "").includes("url")).toBe(false)
+    expect(find("x.example")).toBe("PROXY a.example:1; PROXY b.example:2")
+    const begin = performance.now()
+    for (const host of ["", ".", "..", "a".repeat(100_000), ".".repeat(100_000), "x\u0000y", "%"]) expect(find(host)).not.toBe("")
+    expect(performance.now() - begin).toBeLessThan(2000)
+    expect(pacOptions.safeParse({ proxies: "user:secret@a.example:1" }).success).toBe(false)
+    const gate = pacGate(pacOptions.parse({}), { secure: false })
+    const x = Object.assign(new Exchange(), { method: "GET", path: "/proxy.pac", query: "?v=2", host: "p" })
+    expect([gate(x), Buffer.from(x.localBody!).includes("v=2")]).toEqual([ANSWER, false])
+  })
+
   test("what makes no sense is refused", () => {
     for (const direct of ["a b", "10.0.0.0/33", "300.1.1.1", "2001:db8::/33", "x.example/8"])
       expect(pacOptions.safeParse({ direct: [direct] }).success).toBe(false)
