@@ -98,7 +98,8 @@ function render(kind: Kind, fault: Fault): string {
 
 /** What a person in front of a browser can make of it. */
 function adviceOn({ code, status }: Fault): string {
-  if (code === "upstream.certificate-wanted") return "This site asks for a certificate of yours, which this proxy cannot show. Trying again once may help."
+  if (code === "upstream.certificate-wanted")
+    return "This site asks for a certificate of yours, which this proxy cannot show. Trying again once may help."
   if (code.startsWith("upstream.certificate"))
     return "This proxy cannot be sure that it speaks to the site that you asked for, so it shows nothing of it."
   if (code.startsWith("upstream.")) return "The server behind this proxy did not answer as it should. Trying again in a while may help."
