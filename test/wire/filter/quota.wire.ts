@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { runBothways, startBothways } from "../../support/bothways.ts"
+import { long } from "../../support/long.ts"
 import { freePort } from "../../support/ports.ts"
 import { temporaryFolder } from "../../support/processes.ts"
 import { rawClient } from "../../support/raw-client.ts"
@@ -90,7 +91,7 @@ describe("quota", () => {
     expect((await get("ann:a")).stdout).toBe("200")
   })
 
-  test("what was used is there after a restart", async () => {
+  test.if(long)("what was used is there after a restart", async () => {
     await proxy.stop()
     proxy = await startBothways(config)
     expect(await listed("bob")).toMatchObject([{ key: "bob", bytes: 70_000, requests: 1 }])
