@@ -39,6 +39,7 @@ test.each([
   ],
   ["{ home: {} }", "{ exit: home, via: parents }", "routes[0].to.origin.via: via and exit both say where requests leave; keep one"],
   ["{ de: { source: here } }", "{ exit: de }", "exits.de.source: expected an address of this machine, such as 192.0.2.10 or 2001:db8::10"],
+  ["{ home: {} }", "{ exit: home, orDirect: true }", "warning routes[0].to.origin.orDirect: this route goes straight anyway"],
 ])("%s %s", (exits, origin, expected) => expect(config(exits, origin)).toContain(expected))
 
 test("what exits cannot carry", () => {

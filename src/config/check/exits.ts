@@ -53,6 +53,8 @@ function checkRoute(at: ConfigPath, route: RouteConfig, subject: Subject): Findi
         "of parent proxies only those that are spoken to in http2 or http3 carry UDP: connect-udp needs one of them, or a route that goes straight",
       ),
     )
+  const hasParents = to.via !== null || (to.exit !== null && exitLabels(to.exit, config).some(label => (config.exits[label]?.via ?? null) !== null))
+  if (to.orDirect && !hasParents) findings.push(warning([...own, "orDirect"], "this route goes straight anyway"))
   if (to.exit === null) return findings
   if ((valueAt(raw, [...own, "via"]) ?? null) !== null) findings.push(error([...own, "via"], "via and exit both say where requests leave; keep one"))
   findings.push(...namedLabels(to.exit, [...own, "exit"], raw).flatMap(({ label, path }) => unknown("exit", label, declaredExits(subject), path)))

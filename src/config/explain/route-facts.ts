@@ -39,7 +39,8 @@ export function retryFacts(route: RouteConfig, config: Config, method: string): 
   if (to.kind !== "cluster" && to.kind !== "origin") return null
   const retry = retryOf(route, config)
   const says = to.kind === "origin" && to.via === null ? originRetryText(retry.attempts, method) : clusterRetryText(retry, method)
-  return { ...retry, says }
+  const straight = to.kind === "origin" && to.via !== null && to.orDirect ? "; straight to the origin when no parent can be reached" : ""
+  return { ...retry, says: says + straight }
 }
 
 function clusterRetryText({ attempts, status, budget, replayBytesMax }: Omit<RetryFacts, "says">, method: string): string {
