@@ -84,6 +84,8 @@ function listenersWithoutRoute(subject: Subject): Finding[] {
   const served = new Set(subject.config.routes.flatMap(route => listenersOf(subject, route)))
   if ([...served].some(name => !subject.declared.listeners.has(name))) return []
   return Object.keys(subject.config.listeners).flatMap(name =>
-    served.has(name) ? [] : [warning(["listeners", name], `no route is for the listener ${JSON.stringify(name)}: every request gets 404`, "key")],
+    served.has(name) || subject.config.listeners[name]!.dns !== null
+      ? []
+      : [warning(["listeners", name], `no route is for the listener ${JSON.stringify(name)}: every request gets 404`, "key")],
   )
 }

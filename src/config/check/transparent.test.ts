@@ -40,6 +40,8 @@ test.each([
   ],
 ])("%s", (words, expected) => expect(names(words)).toEqual(expected))
 
+test("a DNS listener needs no route", () => expect(said(`listeners: { names: { bind: "127.0.0.1:1", dns: resolve } }\nroutes: []\n`)).toEqual([]))
+
 test("a DNS listener that others reach answers them when it is told to, and has no routes", () => {
   expect(
     said(
