@@ -157,7 +157,8 @@ class DialAttempt implements DialHandle, WireHandler, TimerOwner {
     const problem = tls.problemOf(wire, serverName ?? "", success, error)
     if (problem !== "") {
       tls.keepSession(this.peer, undefined)
-      return this.fail("tls", problem)
+      // Who goes in the middle says nothing about TLS: whatever stands in front of a peer that is away does so.
+      return this.fail(error?.code === "ECONNRESET" ? "reset" : "tls", problem)
     }
     this.stand(wire, wire.alpnProtocol || "")
   }

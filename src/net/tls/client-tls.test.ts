@@ -230,7 +230,7 @@ describe("dial over TLS", () => {
       detail: expect.stringContaining("WRONG_VERSION"),
     })
     expect(await outcomeOf({ host: "127.0.0.1", port: rude.port }, { tls: trusting, serverName: "app.test" })).toMatchObject({
-      failure: "tls",
+      failure: "reset",
       detail: expect.stringContaining("closed the connection"),
     })
     expect(await outcomeOf({ host: "127.0.0.1", port: mute.port }, { tls: trusting, serverName: "app.test", timeoutMs: 50 })).toMatchObject({

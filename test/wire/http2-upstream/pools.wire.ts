@@ -227,7 +227,7 @@ describe("limits of ours", () => {
     expect(peer.count("goaway")).toBe(1)
     expect((await burst(port, 1)).statuses).toEqual([200])
     const detail = (await (await proxy.ask("/status")).json()) as { workers: { detail: { pools: Record<string, object> } }[] }
-    expect(detail.workers[0]!.detail.pools.a).toEqual({ busy: 0, idle: 1 })
+    expect(detail.workers[0]!.detail.pools.a).toMatchObject({ busy: 0, idle: 1, shared: { opened: 2 } })
   })
 })
 

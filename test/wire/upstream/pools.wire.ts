@@ -69,7 +69,8 @@ const openConnections = (name: string): number => upstreams.get(name)!.connectio
 
 async function pool(name: string): Promise<{ busy: number; idle: number }> {
   const status = (await (await proxy.ask("/status")).json()) as { workers: { detail: { pools: Record<string, { busy: number; idle: number }> } }[] }
-  return status.workers[0]!.detail.pools[name]!
+  const { busy, idle } = status.workers[0]!.detail.pools[name]!
+  return { busy, idle }
 }
 
 describe.concurrent("pools", () => {
