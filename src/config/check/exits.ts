@@ -48,19 +48,26 @@ function checkRoute(at: ConfigPath, route: RouteConfig, subject: Subject): Findi
   const parents = to.via === null ? undefined : config.clusters[to.via]
   if (parents !== undefined && tunnelsUdp && !carriesUdp(parents))
     findings.push(
-      error(
-        [...at, "upgrade"],
-        "of parent proxies only those that are spoken to in http2 or http3 carry UDP: connect-udp needs one of them, or a route that goes straight",
-      ),
+      warning([...at, "upgrade"], "of parent proxies only those that are spoken to in http2 or http3 carry UDP: connect-udp is refused here"),
     )
   const hasParents = to.via !== null || (to.exit !== null && exitLabels(to.exit, config).some(label => (config.exits[label]?.via ?? null) !== null))
   if (to.orDirect && !hasParents) findings.push(warning([...own, "orDirect"], "this route goes straight anyway"))
   if (to.exit === null) return findings
   if ((valueAt(raw, [...own, "via"]) ?? null) !== null) findings.push(error([...own, "via"], "via and exit both say where requests leave; keep one"))
   findings.push(...namedLabels(to.exit, [...own, "exit"], raw).flatMap(({ label, path }) => unknown("exit", label, declaredExits(subject), path)))
-  const leads = exitLabels(to.exit, config).flatMap(label => (Object.hasOwn(config.exits, label) ? [config.exits[label]!] : []))
-  if (to.via === null && tunnelsUdp && leads.some(exit => exit.via !== null || exit.sources.length > 0))
-    findings.push(error([...at, "upgrade"], "exits carry no UDP: connect-udp needs a route that goes straight"))
+  const leadsOf = (label: string): ExitConfig[] => {
+    const exit = Object.hasOwn(config.exits, label) ? config.exits[label] : undefined
+    return exit === undefined || (exit.via !== null && config.clusters[exit.via] === undefined) ? [] : [exit]
+  }
+  const leads = exitLabels(to.exit, config).flatMap(leadsOf)
+  const carries = ({ via, sources }: ExitConfig): boolean => sources.length === 0 && (via === null || carriesUdp(config.clusters[via]!))
+  if (to.via === null && tunnelsUdp && !leads.every(carries))
+    findings.push(
+      warning(
+        [...at, "upgrade"],
+        "not all of these exits carry UDP: those with sources, and those through parents without http2 or http3, refuse connect-udp",
+      ),
+    )
   if (to.upgrade?.http === "http3" && leads.some(exit => exit.via !== null || exit.sources.length > 0))
     findings.push(error([...own, "upgrade", "http"], "exits carry no QUIC: take auto, http1 or http2"))
   const cache = route.filters.findIndex(use => use.name === "cache")
