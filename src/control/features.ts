@@ -30,6 +30,8 @@ export interface ControlFeature {
   follow?(config: Config): void
   /** Its part of the metrics page, beside what workers count. */
   samples?(): readonly ExtraSample[]
+  /** The proxy finishes what it has, because it stops; not when another process takes its place. */
+  drain?(): void
   stop?(): void
 }
 
@@ -78,5 +80,5 @@ function pinsOf(directory: PinnedDirectory): ControlFeature {
 }
 
 function captureFeature(keeper: CaptureKeeper): ControlFeature {
-  return { follow: config => keeper.follow(config), stop: () => keeper.stop() }
+  return { follow: config => keeper.follow(config), drain: () => keeper.drain(), stop: () => keeper.stop() }
 }

@@ -54,7 +54,6 @@ export interface InstanceOptions extends Overrides {
 export type BootFailure =
   | { readonly kind: "config"; readonly problems: readonly Problem[] }
   | { readonly kind: "port" | "refused" | "failed"; readonly problems: readonly ReloadProblem[] }
-
 export type Booted = { readonly instance: Instance; readonly warnings: readonly Problem[] } | BootFailure
 
 /** Starts a proxy and settles when every worker serves; or says why not, having stopped everything again. */
@@ -209,6 +208,7 @@ export class Instance {
     this.#certificates.close()
     const limit = timeoutMs ?? this.config.drain.timeout
     if (!again) this.#log.info("draining", { reason, limitMs: limit })
+    for (const feature of handed.length > 0 || again ? [] : this.#features) feature.drain?.()
     const cut = await this.#pool.drain(limit, handed)
     if (again) return
     this.#log.info("drained", { cut })

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process"
 import type { Log } from "../../base/index.ts"
 import type { Config } from "../../config/index.ts"
 import { setSocketMark } from "../../net/index.ts"
-import { applyCapture, captureOwner, ownerOf, removeCapture } from "./capture-kernel.ts"
-import { capturePlan } from "./capture-plan.ts"
+import { applyCapture, captureOwner, endCapture, ownerOf, removeCapture } from "./capture-kernel.ts"
+import { type CapturePlan, capturePlan } from "./capture-plan.ts"
 import { TABLE } from "./capture-rules.ts"
 
 /** Ends the table of a process that has gone without a word: its end of the pipe closes with it, however it ends. The first argument is the owner's chain. */
@@ -14,6 +14,7 @@ export class CaptureKeeper {
   private readonly id: string
   private readonly log: Log
   private applied = ""
+  private plan: CapturePlan | null = null
   private watch: ChildProcess | null = null
 
   constructor(id: string, log: Log) {
@@ -31,11 +32,23 @@ export class CaptureKeeper {
     try {
       applyCapture(plan, this.id)
       this.applied = wanted
+      this.plan = plan
       this.log.info("connections are captured", { machine: plan.machine?.port ?? 0, network: plan.network?.port ?? 0, killSwitch: plan.killSwitch })
       if (plan.killSwitch) this.endWatch()
       else this.beginWatch()
     } catch (error) {
       this.log.error("connections are not captured", { reason: (error as Error).message })
+    }
+  }
+
+  /** The proxy finishes what it has, and takes nothing new. */
+  drain(): void {
+    if (this.plan === null) return
+    try {
+      endCapture(this.plan, this.id)
+      this.log.info("nothing new is captured")
+    } catch (error) {
+      this.log.error("new connections are still captured, and refused", { reason: (error as Error).message })
     }
   }
 
@@ -46,6 +59,7 @@ export class CaptureKeeper {
 
   private remove(): void {
     this.applied = ""
+    this.plan = null
     this.endWatch()
     try {
       if (removeCapture(this.id)) this.log.info("connections are no longer captured")

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process"
 import type { CapturePlan } from "./capture-plan.ts"
-import { captureRoutes, captureRules, TABLE, TPROXY_MARK, TPROXY_TABLE } from "./capture-rules.ts"
+import { captureRoutes, captureRules, lastCaptureRules, TABLE, TPROXY_MARK, TPROXY_TABLE } from "./capture-rules.ts"
 
 /** Rules could not be put in force or taken back. `message` is for the operator. */
 export class CaptureError extends Error {
@@ -40,6 +40,11 @@ function ownProblem({ machine, user, mark }: CapturePlan): string {
 export function applyCapture(plan: CapturePlan, id: string): void {
   for (const args of captureRoutes(plan)) route(args)
   nft(["-f", "-"], captureRules(plan, ownerOf(id)))
+}
+
+/** Captures nothing new from now on, while connections that were captured go on. Only rules of `id` are touched. Throws CaptureError. */
+export function endCapture(plan: CapturePlan, id: string): void {
+  if (captureOwner() === ownerOf(id)) nft(["-f", "-"], lastCaptureRules(plan, ownerOf(id)))
 }
 
 /** Whose the rules in force are; "" = there are none. Throws CaptureError when nobody may know. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test"
 import { parseConfig } from "../../config/index.ts"
 import { captureProblem } from "./capture-kernel.ts"
 import { capturePlan, type CapturePlan } from "./capture-plan.ts"
-import { captureRoutes, captureRules } from "./capture-rules.ts"
+import { captureRoutes, captureRules, lastCaptureRules } from "./capture-rules.ts"
 
 const plan: CapturePlan = {
   machine: { port: 12_080, mode: "redirect" },
@@ -61,6 +61,13 @@ describe("the rules of a plan", () => {
     const text = captureRules({ ...plan, ipv6: "reject" }, "owner_1")
     expect(chain(text, "machine_nat")).toContain("meta nfproto ipv6 return")
     expect(chain(text, "machine_filter")).toContain("meta nfproto ipv6 reject with icmpx admin-prohibited")
+  })
+
+  test("at the end nothing new is captured, and chains stay for what is open", () => {
+    const text = lastCaptureRules({ ...plan, network }, "owner_1")
+    expect(chain(text, "output_nat")).toEqual(["type nat hook output priority -100; policy accept;", "ct direction reply accept"])
+    expect(chain(text, "network_mangle").slice(1)).toEqual(["meta l4proto tcp socket transparent 1 meta mark set 1651965952 accept"])
+    expect(text).not.toMatch(/redirect|reject|tproxy/)
   })
 
   test("tproxy has routes, one a family", () => {

@@ -10,6 +10,12 @@ export const TPROXY_TABLE = 25207
 /** Marks connections of the proxy itself: what the system sends for a socket that is closed already has no user any more. */
 const OWN_CONNECTION = 0x62770001
 
+/** What is done to packets of tproxy. */
+const BROUGHT = `meta mark set ${TPROXY_MARK} accept`
+
+/** Does nothing in such a chain but ask. */
+const KEEPS_TRACK = "ct direction reply accept"
+
 type Lines = readonly string[]
 
 /**
@@ -24,6 +30,26 @@ export function captureRules(plan: CapturePlan, owner: string): string {
     ...(plan.machine === null ? [] : machineChains(plan, plan.machine.port)),
     ...(plan.network === null ? [] : networkChains(plan, plan.network)),
   ]
+  return tableOf(body)
+}
+
+/**
+ * The same while the proxy finishes what it has: nothing new is captured or rejected, and connections that were captured go on. A chain and a rule stay for them: where
+ * none asks for connection tracking, the system forgets whom their addresses stand for.
+ */
+export function lastCaptureRules({ machine, network }: CapturePlan, owner: string): string {
+  const nat = (hook: string): string[] => chain(`${hook}_nat`, `type nat hook ${hook} priority -100; policy accept;`, [KEEPS_TRACK])
+  const mangle = "type filter hook prerouting priority mangle; policy accept;"
+  const body = [
+    `chain ${owner} { }`,
+    ...(machine === null ? [] : nat("output")),
+    ...(network === null ? [] : nat("prerouting")),
+    ...(network?.mode === "tproxy" ? chain("network_mangle", mangle, [`meta l4proto tcp socket transparent 1 ${BROUGHT}`]) : []),
+  ]
+  return tableOf(body)
+}
+
+function tableOf(body: Lines): string {
   const table = `table inet ${TABLE}`
   return [`add ${table}`, `delete ${table}`, `${table} {`, ...body.map(line => `  ${line}`), "}", ""].join("\n")
 }
@@ -72,18 +98,17 @@ function networkChains(plan: CapturePlan, network: NonNullable<CapturePlan["netw
 }
 
 function tproxyChains(plan: CapturePlan, port: number, jumps: (to: string) => string[]): string[] {
-  const here = `meta mark set ${TPROXY_MARK} accept`
   const dns = plan.dnsPort === 0 ? [] : ["meta l4proto { tcp, udp } th dport 53 return"]
   return [
     ...chain("network_mangle", "type filter hook prerouting priority mangle; policy accept;", jumps("network_brought")),
     ...chain("network_brought", "", [
       // Packets of connections that are here already.
-      `meta l4proto tcp socket transparent 1 ${here}`,
+      `meta l4proto tcp socket transparent 1 ${BROUGHT}`,
       ...dns,
       "fib daddr type local return",
       ...spared("return"),
-      `meta nfproto ipv4 tcp dport ${portSet(plan)} tproxy ip to :${port} ${here}`,
-      ...(plan.ipv6 === "capture" ? [`meta nfproto ipv6 tcp dport ${portSet(plan)} tproxy ip6 to :${port} ${here}`] : []),
+      `meta nfproto ipv4 tcp dport ${portSet(plan)} tproxy ip to :${port} ${BROUGHT}`,
+      ...(plan.ipv6 === "capture" ? [`meta nfproto ipv6 tcp dport ${portSet(plan)} tproxy ip6 to :${port} ${BROUGHT}`] : []),
     ]),
   ]
 }

@@ -1,13 +1,37 @@
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "bun:test"
 import type { Bothways } from "../../support/bothways.ts"
 import { Authority } from "../../support/certificates.ts"
+import { long } from "../../support/long.ts"
 import { cable, canMakeSpaces, NetSpace } from "../../support/net-space.ts"
 import type { Program } from "../../support/processes.ts"
 import { until } from "../../support/wait.ts"
 
 const OUT = "203.0.113.10"
 const OUT_SIX = "2001:db8:113::10"
+
+const config = {
+  listeners: {
+    inside: {
+      bind: ["127.0.0.1:12080", "[::1]:12080"],
+      forward: {
+        transparent: { mode: "redirect", silence: "50ms" },
+        privateRanges: ["203.0.113.0/24", "2001:db8::/32"],
+        connectPorts: [443, 2525],
+      },
+    },
+    names: { bind: ["127.0.0.1:53"], dns: "stand-in" },
+  },
+  capture: { machine: true, mark: 25207 },
+  clusters: { exit: { peers: [`${OUT}:3128`] } },
+  routes: [
+    { match: { host: "blocked.test" }, to: { respond: { status: 403, body: "blocked\n" } } },
+    { match: { host: "*.direct.test" }, to: { origin: {} } },
+    { match: { listener: "inside", host: ["site.test"] }, to: { origin: { via: "exit" } } },
+    { to: { origin: {} } },
+  ],
+}
 
 /** A machine whose own connections are captured, and the world that it calls. */
 const world = canMakeSpaces ? await build() : null
@@ -22,35 +46,16 @@ async function build(): Promise<{ here: NetSpace; outside: Program; proxy: Bothw
   // Where a query that leaks would go.
   here.nameServer(OUT)
   const outside = there.start("outside", process.execPath, join(import.meta.dirname, "outside.fixture.ts"), certFile, keyFile)
-  const proxy = here.bothways({
-    listeners: {
-      inside: {
-        bind: ["127.0.0.1:12080", "[::1]:12080"],
-        forward: {
-          transparent: { mode: "redirect", silence: "50ms" },
-          privateRanges: ["203.0.113.0/24", "2001:db8::/32"],
-          connectPorts: [443, 2525],
-        },
-      },
-      names: { bind: ["127.0.0.1:53"], dns: "stand-in" },
-    },
-    capture: { machine: true, mark: 25207 },
-    clusters: { exit: { peers: [`${OUT}:3128`] } },
-    routes: [
-      { match: { host: "blocked.test" }, to: { respond: { status: 403, body: "blocked\n" } } },
-      { match: { host: "*.direct.test" }, to: { origin: {} } },
-      { match: { listener: "inside", host: ["site.test"] }, to: { origin: { via: "exit" } } },
-      { to: { origin: {} } },
-    ],
-  })
+  const proxy = here.bothways(config)
   await until(() => outside.lines.includes("ready"), 5000, "the world outside")
   const end = async (): Promise<void> => {
-    await (await proxy).stop()
+    await made.proxy.stop()
     await outside.stop()
     here.remove()
     there.remove()
   }
-  return { here, outside, proxy: await proxy, ca: authority.ca.certFile, end }
+  const made = { here, outside, proxy: await proxy, ca: authority.ca.certFile, end }
+  return made
 }
 
 afterAll(() => world?.end())
@@ -138,6 +143,23 @@ describe.skipIf(world === null)("a machine's own connections", () => {
     )
     expect(sent.stderr).toContain("not permitted")
     expect(leaks()).toEqual([])
+  })
+
+  // Long runs alone: one start of the program more.
+  test.skipIf(!long)("told to stop, it captures nothing new, and what is open goes on to its end", async () => {
+    const { here, proxy } = world!
+    const talk = `exec 3<>/dev/tcp/${OUT}/2525; read -u3 line; echo "$line"; until [ -e ${proxy.configFile}.go ]; do sleep 0.05; done; echo hi >&3; read -t2 -u3 line; echo "$line"`
+    const open = here.start("client", "bash", "-c", talk)
+    await until(() => open.lines.length > 0)
+    proxy.program.signal("SIGTERM")
+    await until(() => proxy.program.stderr.includes("nothing new is captured"))
+    expect((await curl(`http://${OUT}/`)).stdout).toBe(`http ${OUT} from 203.0.113.1\n`)
+    writeFileSync(`${proxy.configFile}.go`, "")
+    await until(() => open.lines.length > 1)
+    expect(open.lines[1]).toBe("hi")
+    expect(await proxy.program.exit()).toBe(0)
+    expect((await here.run("nft", "list", "tables")).stdout).not.toContain("bothways")
+    world!.proxy = await here.bothways(config)
   })
 
   test("stopped by force, nothing leaves until the rules are removed", async () => {
