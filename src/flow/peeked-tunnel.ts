@@ -153,6 +153,10 @@ export class PeekedTunnel extends DownstreamWrapper implements TunnelEnd, Tunnel
     if (this.peeking && !this.held) this.judge.look(this, this.octets, this.octets.length >= this.limits.bytesMax)
   }
 
+  onTunnelMoved(_from: TunnelEnd, octets: number): void {
+    this.receiver?.onTunnelMoved?.(this, octets)
+  }
+
   onTunnelDrain(): void {
     this.receiver?.onTunnelDrain(this)
   }
@@ -173,6 +177,10 @@ export class PeekedTunnel extends DownstreamWrapper implements TunnelEnd, Tunnel
   }
 
   // ---- the client's end of the tunnel that follows
+
+  get bare(): TunnelEnd {
+    return this.client
+  }
 
   start(receiver: TunnelReceiver, _idleMs: number): void {
     if (this.over) return receiver.onTunnelClose(this)

@@ -47,6 +47,11 @@ class Tunnel implements TunnelReceiver {
     if (!(fromClient ? this.peer : this.client).write(chunk)) from.pause()
   }
 
+  onTunnelMoved(from: TunnelEnd, octets: number): void {
+    if (from === this.client) this.x.requestBytes += octets
+    else this.x.responseBytes += octets
+  }
+
   onTunnelDrain(from: TunnelEnd): void {
     if (from === this.client) this.peer.resume()
     else this.client.resume()
@@ -90,8 +95,14 @@ export function startTunnel(x: Exchange): Verdict {
   if (x.pump.requestDeadline !== null) x.pump.requestDeadline.cancel()
   const tunnel = new Tunnel(x, client, peer)
   open.add(tunnel)
+  joinDirectly(client.bare ?? client, peer.bare ?? peer)
   const idleMs = x.plan!.tunnelIdleMs
   client.start(tunnel, idleMs)
   peer.start(tunnel, idleMs)
   return WAIT
+}
+
+function joinDirectly(one: TunnelEnd, other: TunnelEnd): void {
+  if (one.moveTo !== undefined) one.moveTo(other)
+  if (other.moveTo !== undefined) other.moveTo(one)
 }

@@ -69,6 +69,13 @@ export interface TunnelEnd {
    * null where there is no connection of its own, or not in this state.
    */
   release?(): ReleasedWire | null
+  /**
+   * From now on octets may go to `other` without coming to the receiver, which hears their number (`onTunnelMoved`) and has nothing to do for them; those
+   * that `other` does not take come as ever. A wish: absent, or without effect, where the ends have no sockets of their own that carry what is meant and nothing else.
+   */
+  moveTo?(other: TunnelEnd): void
+  /** The end that this one only stands before by now: what it takes and gives is the same. */
+  readonly bare?: TunnelEnd
 }
 
 /** A connection that was a tunnel's. */
@@ -80,6 +87,8 @@ export interface ReleasedWire {
 
 export interface TunnelReceiver {
   onTunnelData(from: TunnelEnd, chunk: Uint8Array): void
+  /** So many octets went to the end that was named in `moveTo`. */
+  onTunnelMoved?(from: TunnelEnd, octets: number): void
   onTunnelDrain(from: TunnelEnd): void
   /** The peer closed its writing half. */
   onTunnelEnd(from: TunnelEnd): void

@@ -6,7 +6,7 @@ import { noteDial } from "./own-dials.ts"
 import { markSocket } from "./socket-mark.ts"
 
 // What the runtime does not offer: a connection that can be given up while it is being made, the length of the accept queue, a second handle on a
-// listening socket, a read into memory that is there already. Linux on x86-64 and arm64, where these numbers are the same; elsewhere `libc` is null and the callers do without.
+// listening socket, a read into memory that is there already, octets that go from socket to socket inside the kernel. Linux on x86-64 and arm64, where these numbers are the same; elsewhere `libc` is null and the callers do without.
 const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
@@ -17,6 +17,10 @@ const SYMBOLS = {
   accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
   // ssize_t; what it can be here fits.
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+  read: { args: ["i32", "ptr", "u64"], returns: "i32" },
+  splice: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i32" },
+  pipe2: { args: ["ptr", "i32"], returns: "i32" },
+  fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
   dup: { args: ["i32"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
@@ -38,6 +42,8 @@ const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
+const F_SETPIPE_SZ = 1031
+const SPLICE_MOVE_NONBLOCK = 3
 const MSG_DONTWAIT = 0x40
 const MSG_PEEK_DONTWAIT = 0x42
 const EINTR = 4
@@ -230,4 +236,25 @@ export function receive(fd: number): number {
   if (count >= 0) return count
   const error = errno()
   return error === EAGAIN || error === EINTR ? 0 : -1
+}
+
+/** A pipe, its reading end first, that holds `bytes` where the system allows; null = it cannot be had. */
+export function openPipe(bytes: number): readonly [number, number] | null {
+  if (symbols === null || symbols.pipe2(pairPointer, NONBLOCK_CLOEXEC) !== 0) return null
+  // Refused, it keeps the usual 16 pages.
+  symbols.fcntl(pair[1]!, F_SETPIPE_SZ, bytes)
+  return [pair[0]!, pair[1]!]
+}
+
+/** Moves octets from or into a pipe without waiting (splice(2)). Answers their number; 0 = none now, or the end; else the system's error number made negative. */
+export function splice(from: number, to: number, bytes: number): number {
+  const count = symbols!.splice(from, null, to, null, bytes, SPLICE_MOVE_NONBLOCK)
+  if (count >= 0) return count
+  const error = errno()
+  return error === EAGAIN || error === EINTR ? 0 : -error
+}
+
+/** Takes so many octets, at most 128 KB, out of a pipe that has them, to the front of `receiveBuffer`. Answers their number, which pipes never make smaller. */
+export function readPipe(fd: number, bytes: number): number {
+  return symbols!.read(fd, receivePointer, bytes)
 }

@@ -1,8 +1,19 @@
 // HOT
 import { assert } from "../../base/index.ts"
-import type { Time, Wire, WireHandler } from "../../net/index.ts"
+import {
+  canMove,
+  holdPipe,
+  MOVE_BROKEN,
+  moveOctets,
+  movedRest,
+  releasePipe,
+  type Time,
+  UNMOVABLE,
+  type Wire,
+  type WireHandler,
+} from "../../net/index.ts"
 import type { ReleasedWire, TunnelEnd, TunnelReceiver } from "../sides.ts"
-import { WireBoth } from "./wire-both.ts"
+import { BULK_BYTES, WireBoth } from "./wire-both.ts"
 
 /** Whoever had the connection before: told once, when it is closed. */
 export interface TunnelOwner {
@@ -19,6 +30,10 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
   private ended = false
   /** The receiver wants nothing more for now. */
   private heldBack = false
+  /** Where octets may go without being read; null = nowhere. */
+  private target: H1Tunnel | null = null
+  /** Octets come in masses, and the thread's pipe is kept for them. */
+  private bulk = false
 
   /** `ahead`: octets read before the tunnel began; `unsent`: what the connection still owes the peer. */
   constructor(wire: Wire, time: Time, ahead: Uint8Array | null, unsent: Uint8Array | null, former: TunnelOwner | null) {
@@ -86,12 +101,56 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
     if (!this.closed) this.resumeReading()
   }
 
+  moveTo(other: TunnelEnd): void {
+    if (!this.closed && other instanceof H1Tunnel && canMove(this.wire, other.wire)) this.target = other
+  }
+
+  protected override readSome(): number {
+    const { target } = this
+    if (target === null || !this.bulk || target.blocked || target.broken || target.closed || target.finished) return super.readSome()
+    const count = moveOctets(this.wire, target.wire)
+    if (count > 0) this.onMoved(target, count, movedRest())
+    else if (count === UNMOVABLE) {
+      this.moveNoMore()
+      return super.readSome()
+    } else if (count === MOVE_BROKEN) {
+      this.onBroken()
+      return 0
+    }
+    return count
+  }
+
+  private onMoved(target: H1Tunnel, count: number, rest: Buffer): void {
+    this.arm(this.idleMs)
+    const gone = count - rest.length
+    if (gone > 0) {
+      target.arm(target.idleMs)
+      this.receiver!.onTunnelMoved!(this, gone)
+    }
+    if (rest.length > 0 && this.receiver !== null) this.receiver.onTunnelData(this, rest)
+  }
+
+  /** Small exchanges need no pipe. */
+  private noteBulk(count: number): void {
+    if (count < BULK_BYTES || this.bulk || this.target === null) return
+    if (holdPipe()) this.bulk = true
+    else this.target = null
+  }
+
+  private moveNoMore(): void {
+    this.target = null
+    if (!this.bulk) return
+    this.bulk = false
+    releasePipe()
+  }
+
   protected takesLent(): boolean {
     return this.receiver !== null
   }
 
   protected onLent(chunk: Buffer): void {
     this.arm(this.idleMs)
+    this.noteBulk(chunk.length)
     this.receiver!.onTunnelData(this, chunk)
   }
 
@@ -102,6 +161,7 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
   abort(): void {
     if (this.closed) return
     this.closed = true
+    this.moveNoMore()
     this.dropOutput()
     this.endTimer()
     this.wire.terminate()
@@ -112,6 +172,7 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
     if (this.closed || this.broken || this.blocked || this.ended || this.finished || this.receiver === null) return null
     const { wire, former } = this
     this.closed = true
+    this.moveNoMore()
     this.receiver = null
     this.endTimer()
     // Whatever held reading back before has no say any more.
@@ -130,6 +191,7 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
     this.time.clock.tick()
     this.arm(this.idleMs)
     if (this.receiver !== null) {
+      this.noteBulk(chunk.length)
       this.receiver.onTunnelData(this, chunk)
       this.readOn(chunk.length)
     } else this.ahead = this.ahead === null ? chunk : Buffer.concat([this.ahead, chunk])
@@ -148,6 +210,7 @@ export class H1Tunnel extends WireBoth implements TunnelEnd, WireHandler {
   onClose(_wire: Wire, error: Error | null): void {
     if (this.closed) return
     this.closed = true
+    this.moveNoMore()
     this.dropOutput()
     this.endTimer()
     // When both halves are closed the runtime tells of the whole alone: the peer's half ended, too, and cleanly.

@@ -5,7 +5,7 @@ import { inNextTurn, type TurnTaker } from "./next-turn.ts"
 import { WireOut } from "./wire-out.ts"
 
 /** A read of this many octets is part of a large body: more of it may be there already. */
-const BULK_BYTES = 64 * 1024
+export const BULK_BYTES = 64 * 1024
 /** Octets that one connection may have in one turn before others are served: a tenth of a millisecond or two. */
 const TURN_BYTES_MAX = 256 * 1024
 /** Somebody in this thread uses lent octets. There is one piece of memory: whoever else reads now would write over them. */
@@ -94,16 +94,24 @@ export abstract class WireBoth extends WireOut implements TurnTaker {
   private readLentOctets(): void {
     let left = TURN_BYTES_MAX
     while (left > 0 && !this.readPaused && !this.closed && this.takesLent()) {
-      const chunk = readLent(this.wire)
-      if (chunk === null) return
-      if (chunk === BROKEN) {
-        this.onBroken()
-        return
-      }
-      left -= chunk.length
-      this.onLent(chunk)
+      const count = this.readSome()
+      if (count === 0) return
+      left -= count
     }
     if (left <= 0 && !this.readPaused) this.goOnLater()
+  }
+
+  /** Takes what is there, up to a bound. Answers the number of octets; 0 = none now, the end, or the connection broke. */
+  protected readSome(): number {
+    const chunk = readLent(this.wire)
+    if (chunk === null) return 0
+    if (chunk === BROKEN) {
+      this.onBroken()
+      return 0
+    }
+    const count = chunk.length
+    this.onLent(chunk)
+    return count
   }
 
   private tellWire(): void {
