@@ -106,7 +106,7 @@ export function sentName(serverName: string): string {
 
 /** A peer that wants a certificate of ours says so when the handshake is over already (RFC 8446 section 6.2, certificate_required). */
 export function isCertificateRequired(error: Error | null): boolean {
-  return error?.message.includes("CERTIFICATE_REQUIRED")
+  return error?.message.includes("CERTIFICATE_REQUIRED") === true
 }
 
 /** PEM of each authority that is believed where nothing else is said. */
