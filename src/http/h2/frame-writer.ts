@@ -64,7 +64,8 @@ export abstract class FrameWriter extends FrameOut {
   writeFrame(stream: H2Stream, bytes: Uint8Array): number {
     const most = Math.min(FRAME_BYTES_MAX, stream.sendWindow, this.sendWindow)
     if (most <= 0 || this.closed) return 0
-    if (this.tuning.padTo > 0) return this.writePadded(stream, bytes, most)
+    // Whoever opens a window by one octet gets one octet.
+    if (this.tuning.padTo > 0 && most > 1) return this.writePadded(stream, bytes, most)
     const count = Math.min(bytes.length, most)
     this.room(FRAME_HEAD + count)
     const at = this.head(count, DATA, 0, stream.id)
@@ -76,7 +77,6 @@ export abstract class FrameWriter extends FrameOut {
   /** The same, rounded up by padding as far as the windows allow, which count it (RFC 9113 section 6.1). `most`: octets that the frame may have. */
   private writePadded(stream: H2Stream, bytes: Uint8Array, most: number): number {
     const count = Math.min(bytes.length, most - 1)
-    if (count === 0) return 0
     const length = Math.min(most, this.padded(count + 1))
     this.room(FRAME_HEAD + length)
     const at = this.head(length, DATA, PADDED, stream.id)
