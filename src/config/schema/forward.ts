@@ -31,7 +31,11 @@ const forwardLongSchema = z.strictObject({
     forwardTransparentSchema,
     "Takes connections that nftables brings here although their clients do not know of the proxy: redirect, tproxy or the long form.",
   ),
-  inspect: field(forwardInspectSchema, false, "Looks into tunnels: what is TLS can be opened, so that rules, cache and log hold for what is inside. true = all defaults."),
+  inspect: field(
+    forwardInspectSchema,
+    false,
+    "Looks into tunnels: what is TLS can be opened, so that rules, cache and log hold for what is inside. true = all defaults.",
+  ),
   privacy: field(
     z.enum(["transparent", "standard", "anonymous", "high"]),
     "standard",
