@@ -38,12 +38,13 @@ export class CapturedInfo extends WireInfo {}
  * remembers it. null = there is nobody to bring it to: it was made to this listener itself, or by this process.
  */
 export function capturedInfo(wire: Wire, info: ConnectionInfo, mode: CaptureMode): ConnectionInfo | null {
+  if (isOwnDial(info.remoteAddress, info.remotePort)) return null
   const native = wire as NativeWire
   if (mode === "tproxy") return new CapturedInfo(native, false, null, { address: info.localAddress, port: info.localPort })
   const destination = originalDestination(native.fd, plainAddress(wire.localAddress).includes(":"))
   if (destination === null) return null
   const isOurs = destination.port === info.localPort && destination.address === info.localAddress
-  return isOurs || isOwnDial(info.remoteAddress, info.remotePort) ? null : new CapturedInfo(native, false, null, destination)
+  return isOurs ? null : new CapturedInfo(native, false, null, destination)
 }
 
 function originalDestination(fd: number, six: boolean): { address: string; port: number } | null {

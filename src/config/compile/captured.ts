@@ -5,17 +5,27 @@ import { type Exchange, FAULT_VERDICT, NEXT, notesOf, type Step, type Verdict } 
 import { NAME } from "../../http/index.ts"
 import { CapturedInfo } from "../../net/index.ts"
 import type { Origins } from "../../upstream/index.ts"
+import { OwnAddresses } from "./own-addresses.ts"
 
 /** Says which name an address stands for; "" = none that is remembered, null = it stands for none. */
 export type NameOf = (address: string) => string | null
+
+export interface CapturedRules {
+  /** What is found under the name is dialled, not the address that was called. */
+  readonly dialsNames: boolean
+  readonly nameOf: NameOf
+  /** Of the listener itself. */
+  readonly ports: ReadonlySet<number>
+}
 
 /**
  * The first step of what comes by a transparent listener: makes of a request to somebody else a forward request for it. The host is what the client says
  * (TLS name, Host), or the name that the address stands for, or the address; the port is the one that it called. The address is judged here, whoever will dial.
  */
 // allow(closure): made once for each listener
-export function capturedStep(origins: Origins, dialsNames: boolean, nameOf: NameOf): Step {
+export function capturedStep(origins: Origins, { dialsNames, nameOf, ports }: CapturedRules): Step {
   const { checks } = origins.parts
+  const own = new OwnAddresses()
   // allow(closure): made once for each listener
   return (x: Exchange): Verdict => {
     const { info } = x.down!
@@ -32,7 +42,9 @@ export function capturedStep(origins: Origins, dialsNames: boolean, nameOf: Name
       x.fault = name === "" && x.host === localAddress ? FAULT.standInUnknown : null
       return x.fault === null ? NEXT : FAULT_VERDICT
     }
-    x.fault = checks.address(localAddress, localPort)
+    // Looked at anew: an address may have come to this machine since the rules of origins were made.
+    const isOurs = ports.has(localPort) && own.has(localAddress)
+    x.fault = isOurs ? FAULT.loop : checks.address(localAddress, localPort)
     if (x.fault !== null) return FAULT_VERDICT
     if (!dialsNames) notes.dials = localAddress
     return NEXT

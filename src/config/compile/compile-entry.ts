@@ -12,7 +12,7 @@ import type { ClusterHandles } from "./cluster-handles.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { rawProtocolOf } from "./raw-protocol.ts"
 import { httpChallengeStep } from "./http-challenge.ts"
-import { capturedStep } from "./captured.ts"
+import { type CapturedRules, capturedStep } from "./captured.ts"
 import { dnsStep, standInNames } from "./dns-entry.ts"
 import { buildFilters } from "./filters.ts"
 import { compileRelay, relayGate } from "./socks-relay.ts"
@@ -49,8 +49,7 @@ export function compileEntry(name: string, listener: ListenerConfig, parts: Entr
   const { table, plans, routes, deps, handles, unrouted, challenges } = parts
   const list = new StepList(name, deps)
   const transparent = listener.forward?.transparent ?? null
-  if (transparent !== null)
-    list.add("gate", "captured", capturedStep(parts.origins.get(name)!, transparent.dial === "name", standInNames(parts.standIns.values())))
+  if (transparent !== null) list.add("gate", "captured", capturedStep(parts.origins.get(name)!, capturedRules(listener, transparent.dial, parts)))
   if (listener.forward === null) list.add("gate", "gate", reverseGate(listener.tls !== undefined && listener.tls !== null))
   // Authorities have no password for a proxy.
   if (challenges !== null && !listener.tls) list.add("answer", "certificate challenge", httpChallengeStep(challenges))
@@ -135,6 +134,11 @@ function rawRouteStep(table: RouteTable, plans: readonly (Plan | null)[]): Step 
     x.step = -1
     return NEXT
   }
+}
+
+function capturedRules({ bind }: ListenerConfig, dial: "address" | "name", { standIns }: EntryParts): CapturedRules {
+  const ports = new Set(bind.flatMap(address => ("port" in address ? [address.port] : [])))
+  return { dialsNames: dial === "name", nameOf: standInNames(standIns.values()), ports }
 }
 
 /** GET, HEAD, POST and PUT need no look at their names. */
