@@ -19,3 +19,8 @@ export function openFiles(pid: number): string[] {
     .map(fd => targetOf(`/proc/${pid}/fd/${fd}`))
     .filter(path => path.startsWith("/"))
 }
+
+/** How many ends of pipes a process holds. */
+export function openPipes(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).filter(fd => targetOf(`/proc/${pid}/fd/${fd}`).startsWith("pipe:")).length
+}
