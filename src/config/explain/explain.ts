@@ -83,5 +83,6 @@ function localAddress({ config }: ChosenListener, target: Target): { address: st
 }
 
 function listenerFacts({ name, config, because }: ChosenListener): ListenerFacts {
-  return { name, because, bind: config.bind.map(bind => formatAddress(bind)), tls: config.tls !== null, forward: config.forward !== null }
+  const captured = (config.forward?.transparent ?? null) !== null
+  return { name, because, bind: config.bind.map(bind => formatAddress(bind)), tls: config.tls !== null, forward: config.forward !== null, captured }
 }

@@ -32,6 +32,8 @@ export interface ListenerFacts {
   readonly tls: boolean
   /** Takes forward requests too. */
   readonly forward: boolean
+  /** Its clients called somebody else, and know nothing of it. */
+  readonly captured: boolean
 }
 
 export interface ParsedFacts {

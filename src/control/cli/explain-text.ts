@@ -17,7 +17,9 @@ function row(label: string, ...lines: readonly string[]): string {
 }
 
 function askedText({ request, listener, parsed, identity }: Explanation): string {
-  const kind = [listener.tls ? "TLS" : "", listener.forward ? "forward and reverse" : "reverse"].filter(word => word !== "").join(", ")
+  const kind = [listener.tls ? "TLS" : "", listener.captured ? "captured clients" : listener.forward ? "forward and reverse" : "reverse"]
+    .filter(word => word !== "")
+    .join(", ")
   const rows = [
     row("request", `${request.method} ${request.target} from ${request.from}, with ${request.fields.join(", ")}`),
     row("listener", `${listener.name} at ${listener.bind.join(" ")} (${kind}); ${listener.because}`),
