@@ -1,5 +1,6 @@
 import { formatAddress, log } from "../../../base/index.ts"
 import type { Instance } from "../../instance.ts"
+import { captureOwner } from "../../capture/capture-kernel.ts"
 import { probeExit } from "../../tunnel/probe.ts"
 import { EXIT } from "../exit-codes.ts"
 
@@ -15,6 +16,11 @@ const wrong: Readonly<Record<string, string>> = {
 export async function firstWord(instance: Instance, host: string, stays: boolean): Promise<void> {
   const bind = instance.config.listeners["tunnel"]?.bind[0]
   if (bind === undefined) return
+  if (instance.config.capture !== null && captureOwner() === "") {
+    log.error("control", "nothing is captured, so programs would go out by themselves: --everything needs nftables, and root or CAP_NET_ADMIN")
+    instance.stop(EXIT.failed)
+    return
+  }
   const { fault, status } = await probeExit(bind, host)
   const reason = wrong[fault] ?? (fault === "" && status >= 400 ? `the exit answers ${status}: it takes no requests of this kind` : "")
   if (reason !== "") {
