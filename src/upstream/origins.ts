@@ -15,6 +15,8 @@ export interface OriginResolver {
   lookup(name: string, done: (error: ResolveFailure | null, addresses: readonly { readonly address: string }[]) => void): void
   /** What HTTPS records say of `https://name:port`; absent where nobody is asked. */
   services?(name: string, port: number, done: (services: readonly OriginOffer[]) => void): void
+  /** A question of any type, and the message that answers it, lent for the call; null = nobody could say. Absent where nobody is asked. */
+  relay?(name: string, type: number, done: (message: Uint8Array | null) => void): void
 }
 
 /** A way to reach an origin, as its HTTPS record says (RFC 9460). */

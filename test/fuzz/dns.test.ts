@@ -53,6 +53,28 @@ describe("queries", () => {
   })
 })
 
+describe("what other servers answer", () => {
+  test("whatever it is, our client gets its own question and no more than it takes", () => {
+    fc.assert(
+      fc.property(query, octets, fc.array(record, { maxLength: 20 }), (bytes, noise, records) => {
+        const ask = readAsk(bytes)
+        if (ask === null || "rcode" in ask) return
+        // An answer of a server like us, with octets of it changed.
+        const sound = writeReply(ask, { rcode: RCODE.ok, records, negativeTtl: 0 }, 65_535)
+        const spoilt = sound.slice()
+        for (let i = 0; i < Math.min(4, noise.length - 1); i += 2) spoilt[noise[i]! % spoilt.length] = noise[i + 1]!
+        for (const relayed of [sound, spoilt, noise]) {
+          const written = writeReply(ask, { rcode: RCODE.ok, records: [], negativeTtl: 0, relayed }, ask.udpBytesMax)
+          expect(written.length).toBeLessThanOrEqual(ask.udpBytesMax)
+          expect(written.subarray(12, 12 + ask.question.length)).toEqual(ask.question)
+          expect([written[0]! * 256 + written[1]!, written[2]! >> 7]).toEqual([ask.id, 1])
+        }
+      }),
+      runs(5303, 1000),
+    )
+  })
+})
+
 function answers(ask: DnsAsk, records: readonly ReplyRecord[], negativeTtl: number): void {
   for (const [reply, max] of [
     [{ rcode: RCODE.ok, records, negativeTtl }, ask.udpBytesMax],

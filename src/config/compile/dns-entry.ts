@@ -1,4 +1,4 @@
-import { CidrSet, FAULT, hostNameFault, log, writeIp } from "../../base/index.ts"
+import { CidrSet, FAULT, hostNameFault, log, PRIVATE_RANGES, writeIp } from "../../base/index.ts"
 import { ANSWER, type Exchange, FAULT_VERDICT, notesOf, resume, setLocalResponse, type Step, type Verdict, WAIT } from "../../flow/index.ts"
 import type { DnsExchange } from "../../http/index.ts"
 import { addressOfReverse, type DnsReply, nameData, nothingFound, RCODE, specialName, StandIns, TYPE } from "../../net/index.ts"
@@ -15,6 +15,10 @@ const CANARIES = new Set(["use-application-dns.net", "mask.icloud.com", "mask-h2
 const RESOLVED_TTL = 30
 const NEGATIVE_TTL = 5
 const BLOCKED_TTL = 60
+/** What the resolver says of names that are none, or none for us. */
+const MISSING: ReadonlySet<string> = new Set(["no-name", "blocked"])
+/** SVCB, HTTPS, ANY. */
+const UNTOLD: ReadonlySet<number> = new Set([64, 65, 255])
 /** Seconds between two lines about names that get no address. */
 const TELL_MS = 10_000
 
@@ -108,16 +112,15 @@ function ownAnswer(name: string, type: number): DnsReply | null {
 function resolvingAnswer(resolver: OriginResolver): Answer {
   return (x, down) => {
     const { name, type } = down.ask
-    const special = ownAnswer(name, type)
+    const special = type === TYPE.ptr ? ownReverse(name) : ownAnswer(name, type)
     if (special !== null) return say(x, down, special)
-    // What else names have is not looked up: HTTPS records would have clients call servers past us.
-    if (type !== TYPE.a && type !== TYPE.aaaa) return say(x, down, nothingFound(RCODE.ok, NEGATIVE_TTL))
+    if (type !== TYPE.a && type !== TYPE.aaaa) return relay(x, down, resolver)
     const { generation } = x
     let waits = false
     let verdict: Verdict = WAIT
     resolver.lookup(name, (error, found) => {
       if (x.generation !== generation) return
-      const isMissing = error !== null && (error as Error & { code?: string }).code === "no-name"
+      const isMissing = error !== null && MISSING.has((error as Error & { code?: string }).code ?? "")
       const texts = found.map(({ address }) => address)
       verdict = say(
         x,
@@ -129,6 +132,29 @@ function resolvingAnswer(resolver: OriginResolver): Answer {
     waits = true
     return verdict
   }
+}
+
+/** Names of addresses that are nobody's in the Internet are asked of nobody there (RFC 6303). */
+function ownReverse(name: string): DnsReply | null {
+  const address = addressOfReverse(name)
+  return address === null || PRIVATE_RANGES.has(address) ? nothingFound(RCODE.noName, NEGATIVE_TTL) : null
+}
+
+/** What the name servers say, but of other servers for the name: clients would call them past us. */
+function relay(x: Exchange, down: DnsExchange, resolver: OriginResolver): Verdict {
+  const { name, type } = down.ask
+  if (UNTOLD.has(type) || resolver.relay === undefined) return say(x, down, nothingFound(RCODE.ok, NEGATIVE_TTL))
+  const { generation } = x
+  let waits = false
+  let verdict: Verdict = WAIT
+  resolver.relay(name, type, message => {
+    if (x.generation !== generation) return
+    const relayed = message?.slice()
+    verdict = say(x, down, relayed === undefined ? nothingFound(RCODE.failed) : { rcode: relayed[3]! & 15, records: [], negativeTtl: 0, relayed })
+    if (waits) resume(x, verdict)
+  })
+  waits = true
+  return verdict
 }
 
 /** Those of the family that is asked for. */

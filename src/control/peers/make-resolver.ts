@@ -22,7 +22,11 @@ export function makeResolver(config: ResolverConfig): NameResolver {
 /** The resolver of a worker, for the origins of forward requests. `isBlocked`: names that are looked up for nobody. */
 export function makeOriginResolver(config: ResolverConfig, isBlocked?: (name: string) => boolean): OriginResolver {
   const resolver = build(config, true, isBlocked)
-  return { lookup: (name, done) => resolver.lookup(name, done), services: (name, port, done) => resolver.services(name, port, done) }
+  return {
+    lookup: (name, done) => resolver.lookup(name, done),
+    services: (name, port, done) => resolver.services(name, port, done),
+    relay: (name, type, done) => resolver.relay(name, type, done),
+  }
 }
 
 function build(config: ResolverConfig, tellsFailures: boolean, isBlocked?: (name: string) => boolean): Resolver {

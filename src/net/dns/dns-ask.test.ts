@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { decodeMessage, encodeQuery } from "../resolve/dns-message.ts"
 import { type DnsAsk, RCODE, readAsk, TYPE } from "./dns-ask.ts"
+import { relayedReply } from "./relayed-reply.ts"
 import { nameData, nothingFound, writeRefusal, writeReply } from "./dns-reply.ts"
 import { addressOfReverse } from "./reverse-name.ts"
 
@@ -96,6 +97,67 @@ describe("what is answered", () => {
 
   test("names as data", () => {
     expect([...nameData("a.test")]).toEqual([1, 97, 4, 116, 101, 115, 116, 0])
+  })
+})
+
+describe("what another server has answered", () => {
+  const from = encodeQuery(0x1234, "Site.Test", 15, true)
+  const question = [...from.subarray(12, 12 + 15)]
+  const lower = question.map(octet => (octet >= 65 && octet <= 90 ? octet | 32 : octet))
+  /** An answer with the name in small letters, one MX record, and EDNS where it is asked for. */
+  const answer = (rcode: number, opt: number[] = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]): Uint8Array =>
+    Uint8Array.from([
+      9,
+      9,
+      0x85,
+      0xa0 | rcode,
+      0,
+      1,
+      0,
+      1,
+      0,
+      0,
+      0,
+      opt.length > 0 ? 1 : 0,
+      ...lower,
+      0xc0,
+      12,
+      0,
+      15,
+      0,
+      1,
+      0,
+      0,
+      0,
+      9,
+      0,
+      4,
+      0,
+      5,
+      0xc0,
+      12,
+      ...opt,
+    ])
+
+  test("goes to our client with its own id, its own letters, and EDNS of our own", () => {
+    const relayed = relayedReply(ask(from), answer(0), 512)!
+    expect([...relayed.subarray(0, 12)]).toEqual([0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 1])
+    expect([...relayed.subarray(12, 27)]).toEqual(question)
+    expect(decodeMessage(relayed)).toMatchObject({ rcode: 0, authoritative: false, answers: [{ name: "site.test", type: 15, ttl: 9 }] })
+    const plain = relayedReply(ask(encodeQuery(1, "site.test", 15, false)), answer(3), 512)!
+    expect([plain[3]! & 15, plain[11]]).toEqual([3, 0])
+    expect(decodeMessage(plain)).toMatchObject({ rcode: 3, answers: [{ type: 15 }] })
+    expect(decodeMessage(relayedReply(ask(from), answer(0, []), 512)!)).toMatchObject({ answers: [{ type: 15 }] })
+  })
+
+  test("is cut where the client takes less, and is none where it answers something else or cannot be read", () => {
+    expect(decodeMessage(relayedReply(ask(from), answer(0), 40)!)).toMatchObject({ truncated: true, questions: [{ name: "site.test", type: 15 }] })
+    const other = answer(0)
+    other[13] = 0x61
+    for (const bad of [other, answer(0).subarray(0, 40), answer(0).subarray(0, 20), new Uint8Array(0)])
+      expect(relayedReply(ask(from), bad, 512)).toBe(null)
+    const reply = { rcode: 0, records: [], negativeTtl: 0, relayed: other }
+    expect(decodeMessage(writeReply(ask(from), reply, 512))).toMatchObject({ rcode: 2, answers: [] })
   })
 })
 

@@ -1,4 +1,5 @@
 import { type DnsAsk, type DnsRefusal, RCODE, TYPE } from "./dns-ask.ts"
+import { relayedReply } from "./relayed-reply.ts"
 
 const TYPE_SOA = 6
 const CLASS_IN = 1
@@ -21,10 +22,13 @@ export interface DnsReply {
   readonly records: readonly ReplyRecord[]
   /** Seconds for which it may be remembered that there are no records; 0 = it says nothing of that. */
   readonly negativeTtl: number
+  /** What another server has answered, in the place of all that. */
+  readonly relayed?: Uint8Array
 }
 
 /** The octets of a reply. `bytesMax`: what the client takes; a longer one says that it is cut, and leaves the records out (RFC 2181 section 9). */
 export function writeReply(ask: DnsAsk, reply: DnsReply, bytesMax: number): Uint8Array {
+  if (reply.relayed !== undefined) return relayedReply(ask, reply.relayed, bytesMax) ?? writeReply(ask, nothingFound(RCODE.failed), bytesMax)
   const records = reply.records.slice(0, RECORDS_MAX)
   const soa = records.length === 0 && reply.negativeTtl > 0
   const octets = head(ask.id, 0x8000 | (ask.recursion ? 0x0100 : 0) | 0x0080 | reply.rcode, [1, records.length, soa ? 1 : 0, ask.edns ? 1 : 0])

@@ -7,6 +7,8 @@ import { PADDED_TO } from "./secure-channel.ts"
 /** So many messages that are not the answer look like guessing: the query goes on over TCP, which cannot be forged from afar. */
 const STRANGERS_MAX = 8
 
+const nothingSaid = new Uint8Array(0)
+
 export interface QuerySettings {
   readonly servers: NameServers
   /** Milliseconds for one attempt at one server. */
@@ -20,7 +22,7 @@ export class DnsQuery implements TransportHandler {
   private readonly name: string
   private readonly type: number
   private readonly settings: QuerySettings
-  private readonly done: (answer: Answer) => void
+  private readonly done: (answer: Answer, message: Uint8Array) => void
   /** Servers still to ask, one entry an attempt. */
   private plan: NameServer[]
   private server: NameServer | null
@@ -34,7 +36,8 @@ export class DnsQuery implements TransportHandler {
   private strangers: number
   private last: Answer
 
-  constructor(name: string, type: number, settings: QuerySettings, done: (answer: Answer) => void) {
+  /** `message`: what the server said, lent for the call; empty when nobody could say. */
+  constructor(name: string, type: number, settings: QuerySettings, done: (answer: Answer, message: Uint8Array) => void) {
     this.name = name.replace(/\.$/, "")
     this.type = type
     this.settings = settings
@@ -94,7 +97,7 @@ export class DnsQuery implements TransportHandler {
     this.server = this.plan.shift() ?? null
     if (this.server !== null) return this.ask(false)
     this.cancel()
-    this.done(this.last)
+    this.done(this.last, nothingSaid)
   }
 
   private ask(overTcp: boolean): void {

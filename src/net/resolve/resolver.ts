@@ -1,6 +1,7 @@
 import { type Clock, hostNameFault, log, normaliseIp, systemClock } from "../../base/index.ts"
 import { interleave, type ResolvedAddress } from "./address-order.ts"
 import { CacheEntry, type Lifetimes } from "./cache-entry.ts"
+import { DnsQuery } from "./dns-query.ts"
 import { Flight, type FlightHandler, type ResolveCallback } from "./flight.ts"
 import { HostsFile } from "./hosts-file.ts"
 import { NameCache } from "./name-cache.ts"
@@ -65,6 +66,7 @@ export class Resolver implements FlightHandler {
   private readonly cache: NameCache<CacheEntry>
   private readonly book: ServiceBook
   private readonly flights = new Map<string, Flight>()
+  private readonly relays = new Set<DnsQuery>()
   private closed = false
 
   /** Throws AddressError when a server is not an address. */
@@ -133,11 +135,28 @@ export class Resolver implements FlightHandler {
     else this.book.ask(key, port, done)
   }
 
+  /**
+   * Puts a question of any type to the servers and gives the message of whoever answers, lent for the call; null = nobody could say, or nobody may be asked. Nothing of it is
+   * remembered. Takes no more than the room that look-ups leave.
+   */
+  relay(name: string, type: number, done: (message: Uint8Array | null) => void): void {
+    const key = name.toLowerCase()
+    const isKept = this.closed || this.isBlocked?.(withoutDot(key)) === true || specialName(withoutDot(key)) !== null
+    if (isKept || this.pending + this.relays.size >= this.lookupsMax) return done(null)
+    const query = new DnsQuery(key, type, this.system.settings(key, this.query), (_answer, message) => {
+      this.relays.delete(query)
+      done(message.length === 0 ? null : message)
+    })
+    this.relays.add(query)
+  }
+
   /** Ends all look-ups (with the code `closed`, services with none) and forgets everything. */
   close(): void {
     this.closed = true
     const flights = [...this.flights.values()]
     this.flights.clear()
+    for (const query of this.relays) query.cancel()
+    this.relays.clear()
     this.cache.clear()
     this.book.close()
     this.system.close()

@@ -11,6 +11,7 @@ import { until, within } from "../../support/wait.ts"
 const A = 1
 const AAAA = 28
 const PTR = 12
+const MX = 15
 const HTTPS = 65
 
 const [standIn, resolving] = (await freePorts(2)) as [number, number]
@@ -18,6 +19,19 @@ const server = await DnsServer.start()
 server.say("two.test", { a: ["192.0.2.1", "192.0.2.2"], aaaa: ["2001:db8::1"] })
 server.say("broken.test", { rcode: 2 })
 afterAll(() => server.stop())
+/** Answers every question with one MX record. */
+const mails = createSocket("udp4")
+mails.on("message", (query, sender) => {
+  const end = query.indexOf(0, 12) + 5
+  const record = [0xc0, 12, 0, MX, 0, 1, 0, 0, 0, 9, 0, 4, 0, 5, 0xc0, 12]
+  mails.send(
+    Buffer.from([...query.subarray(0, 2), 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, ...query.subarray(12, end), ...record]),
+    sender.port,
+    sender.address,
+  )
+})
+await new Promise<void>(resolve => mails.bind(0, "127.0.0.1", resolve))
+afterAll(() => mails.close())
 const proxy = await startBothways(
   {
     listeners: {
@@ -26,7 +40,7 @@ const proxy = await startBothways(
     },
     routes: [],
     lists: { ads: { names: ["ads.test"] } },
-    resolver: { servers: [server.address], attempts: 1, timeout: "300ms" },
+    resolver: { servers: [server.address], attempts: 1, timeout: "300ms", domains: { "mail.test": [`127.0.0.1:${mails.address().port}`] } },
     observe: { metrics: {} },
   },
   { workers: 2 },
@@ -118,6 +132,10 @@ describe("a listener that answers DNS", () => {
     expect(server.queries.filter(({ name }) => name === "two.test").length).toBeLessThanOrEqual(4)
     expect(await look(resolving, "nowhere.test", A)).toMatchObject({ rcode: 3, answers: [] })
     expect(await look(resolving, "broken.test", A)).toMatchObject({ rcode: 2, answers: [] })
+    // Other types go to the servers as they are; PTR of inner addresses goes nowhere.
+    const mail = await look(resolving, "Mail.Test", MX)
+    expect(mail).toMatchObject({ rcode: 0, questions: [{ name: "mail.test", type: MX }], answers: [{ name: "mail.test", type: MX, ttl: 9 }] })
+    expect(await look(resolving, "1.0.0.10.in-addr.arpa", PTR)).toMatchObject({ rcode: 3 })
     expect(await look(resolving, "x.ads.test", A)).toMatchObject({ rcode: 3 })
     expect(await until(() => proxy.log().find(line => line["host"] === "x.ads.test"))).toMatchObject({ action: "block", status: 404 })
     expect(await look(resolving, "site.test", HTTPS)).toMatchObject({ rcode: 0, answers: [] })
