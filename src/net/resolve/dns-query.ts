@@ -78,7 +78,7 @@ export class DnsQuery implements TransportHandler {
     if (answer.kind === "failed") return this.fail("failed", answer.detail, true)
     const { text } = this.server!
     this.cancel()
-    this.done({ ...answer, detail: text })
+    this.done({ ...answer, detail: text }, bytes)
   }
 
   onTransportFailed(reason: string): void {
