@@ -1,5 +1,6 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test"
-import { createServer, type AddressInfo, type Socket } from "node:net"
+import { connect, createServer, type AddressInfo, type Socket } from "node:net"
+import { join } from "node:path"
 import { connect as connectTls } from "node:tls"
 import { startBothways } from "../../support/bothways.ts"
 import { BulkSink, BulkSource, bulkHash, MemoryWatch, residentBytes } from "../../support/bulk.ts"
@@ -7,6 +8,7 @@ import { Authority } from "../../support/certificates.ts"
 import { tunnel } from "../../support/inside.ts"
 import { figure, scaled } from "../../support/long.ts"
 import { openPipes } from "../../support/open-sockets.ts"
+import { temporaryFolder } from "../../support/processes.ts"
 import { freePorts } from "../../support/ports.ts"
 import { pause, until } from "../../support/wait.ts"
 
@@ -15,20 +17,25 @@ import { pause, until } from "../../support/wait.ts"
 const MB = 1024 * 1024
 const BULK = scaled(24, 100) * MB
 const authority = new Authority()
-const [plain, hasty, limited, secure, peeked] = (await freePorts(5)) as [number, number, number, number, number]
+const [plain, hasty, limited, secure, peeked, raw] = (await freePorts(6)) as [number, number, number, number, number, number]
 const arrived: Socket[] = []
-const target = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+const arrive = (socket: Socket): void => {
   socket.on("error", () => {})
   arrived.push(socket)
-})
+}
+const target = createServer({ allowHalfOpen: true, noDelay: true }, arrive)
 await new Promise<void>(resolve => target.listen(0, "127.0.0.1", resolve))
+const path = join(temporaryFolder("moved"), "target.sock")
+const local = createServer({ allowHalfOpen: true }, arrive)
+await new Promise<void>(resolve => local.listen(path, resolve))
 const address = `127.0.0.1:${(target.address() as AddressInfo).port}`
 const forward = { privateRanges: "allow", connectPorts: ["1-65535"] }
 const pair = authority.issue(["127.0.0.1"])
 const config = (down = "100MB") => ({
   listeners: {
     plain: { bind: `127.0.0.1:${plain}`, forward },
-    hasty: { bind: `127.0.0.1:${hasty}`, forward, timeouts: { tunnelIdle: "500ms" } },
+    raw: { bind: `127.0.0.1:${raw}`, tcp: true },
+    hasty: { bind: `127.0.0.1:${hasty}`, forward, timeouts: { tunnelIdle: "400ms" } },
     limited: { bind: `127.0.0.1:${limited}`, forward },
     secure: { bind: `127.0.0.1:${secure}`, forward, tls: { certificates: [{ cert: pair.certFile, key: pair.keyFile }] } },
     peeked: {
@@ -36,7 +43,12 @@ const config = (down = "100MB") => ({
       forward: { ...forward, inspect: { ca: { cert: authority.ca.certFile, key: authority.ca.keyFile }, wait: "200ms" } },
     },
   },
-  routes: [{ match: { listener: "limited" }, filters: [{ bandwidth: { down, up: "100MB" } }], to: { origin: {} } }, { to: { origin: {} } }],
+  clusters: { local: { protocol: "tcp", peers: [`unix:${path}`] } },
+  routes: [
+    { match: { listener: "raw" }, to: { cluster: "local" } },
+    { match: { listener: "limited" }, filters: [{ bandwidth: { down, up: "100MB" } }], to: { origin: {} } },
+    { match: { listener: ["plain", "hasty", "secure", "peeked"] }, to: { origin: {} } },
+  ],
 })
 const proxy = await startBothways(config())
 const pipesBefore = openPipes(proxy.pid)
@@ -50,6 +62,7 @@ afterEach(() => {
 afterAll(async () => {
   await proxy.stop()
   target.close()
+  local.close()
 })
 
 /** What becomes of a socket: nothing yet, a clean end, or a reset. */
@@ -157,15 +170,15 @@ describe("octets in masses", () => {
     const { client, origin } = await ends(hasty)
     const piece = Buffer.alloc(512 * 1024, "i")
     const begun = performance.now()
-    for (let at = 0; at < 8; at++) {
+    for (let at = 0; at < 6; at++) {
       origin.socket.write(piece)
       await pause(100)
     }
     expect(client.ending).toBe("")
     expect(held()).toBe(2)
     await client.ended()
-    expect(client.sink.received).toBe(8 * piece.length)
-    expect(performance.now() - begun).toBeGreaterThan(1200)
+    expect(client.sink.received).toBe(6 * piece.length)
+    expect(performance.now() - begun).toBeGreaterThan(900)
   })
   test("go on through a reload", async () => {
     const { client, origin } = await ends()
@@ -193,6 +206,17 @@ describe("who else is there", () => {
     socket.end()
     origin.socket.end()
     expect(await logged("peeked", bytes)).toMatchObject({ status: 200, responseBytes: bytes })
+  })
+  test("a TCP listener and a peer on a Unix socket", async () => {
+    const at = arrived.length
+    const client = new End(connect({ port: raw, host: "127.0.0.1", allowHalfOpen: true }))
+    const origin = new End(await until(() => arrived[at]))
+    await Promise.all([client.send(bytes), origin.send(bytes), client.got(bytes), origin.got(bytes)])
+    expect(held()).toBe(2)
+    client.socket.end()
+    origin.socket.end()
+    expect([await client.ended(), await origin.ended()]).toEqual(["fin", "fin"])
+    await until(() => held() === 0)
   })
   test("a bandwidth limit sees every octet", async () => {
     const { client, origin } = await ends(limited)
