@@ -238,12 +238,13 @@ export function receive(fd: number): number {
   return error === EAGAIN || error === EINTR ? 0 : -1
 }
 
-/** A pipe, its reading end first, that holds `bytes` where the system allows; null = it cannot be had. */
+/** A pipe, its reading end first, that holds `bytes`; null = it cannot be had, or not of that size: what a user's pipes may hold together has a limit (pipe(7)). */
 export function openPipe(bytes: number): readonly [number, number] | null {
   if (symbols === null || symbols.pipe2(pairPointer, NONBLOCK_CLOEXEC) !== 0) return null
-  // Refused, it keeps the usual 16 pages.
-  symbols.fcntl(pair[1]!, F_SETPIPE_SZ, bytes)
-  return [pair[0]!, pair[1]!]
+  if (symbols.fcntl(pair[1]!, F_SETPIPE_SZ, bytes) >= 0) return [pair[0]!, pair[1]!]
+  symbols.close(pair[0]!)
+  symbols.close(pair[1]!)
+  return null
 }
 
 /** Moves octets from or into a pipe without waiting (splice(2)). Answers their number; 0 = none now, or the end; else the system's error number made negative. */

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test"
 import { connect, type Socket } from "node:net"
+import { openPipe } from "./libc.ts"
 import { canMove, holdPipe, MOVE_BROKEN, moveOctets, movedRest, releasePipe, UNMOVABLE } from "./move-octets.ts"
 import { descriptors } from "./test-dial.ts"
 import { Door, startDoor, watched } from "./test-door.ts"
@@ -116,5 +117,11 @@ describe("octets that are moved", () => {
     expect(moveOctets(from.wire, to.wire)).toBe(UNMOVABLE)
     releasePipe()
     expect(moveOctets(to.wire, to.wire)).toBe(UNMOVABLE)
+  })
+
+  test("a pipe that may not be as large is none: one of a few pages costs more than reading and writing", () => {
+    const before = descriptors()
+    expect(openPipe(-1)).toBeNull()
+    expect(descriptors()).toBe(before)
   })
 })
