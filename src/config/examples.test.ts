@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const configs = readdirSync(examples).filter(name => /\.(?:yaml|json|config\.ts)$/.test(name) || name.endsWith(".d"))
 
 // The two ends of one thing have their files from one of them.
-for (const name of configs.filter(one => one.endsWith(".yaml")))
+for (const name of configs.filter(one => one.endsWith(".yaml")).sort())
   for (const command of commandsIn(join(folder, name))) execFileSync("bash", ["-c", command], { cwd: folder, stdio: "ignore" })
 
 describe("examples", () => {
