@@ -21,12 +21,13 @@ const secureAt = (secure.address() as AddressInfo).port
 const echo = await scriptedServer(async connection => {
   while (true) connection.send(await connection.bytes(1, 3_600_000))
 })
-const exit = await world.exit()
+const exitAt = await freePort()
 const stranger = world.file("stranger", "another-token-of-nobody\n")
-const [tunnel, wrongToken, wrongAuthority] = await Promise.all([
-  world.tunnel(exit.port, world.known("--wait", "1s")),
-  world.tunnel(exit.port, ["--ca", world.authority.ca.certFile, "--token-file", stranger, "--kill-switch"]),
-  world.tunnel(exit.port, ["--token-file", world.token, "--kill-switch"]),
+const [exit, tunnel, wrongToken, wrongAuthority] = await Promise.all([
+  world.exit([], exitAt),
+  world.tunnel(exitAt, world.known("--wait", "500ms")),
+  world.tunnel(exitAt, ["--ca", world.authority.ca.certFile, "--token-file", stranger, "--kill-switch"]),
+  world.tunnel(exitAt, ["--token-file", world.token, "--kill-switch"]),
 ])
 afterAll(async () => {
   await world.stop()

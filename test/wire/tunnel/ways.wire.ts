@@ -1,11 +1,12 @@
 import { afterAll, describe, expect, test } from "bun:test"
 import { udpServer } from "../../support/connect-udp.ts"
+import { freePorts } from "../../support/ports.ts"
 import { rawClient } from "../../support/raw-client.ts"
 import { recorder } from "../../support/recorder.ts"
 import { run } from "../../support/run.ts"
 import { scriptedServer } from "../../support/scripted-server.ts"
 import { greeting, request5, socksUdpClient, wrapped } from "../../support/socks.ts"
-import { TunnelWorld } from "../../support/tunnel-ends.ts"
+import { type TunnelEnd, TunnelWorld } from "../../support/tunnel-ends.ts"
 import { until } from "../../support/wait.ts"
 
 // The other ways that a tunnel can be carried, and what else it carries: padded, over QUIC, with a certificate as log-in; UDP.
@@ -18,30 +19,30 @@ const bulk = await scriptedServer(async connection => {
   connection.fin()
 })
 const client = world.authority.issue(["laptop.test"])
-const [exit, padded, byCertificate] = await Promise.all([
-  world.exit(["--http3"]),
-  world.exit(["--padding"]),
-  world.exit(["--client-ca", world.authority.ca.certFile]),
+const [quicAt, paddedAt, certificateAt] = (await freePorts(3)) as [number, number, number]
+const ca = world.authority.ca.certFile
+const flags = {
+  "over HTTP/2": [quicAt, world.known()],
+  "over HTTP/3": [quicAt, world.known("--http3")],
+  padded: [paddedAt, world.known("--padding")],
+  "with a certificate": [certificateAt, ["--ca", ca, "--cert", client.certFile, "--key", client.keyFile]],
+  "without one": [certificateAt, world.known("--kill-switch")],
+} as const
+// All at once: tunnels wait for their exits.
+const [started] = await Promise.all([
+  Promise.all(Object.values(flags).map(([port, words]) => world.tunnel(port, words))),
+  world.exit(["--http3"], quicAt),
+  world.exit(["--padding"], paddedAt),
+  world.exit(["--client-ca", ca], certificateAt),
 ])
-const ways = {
-  "over HTTP/2": await world.tunnel(exit.port),
-  "over HTTP/3": await world.tunnel(exit.port, world.known("--http3")),
-  padded: await world.tunnel(padded.port, world.known("--padding")),
-  "with a certificate": await world.tunnel(byCertificate.port, [
-    "--ca",
-    world.authority.ca.certFile,
-    "--cert",
-    client.certFile,
-    "--key",
-    client.keyFile,
-  ]),
-}
+const ways = Object.keys(flags).map((way, i): [string, TunnelEnd] => [way, started[i]!])
+const refused = ways.pop()![1]
 afterAll(async () => {
   await world.stop()
   await Promise.all([plain[Symbol.asyncDispose](), echo[Symbol.asyncDispose](), bulk.close()])
 })
 
-describe.each(Object.entries(ways))("%s", (_way, tunnel) => {
+describe.each(ways)("%s", (_way, tunnel) => {
   test("requests and their bodies", async () => {
     const { stdout } = await run(
       "curl",
@@ -77,9 +78,8 @@ describe.each(Object.entries(ways))("%s", (_way, tunnel) => {
 })
 
 test("an exit that knows clients by their certificate takes nobody without", async () => {
-  const tunnel = await world.tunnel(byCertificate.port, world.known("--kill-switch"))
-  const { stdout } = await run("curl", "-sS", "-x", `http://127.0.0.1:${tunnel.port}`, "-w", "%{http_code}", `http://localhost:${plain.port}/never`)
+  const { stdout } = await run("curl", "-sS", "-x", `http://127.0.0.1:${refused.port}`, "-w", "%{http_code}", `http://localhost:${plain.port}/never`)
   expect(stdout).toEndWith("502")
-  await until(() => tunnel.program.stderr.includes("--cert and --key"))
+  await until(() => refused.program.stderr.includes("--cert and --key"))
   expect(plain.requests).toEqual([])
 })
