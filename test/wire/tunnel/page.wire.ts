@@ -55,4 +55,4 @@ test("both ends come up as their comments say, and carry a request", async () =>
   const said = JSON.parse(status.stdout) as TunnelStatus
   expect(said).toMatchObject({ connected: true, away: "", reconnects: 0 })
   expect(said.connections[0]).toMatchObject({ protocol: "HTTP/2", tls: { version: "TLSv1.3", names: "DNS:exit.example, IP Address:127.0.0.1" } })
-})
+}, 20_000)

@@ -94,7 +94,7 @@ test("without --kill-switch a tunnel that the exit does not take ends, and says 
   expect(stderr).toContain("look at --token-file")
   expect(stderr).not.toContain("another-token")
   expect(code).toBe(1)
-})
+}, 20_000)
 
 test("an exit whose certificate nobody vouches for gets no request, and no token", async () => {
   const { stdout } = await curl(`http://127.0.0.1:${wrongAuthority.port}`, `http://localhost:${plain.port}/never`)
@@ -115,7 +115,7 @@ test("the exit dies: requests wait, then fail, and nothing goes out in another w
   expect(one.stdout).toContain("upstream.connect-refused")
   expect([one.stdout.slice(-8), two.stdout.slice(-8), three.code]).toEqual([" 000 502", " 502 000", 97])
   expect([plain.server.connections.length - before, plain.requests.length]).toEqual([0, 0])
-  const waiting = until(async () => (await curl(http, `http://localhost:${plain.port}/again`)).stdout === "ok 000 200")
+  const waiting = until(async () => (await curl(http, `http://localhost:${plain.port}/again`)).stdout === "ok 000 200", 15_000)
   await world.exit([], exit.port)
   await waiting
-})
+}, 20_000)

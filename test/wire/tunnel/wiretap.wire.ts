@@ -105,7 +105,7 @@ describe.skipIf(world === null)("on the wire", () => {
     expect(octets.length).toBeGreaterThan(2000)
     expect(octets).not.toMatch(/site.?test|nobody|CONNECT|HTTP\/1|s3cret|PRI \*/)
     expect(elsewhere).toBe("")
-  })
+  }, 15_000)
 
   test("the exit dies: not a packet to anybody else", async () => {
     const { user, exit } = world!
@@ -119,7 +119,7 @@ describe.skipIf(world === null)("on the wire", () => {
     })
     expect(elsewhere).toBe("")
     expect(world!.outside.lines.filter(line => line.startsWith("leak"))).toEqual([])
-  })
+  }, 15_000)
 
   test("--everything: programs that know of no proxy come through it too, and with --kill-switch nothing else goes out when it is killed", async () => {
     const { user, there, ends } = world!
@@ -152,5 +152,5 @@ describe.skipIf(world === null)("on the wire", () => {
       expect((await curl(`http://${SITE}/`)).stdout).toBe(`http ${SITE} from 10.78.0.2\n`)
     })
     expect(direct.elsewhere).toContain(SITE)
-  })
+  }, 30_000)
 })
