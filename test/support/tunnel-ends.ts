@@ -57,7 +57,7 @@ export class TunnelWorld {
   private async start(words: readonly string[], port: number, admin: number): Promise<TunnelEnd> {
     const program = startProgram(`bothways ${words[0]}`, process.execPath, [mainFor([]), ...words])
     this.programs.push(program)
-    await untilReady(program, () => isListening(port))
+    await untilReady(program, () => isListening(port), 30_000)
     return { program, port, admin: `http://127.0.0.1:${admin}` }
   }
 

@@ -19,20 +19,18 @@ const bulk = await scriptedServer(async connection => {
   connection.fin()
 })
 const client = world.authority.issue(["laptop.test"])
-const [quicAt, paddedAt, certificateAt] = (await freePorts(3)) as [number, number, number]
+const [exitAt, certificateAt] = (await freePorts(2)) as [number, number]
 const ca = world.authority.ca.certFile
 const flags = {
-  "over HTTP/2": [quicAt, world.known()],
-  "over HTTP/3": [quicAt, world.known("--http3")],
-  padded: [paddedAt, world.known("--padding")],
+  "over HTTP/3": [exitAt, world.known("--http3")],
+  padded: [exitAt, world.known("--padding")],
   "with a certificate": [certificateAt, ["--ca", ca, "--cert", client.certFile, "--key", client.keyFile]],
   "without one": [certificateAt, world.known("--kill-switch")],
 } as const
 // All at once: tunnels wait for their exits.
 const [started] = await Promise.all([
   Promise.all(Object.values(flags).map(([port, words]) => world.tunnel(port, words))),
-  world.exit(["--http3"], quicAt),
-  world.exit(["--padding"], paddedAt),
+  world.exit(["--http3", "--padding"], exitAt),
   world.exit(["--client-ca", ca], certificateAt),
 ])
 const ways = Object.keys(flags).map((way, i): [string, TunnelEnd] => [way, started[i]!])
