@@ -3,7 +3,6 @@ import { createServer as createPlain, type AddressInfo, connect } from "node:net
 import { createServer } from "node:tls"
 import { Authority } from "../../test/support/certificates.ts"
 import { dialOver, dialPair } from "./dial.ts"
-import { hasLibc } from "./libc.ts"
 import { outcomeOf, watch } from "./test-dial.ts"
 import { testTime, until } from "./test-time.ts"
 import { ClientTls } from "./tls/client-tls.ts"
@@ -61,14 +60,14 @@ function relay(wire: Wire, port: number) {
   return { ...quiet, onData: (_: Wire, chunk: Buffer) => void socket.write(Buffer.from(chunk)), onClose: () => void socket.destroy() }
 }
 
-test.skipIf(!hasLibc)("TLS over a pair of sockets", async () => {
+test("TLS over a pair of sockets", async () => {
   const outcome = watch()
   dialPair({ ...options("a.test"), tls: tls() }, outcome, wire => relay(wire, secureAt))
   expect(outcome.calls).toBe(0)
   await echoed(outcome)
 })
 
-test.skipIf(!hasLibc)("a pair without TLS is open at once", async () => {
+test("a pair without TLS is open at once", async () => {
   const outcome = watch()
   let far: Wire | null = null
   dialPair(options(""), outcome, wire => {
@@ -82,7 +81,7 @@ test.skipIf(!hasLibc)("a pair without TLS is open at once", async () => {
   await until(() => outcome.closed === 1, "its end")
 })
 
-test.skipIf(!hasLibc)("a source address: taken, absent on this machine, of the other family", async () => {
+test("a source address: taken, absent on this machine, of the other family", async () => {
   const { wire } = await outcomeOf({ host: "127.0.0.1", port: plainAt }, { source: "127.0.0.9" })
   await until(() => seen.includes("127.0.0.9"), "the server's view")
   wire!.terminate()

@@ -1,8 +1,8 @@
 import { join } from "node:path"
-import { afterAll, describe, expect, test } from "bun:test"
+import { afterAll, expect, test } from "bun:test"
 import type { Bothways } from "../../support/bothways.ts"
 import { Authority } from "../../support/certificates.ts"
-import { cable, canMakeSpaces, NetSpace } from "../../support/net-space.ts"
+import { cable, canMakeSpaces, describeSpaces, NetSpace } from "../../support/net-space.ts"
 import type { Program } from "../../support/processes.ts"
 import { until } from "../../support/wait.ts"
 
@@ -98,7 +98,7 @@ async function browse(listener: string): Promise<void> {
   expect((await world!.client.run("bash", "-c", talk)).stdout).toBe("220 outside\r\n")
 }
 
-describe.skipIf(world === null)("connections of other machines, at their gateway", () => {
+describeSpaces("connections of other machines, at their gateway", () => {
   test("are redirected, over IPv4 and IPv6", () => browse("redirected"))
 
   test("know names by addresses that stand for them, of both families, and no query goes further", async () => {

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, describe, expect, test } from "bun:test"
+import { afterAll, expect, test } from "bun:test"
 import type { Bothways } from "../../support/bothways.ts"
 import { Authority } from "../../support/certificates.ts"
 import { long } from "../../support/long.ts"
-import { cable, canMakeSpaces, NetSpace } from "../../support/net-space.ts"
+import { cable, canMakeSpaces, describeSpaces, NetSpace } from "../../support/net-space.ts"
 import type { Program } from "../../support/processes.ts"
 import { until } from "../../support/wait.ts"
 
@@ -70,7 +70,7 @@ const leaks = () => world!.outside.lines.filter(line => line.startsWith("leak"))
 const line = (host: string, called: string) =>
   until(() => world!.proxy.log().findLast(each => each["host"] === host && each["called"] === called), 3000, `a log line of ${host} at ${called}`)
 
-describe.skipIf(world === null)("a machine's own connections", () => {
+describeSpaces("a machine's own connections", () => {
   test("http and https, IPv4 and IPv6, go by the proxy, whose log has their names", async () => {
     for (const address of [OUT, `[${OUT_SIX}]`]) {
       expect((await curl("--resolve", `a.direct.test:80:${address}`, "http://a.direct.test/")).stdout).toContain("http a.direct.test")
@@ -146,7 +146,8 @@ describe.skipIf(world === null)("a machine's own connections", () => {
   })
 
   // Long runs alone: one start of the program more.
-  test.skipIf(!long)("told to stop, it captures nothing new, and what is open goes on to its end", async () => {
+  const whenLong = long ? test : null
+  whenLong?.("told to stop, it captures nothing new, and what is open goes on to its end", async () => {
     const { here, proxy } = world!
     const talk = `exec 3<>/dev/tcp/${OUT}/2525; read -u3 line; echo "$line"; until [ -e ${proxy.configFile}.go ]; do sleep 0.05; done; echo hi >&3; read -t2 -u3 line; echo "$line"`
     const open = here.start("client", "bash", "-c", talk)

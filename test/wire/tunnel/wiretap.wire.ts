@@ -1,9 +1,9 @@
-import { afterAll, describe, expect, test } from "bun:test"
+import { afterAll, expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { TunnelStatus } from "../../../src/control/cli/tunnel/tunnel-text.ts"
 import { mainFor } from "../../support/bothways.ts"
-import { cable, canMakeSpaces, NetSpace } from "../../support/net-space.ts"
+import { cable, canMakeSpaces, describeSpaces, NetSpace } from "../../support/net-space.ts"
 import type { Program } from "../../support/processes.ts"
 import { TunnelWorld } from "../../support/tunnel-ends.ts"
 import { until } from "../../support/wait.ts"
@@ -92,7 +92,7 @@ const curl = (...args: string[]) => world!.user.run("curl", "-sS", "-m", "4", "-
 const HTTP = ["-x", "http://127.0.0.1:1080"]
 const SOCKS = ["-x", "socks5h://127.0.0.1:1080"]
 
-describe.skipIf(world === null)("on the wire", () => {
+describeSpaces("on the wire", () => {
   test("nothing can be read but the exit's name, and nothing goes anywhere else", async () => {
     const { octets, elsewhere } = await tapped(async () => {
       await start()
