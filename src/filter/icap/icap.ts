@@ -3,6 +3,8 @@ import { FAULT, log } from "../../base/index.ts"
 import { ANSWER, type Exchange, FAULT_VERDICT, NEXT, notesOf, tapResponse, type Verdict as Step } from "../../flow/index.ts"
 import { BODY_TUNNEL } from "../../http/index.ts"
 import { defineFilter, type FilterDeps, type OptionProblem, type PhaseVerdict } from "../../plugin/index.ts"
+import { fieldText } from "../headers/edit-fields.ts"
+import { isOwnAnswer } from "../own-answer.ts"
 import { fileProblems } from "../file-problems.ts"
 import { hasRequestBody, wholeRequest } from "../whole-request.ts"
 import { BodyFeed } from "./body-feed.ts"
@@ -16,6 +18,8 @@ class Icap {
   private readonly options: IcapOptions
   private readonly client: IcapClient
   private readonly skipped: ReadonlySet<string>
+  /** Set when an answer has been asked about: what takes its place is not. */
+  private readonly slot: number
   private readonly counts: { readonly [kind in "asked" | "changed" | "blocked" | "failed"]: { add(n: number): void } }
 
   constructor(options: IcapOptions, deps: FilterDeps) {
@@ -27,6 +31,7 @@ class Icap {
       { connectionsMax: options.connectionsMax, preview: options.preview === "auto" ? undefined : options.preview, bytesMax: options.bytesMax },
     )
     this.skipped = new Set(options.skip)
+    this.slot = deps.slot()
     this.counts = {
       asked: deps.counter("icap_asked", "Messages that an ICAP server was asked about."),
       changed: deps.counter("icap_changed", "Messages that an ICAP server changed."),
@@ -63,13 +68,14 @@ class Icap {
 
   response(x: Exchange): PhaseVerdict {
     // What we say ourselves, a block page of this server among it, and tunnels.
-    if ((x.up === null && !x.pump.responseDone) || x.responseBody === BODY_TUNNEL || x.status === 101 || this.isSkipped(x)) return NEXT
+    if (x.slots[this.slot] === true || isOwnAnswer(x) || x.responseBody === BODY_TUNNEL || x.status === 101 || this.isSkipped(x)) return NEXT
+    x.slots[this.slot] = true
     return this.answered(x)
   }
 
   private async answered(x: Exchange): Promise<Step> {
     const body = hasBody(x) ? new BodyFeed(this.options.bytesMax) : null
-    if (body !== null) tapResponse(x, body)
+    if (body !== null) readInto(body, x)
     const { generation } = x
     const verdict = await this.decide(x, {
       method: "RESPMOD",
@@ -85,7 +91,7 @@ class Icap {
 
   private isSkipped(x: Exchange): boolean {
     if (this.skipped.size === 0) return false
-    const type = (x.response.find("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase()
+    const type = fieldText(x.response, "content-type").split(";", 1)[0]!.trim().toLowerCase()
     return this.skipped.has(type) || this.skipped.has(`${type.split("/", 1)[0]!}/*`)
   }
 
@@ -143,6 +149,13 @@ class Icap {
     const user = tell.includes("user") && x.user !== "" ? `X-Authenticated-User: ${Buffer.from(`Local://${x.user}`).toString("base64")}\r\n` : ""
     return client + user
   }
+}
+
+/** What stands in memory, as a small answer of a cache does, is there; all else comes. */
+function readInto(feed: BodyFeed, x: Exchange): void {
+  if (x.localBody === null) return tapResponse(x, feed)
+  feed.chunkCame(x.localBody)
+  feed.endCame()
 }
 
 function addressOf(server: string): { host: string; port: number; secure: boolean } {

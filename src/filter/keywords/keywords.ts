@@ -3,6 +3,8 @@ import { count, FAULT, field, size } from "../../base/index.ts"
 import { changeResponseBody, type Exchange, FAULT_VERDICT, NEXT, notesOf, type Verdict } from "../../flow/index.ts"
 import { BODY_NONE, BODY_TUNNEL } from "../../http/index.ts"
 import { defineFilter, type FilterDeps, type OptionProblem } from "../../plugin/index.ts"
+import { fieldText } from "../headers/edit-fields.ts"
+import { isOwnAnswer } from "../own-answer.ts"
 import { fileProblems } from "../file-problems.ts"
 import { type Phrase, PhraseCount, PhraseTable, readPhrase, readPhrases, wordsOf } from "./phrases.ts"
 import { ReadBody } from "./read-body.ts"
@@ -76,9 +78,9 @@ class Keywords {
   }
 
   response(x: Exchange): Verdict {
-    if ((x.up === null && !x.pump.responseDone) || x.responseBody === BODY_NONE || x.responseBody === BODY_TUNNEL || x.method === "HEAD") return NEXT
-    const type = (x.response.find("content-type") ?? "").trim().toLowerCase()
-    const coding = x.response.find("content-encoding") ?? ""
+    if (isOwnAnswer(x) || x.responseBody === BODY_NONE || x.responseBody === BODY_TUNNEL || x.method === "HEAD") return NEXT
+    const type = fieldText(x.response, "content-type").trim().toLowerCase()
+    const coding = fieldText(x.response, "content-encoding")
     if (!readable.test(type) || (coding !== "" && coding.toLowerCase() !== "identity") || type.startsWith("text/event-stream")) return NEXT
     const { generation } = x
     changeResponseBody(

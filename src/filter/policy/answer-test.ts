@@ -1,6 +1,7 @@
 // HOT
 import type { Exchange } from "../../flow/index.ts"
-import { BODY_LENGTH, BODY_NONE, NAME } from "../../http/index.ts"
+import { BODY_LENGTH, BODY_NONE } from "../../http/index.ts"
+import { fieldText } from "../headers/edit-fields.ts"
 import { statusTest } from "../keyed/status-list.ts"
 import type { ResponseOptions } from "./policy-options.ts"
 
@@ -10,7 +11,7 @@ export const UNKNOWN_LENGTH = -1
 /** Octets that the answer has, or would have for GET; UNKNOWN_LENGTH when it does not say. */
 export function lengthOf(x: Exchange): number {
   if (x.responseBody === BODY_LENGTH) return x.responseLength
-  const told = x.response.get(NAME.contentLength)
+  const told = fieldText(x.response, "content-length")
   if (told !== "") return Number(told)
   return x.responseBody === BODY_NONE && x.method !== "HEAD" ? 0 : UNKNOWN_LENGTH
 }
@@ -37,7 +38,7 @@ export class AnswerTest {
   /** All but the length. */
   mayHold(x: Exchange): boolean {
     if (this.status !== null && !this.status(x.status)) return false
-    if (this.types !== null && !this.isType(x.response.get(NAME.contentType))) return false
+    if (this.types !== null && !this.isType(fieldText(x.response, "content-type"))) return false
     return this.extensions === null || this.isNamed(x)
   }
 
@@ -61,7 +62,7 @@ export class AnswerTest {
   private isNamed(x: Exchange): boolean {
     const extensions = this.extensions!
     if (extensions.has(extensionOf(x.rulePath))) return true
-    const disposition = x.response.find("content-disposition") ?? ""
+    const disposition = fieldText(x.response, "content-disposition")
     return disposition !== "" && extensions.has(extensionOf(fileNameOf(disposition)))
   }
 }

@@ -23,6 +23,7 @@ import {
   type OptionProblem,
 } from "../../plugin/index.ts"
 import { fileProblems } from "../file-problems.ts"
+import { isOwnAnswer } from "../own-answer.ts"
 import { placeWord } from "../keyed/place-word.ts"
 import { lengthOf, UNKNOWN_LENGTH } from "./answer-test.ts"
 import { CutAnswer } from "./cut-answer.ts"
@@ -84,7 +85,7 @@ class Policy {
     if (waiting === undefined) return NEXT
     x.slots[this.slot] = undefined
     // What we say ourselves needs no rule.
-    if (x.fault !== null || x.localBody !== null || x.responseBody === BODY_TUNNEL) return NEXT
+    if (isOwnAnswer(x) || x.responseBody === BODY_TUNNEL) return NEXT
     const length = lengthOf(x)
     for (let i = 0; i < waiting.length; i++) {
       const rule = waiting[i]!
