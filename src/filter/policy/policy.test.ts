@@ -35,6 +35,8 @@ function answered(x: Exchange, type: string, length: number | null): Exchange {
   x.response = Fields.of([["Content-Type", type]])
   x.responseBody = length === null ? BODY_CHUNKED : BODY_LENGTH
   x.responseLength = length ?? 0
+  // All of it has come from somewhere.
+  x.pump.responseDone = true
   return x
 }
 
