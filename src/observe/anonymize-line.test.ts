@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import { notesOf } from "../flow/index.ts"
 import { lineAnonymizer, type LinePrivacy, truncated } from "./anonymize-line.ts"
 import json from "./format/json/json.ts"
 import { sampleExchange } from "./format/sample-exchange.fixture.ts"
@@ -21,6 +22,14 @@ describe("lines without personal data", () => {
     expect(told).toMatchObject({ client: "192.0.2.0", target: "/a/b", host: "shop.example" })
     expect(String(told["user"])).toMatch(/^[0-9a-f]{12}$/)
     expect(JSON.stringify(told)).not.toMatch(/ann|curl|ref\.test|192\.0\.2\.17|page=2/)
+  })
+
+  test("a name that a SOCKS 4 client claims, and the fingerprint of a hello", () => {
+    const x = sampleExchange({})
+    Object.assign(notesOf(x), { claimedUser: "ann", ja4: "t13d1516h2_8daaf6152771_b186095e22b6" })
+    lineAnonymizer(all, secret, () => 0)(x)
+    expect(x.notes!.claimedUser).toMatch(/^[0-9a-f]{12}$/)
+    expect(x.notes!.ja4).toBe("")
   })
 
   test("a client has one word a day, and another one the day after; without the secret nobody finds it", () => {

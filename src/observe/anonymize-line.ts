@@ -29,14 +29,25 @@ export function lineAnonymizer(privacy: LinePrivacy, secret: Uint8Array, nowMs: 
     const peer = x.peerAddress === x.clientAddress
     x.clientAddress = address(x.clientAddress)
     x.peerAddress = peer ? x.clientAddress : address(x.peerAddress)
-    if (x.user !== "" && privacy.users !== "keep") x.user = privacy.users === "hash" ? hash.of(x.user) : ""
+    if (privacy.users !== "keep") {
+      x.user = nameless(x.user, privacy.users, hash)
+      if (x.notes !== null) x.notes.claimedUser = nameless(x.notes.claimedUser, privacy.users, hash)
+    }
     if (privacy.targets !== "keep") {
       x.query = ""
       if (privacy.targets === "host" && x.path !== "") x.path = "/"
     }
     if (privacy.referers !== "keep" && x.request.has(NAME.referer)) shortenReferer(x, privacy.referers)
-    if (privacy.userAgents === "drop") x.request.remove(NAME.userAgent)
+    if (privacy.userAgents === "drop") {
+      x.request.remove(NAME.userAgent)
+      // What a client says in TLS tells what it is as well.
+      if (x.notes !== null) x.notes.ja4 = ""
+    }
   }
+}
+
+function nameless(user: string, how: "hash" | "drop", hash: DailyHash): string {
+  return user === "" || how === "drop" ? "" : hash.of(user)
 }
 
 function shortenReferer(x: Exchange, how: "host" | "drop"): void {
