@@ -2,13 +2,14 @@
 import { assert } from "../base/index.ts"
 import type { UdpPeer, UdpPeerHandler } from "../net/index.ts"
 import { CapsuleReader, type CapsuleReceiver, readVarint, UDP_PAYLOAD_BYTES_MAX, udpCapsule, varintOctets } from "./capsule.ts"
-import type { TunnelEnd, TunnelReceiver, Upstream } from "./sides.ts"
+import type { TunnelEnd, TunnelReceiver } from "./sides.ts"
+import { TunnelUpstream } from "./wordless-sides.ts"
 
 /**
  * The upstream side of CONNECT-UDP (RFC 9298): a tunnel whose octets are capsules, and a UDP socket behind it. Nothing waits here: while the client takes no more,
  * what comes from the peer is lost. It has no idle limit of its own, since all of its octets pass the client's end, which has one.
  */
-export class UdpTunnel implements Upstream, TunnelEnd, UdpPeerHandler, CapsuleReceiver {
+export class UdpTunnel extends TunnelUpstream implements TunnelEnd, UdpPeerHandler, CapsuleReceiver {
   /** Datagrams that came while the client took no more. */
   dropped = 0
   private readonly peer: UdpPeer
@@ -18,22 +19,9 @@ export class UdpTunnel implements Upstream, TunnelEnd, UdpPeerHandler, CapsuleRe
   private closed = false
 
   constructor(peer: UdpPeer) {
+    super()
     this.peer = peer
   }
-
-  // ---- Upstream: it takes part in an exchange only to become a tunnel
-
-  sendBody(): boolean {
-    return true
-  }
-
-  sendEnd(): void {}
-  flush(): boolean {
-    return true
-  }
-
-  pauseBody(): void {}
-  resumeBody(): void {}
 
   takeTunnel(): TunnelEnd {
     return this

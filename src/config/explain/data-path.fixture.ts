@@ -1,6 +1,6 @@
 import { FakeClock, normaliseIp, TimerWheel } from "../../base/index.ts"
 import { begin, Exchange } from "../../flow/index.ts"
-import { type Downstream, type Message, parseRequestHead, refusal } from "../../http/index.ts"
+import { type Message, parseRequestHead, refusal, WordlessDownstream } from "../../http/index.ts"
 import type { DialTarget } from "../../net/index.ts"
 import { endpointName, HEALTH_DOWN, type OriginResolver, PeerStates } from "../../upstream/index.ts"
 import { compileSnapshot } from "../compile/compile.ts"
@@ -27,28 +27,13 @@ function outcomeOf(x: Exchange, kind: Outcome["kind"], target = ""): Outcome {
 }
 
 /** The client's side: takes everything, notes the status. */
-class Client implements Downstream {
+class Client extends WordlessDownstream {
   readonly info = new DryWire("192.0.2.1", { address: "192.0.2.2", port: 80 }, "").info(false)
   status = 0
   sendHead(m: Message): void {
     this.status = m.status
   }
-  sendInterim(): void {}
-  sendBody(): boolean {
-    return true
-  }
-  sendText(): boolean {
-    return true
-  }
-  sendEnd(): void {}
-  flush(): boolean {
-    return true
-  }
-  pauseBody(): void {}
-  resumeBody(): void {}
-  continueBody(): void {}
   abort(): void {}
-  closeAfter(): void {}
   takeTunnel(): never {
     throw new Error("no tunnel without an upstream")
   }

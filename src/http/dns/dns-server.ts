@@ -15,7 +15,8 @@ import {
 } from "../../net/index.ts"
 import { BODY_NONE, type Message } from "../message.ts"
 import type { ServerHooks } from "../server-hooks.ts"
-import type { Downstream, DownstreamConnection, TunnelEnd } from "../sides.ts"
+import type { DownstreamConnection, TunnelEnd } from "../sides.ts"
+import { WordlessDownstream } from "../wordless-sides.ts"
 
 /** Octets of a query over TCP; names of 255 octets with every option that there is take a quarter of it. */
 const QUERY_BYTES_MAX = 4096
@@ -201,7 +202,7 @@ export class DnsServerConnection implements DownstreamConnection, WireHandler, T
 }
 
 /** The client's side of one query. */
-export class DnsExchange implements Downstream {
+export class DnsExchange extends WordlessDownstream {
   readonly info: ConnectionInfo
   readonly ask: DnsAsk
   /** What to say; null = a code that goes with the status. */
@@ -212,6 +213,7 @@ export class DnsExchange implements Downstream {
   private m: Message | null = null
 
   constructor(connection: DnsServerConnection, ask: DnsAsk) {
+    super()
     this.connection = connection
     this.info = connection.info
     this.ask = ask
@@ -257,24 +259,5 @@ export class DnsExchange implements Downstream {
 
   takeTunnel(): TunnelEnd {
     throw new Error("a query has no tunnel") // allow(throw): no plan of a DNS listener has one
-  }
-
-  sendInterim(_status: number, _lines: string): void {}
-  sendEnd(_trailers: string): void {}
-  pauseBody(): void {}
-  resumeBody(): void {}
-  continueBody(): void {}
-  closeAfter(_fault: Fault): void {}
-
-  sendBody(_chunk: Uint8Array): boolean {
-    return true
-  }
-
-  sendText(_text: string): boolean {
-    return true
-  }
-
-  flush(): boolean {
-    return true
   }
 }

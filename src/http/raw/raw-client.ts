@@ -4,10 +4,11 @@ import type { Wire, WireHandler } from "../../net/index.ts"
 import type { AttemptTimes, ClientHooks, UpstreamConnection } from "../client-hooks.ts"
 import { H1Tunnel, type TunnelOwner } from "../h1/tunnel-end.ts"
 import { BODY_TUNNEL, type Message } from "../message.ts"
-import type { TunnelEnd, Upstream } from "../sides.ts"
+import type { TunnelEnd } from "../sides.ts"
+import { TunnelUpstream } from "../wordless-sides.ts"
 
 /** One connection to a peer that speaks no HTTP: it serves one exchange, as its tunnel, and has nothing to wait for. */
-export class RawClientConnection implements UpstreamConnection, Upstream, WireHandler, TunnelOwner {
+export class RawClientConnection extends TunnelUpstream implements UpstreamConnection, WireHandler, TunnelOwner {
   readonly served = 0
   readonly usable = false
   private readonly hooks: ClientHooks
@@ -16,6 +17,7 @@ export class RawClientConnection implements UpstreamConnection, Upstream, WireHa
   private gone = false
 
   constructor(wire: Wire, hooks: ClientHooks) {
+    super()
     this.hooks = hooks
     this.end = new H1Tunnel(wire, hooks.time, null, null, this)
   }
@@ -27,7 +29,7 @@ export class RawClientConnection implements UpstreamConnection, Upstream, WireHa
   }
 
   /** There is no request: the peer is ready when it is connected. */
-  sendEnd(): void {
+  override sendEnd(): void {
     const { m } = this
     this.m = null
     if (m === null || m.up !== this) return
@@ -37,17 +39,6 @@ export class RawClientConnection implements UpstreamConnection, Upstream, WireHa
     m.responseBody = BODY_TUNNEL
     m.onResponseHead()
   }
-
-  sendBody(): boolean {
-    return true
-  }
-
-  flush(): boolean {
-    return true
-  }
-
-  pauseBody(): void {}
-  resumeBody(): void {}
 
   takeTunnel(): TunnelEnd {
     return this.end

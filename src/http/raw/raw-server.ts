@@ -4,7 +4,8 @@ import { type ConnectionInfo, plainServerName, readClientHello, type Wire, type 
 import { H1Tunnel, type TunnelOwner } from "../h1/tunnel-end.ts"
 import { BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
 import type { ServerHooks } from "../server-hooks.ts"
-import type { Downstream, DownstreamConnection, TunnelEnd } from "../sides.ts"
+import type { DownstreamConnection, TunnelEnd } from "../sides.ts"
+import { WordlessDownstream } from "../wordless-sides.ts"
 
 /** What a client connection without HTTP is called in logs and rules, in the place of a method. */
 export type RawKind = "TCP" | "UDP"
@@ -23,7 +24,7 @@ export interface RawOptions {
  *
  * Until the tunnel stands nothing more is read. A refusal closes the connection: nothing can be said on it.
  */
-export class RawServerConnection implements Downstream, DownstreamConnection, WireHandler, TunnelOwner, TimerOwner {
+export class RawServerConnection extends WordlessDownstream implements DownstreamConnection, WireHandler, TunnelOwner, TimerOwner {
   readonly info: ConnectionInfo
   private readonly wire: Wire
   private readonly hooks: ServerHooks
@@ -37,6 +38,7 @@ export class RawServerConnection implements Downstream, DownstreamConnection, Wi
   private closed = false
 
   constructor(wire: Wire, info: ConnectionInfo, hooks: ServerHooks, { kind, peeks }: RawOptions) {
+    super()
     this.wire = wire
     this.info = info
     this.hooks = hooks
@@ -144,7 +146,7 @@ export class RawServerConnection implements Downstream, DownstreamConnection, Wi
     if (m.responseBody !== BODY_TUNNEL) this.m = null
   }
 
-  sendEnd(_trailers: string): void {
+  override sendEnd(_trailers: string): void {
     this.close()
   }
 
@@ -167,25 +169,6 @@ export class RawServerConnection implements Downstream, DownstreamConnection, Wi
   abort(_fault: Fault): void {
     this.close()
   }
-
-  sendInterim(_status: number, _lines: string): void {}
-
-  sendBody(_chunk: Uint8Array): boolean {
-    return true
-  }
-
-  sendText(_text: string): boolean {
-    return true
-  }
-
-  flush(): boolean {
-    return true
-  }
-
-  pauseBody(): void {}
-  resumeBody(): void {}
-  continueBody(): void {}
-  closeAfter(_fault: Fault): void {}
 
   // ---- DownstreamConnection
 

@@ -1,7 +1,8 @@
 // HOT
 import { assert } from "../../base/index.ts"
 import type { Message } from "../message.ts"
-import type { TunnelEnd, TunnelReceiver, Upstream } from "../sides.ts"
+import type { TunnelEnd, TunnelReceiver } from "../sides.ts"
+import { TunnelUpstream } from "../wordless-sides.ts"
 
 /** A request for a UDP relay, which only SOCKS makes: no method of HTTP comes by such a version. */
 export function asksForRelay({ method, version }: Message): boolean {
@@ -9,7 +10,7 @@ export function asksForRelay({ method, version }: Message): boolean {
 }
 
 /** The far end of a UDP association, where there is not one peer but many: what the client sends goes to them, and is only counted here. */
-export class QuietEnd implements Upstream, TunnelEnd {
+export class QuietEnd extends TunnelUpstream implements TunnelEnd {
   private receiver: TunnelReceiver | null = null
   private closed = false
 
@@ -17,18 +18,6 @@ export class QuietEnd implements Upstream, TunnelEnd {
   deliver(packet: Uint8Array): void {
     this.receiver?.onTunnelData(this, packet)
   }
-
-  sendBody(): boolean {
-    return true
-  }
-
-  sendEnd(): void {}
-  flush(): boolean {
-    return true
-  }
-
-  pauseBody(): void {}
-  resumeBody(): void {}
 
   takeTunnel(): TunnelEnd {
     return this

@@ -4,7 +4,8 @@ import type { ConnectionInfo } from "../../net/index.ts"
 import { CapsuleReader, type CapsuleReceiver, readVarint, udpCapsule } from "../capsule.ts"
 import { BODY_NONE, BODY_TUNNEL, type Message } from "../message.ts"
 import type { ServerHooks } from "../server-hooks.ts"
-import type { Downstream, TunnelEnd, TunnelReceiver } from "../sides.ts"
+import type { TunnelEnd, TunnelReceiver } from "../sides.ts"
+import { WordlessDownstream } from "../wordless-sides.ts"
 import { CONNECT_UDP } from "../udp-target.ts"
 import { describe } from "./describe.ts"
 
@@ -26,7 +27,7 @@ export interface UdpTargetOwner {
  * One target of a UDP association: an exchange of its own, of the kind that CONNECT-UDP is (RFC 9298), so that ports, ranges, rules about hosts and the log hold
  * for each. Payloads go between the two as capsules. Nothing waits once it stands: what cannot be sent is lost.
  */
-export class UdpTarget implements Downstream, TunnelEnd, CapsuleReceiver {
+export class UdpTarget extends WordlessDownstream implements TunnelEnd, CapsuleReceiver {
   /** What the client puts in front of payloads for it, and gets in front of its answers. */
   readonly header: Buffer
   /** When a datagram went either way, or the end came. */
@@ -42,6 +43,7 @@ export class UdpTarget implements Downstream, TunnelEnd, CapsuleReceiver {
   private heldBytes = 0
 
   constructor(owner: UdpTargetOwner, header: Buffer) {
+    super()
     this.owner = owner
     this.info = owner.info
     this.header = header
@@ -106,7 +108,7 @@ export class UdpTarget implements Downstream, TunnelEnd, CapsuleReceiver {
     if (m.responseBody !== BODY_TUNNEL) this.end()
   }
 
-  sendEnd(_trailers: string): void {
+  override sendEnd(_trailers: string): void {
     this.m = null
   }
 
@@ -122,25 +124,6 @@ export class UdpTarget implements Downstream, TunnelEnd, CapsuleReceiver {
     this.receiver = null
     receiver?.onTunnelClose(this)
   }
-
-  sendInterim(_status: number, _lines: string): void {}
-
-  sendBody(_chunk: Uint8Array): boolean {
-    return true
-  }
-
-  sendText(_text: string): boolean {
-    return true
-  }
-
-  flush(): boolean {
-    return true
-  }
-
-  pauseBody(): void {}
-  resumeBody(): void {}
-  continueBody(): void {}
-  closeAfter(_fault: Fault): void {}
 
   // ---- TunnelEnd
 

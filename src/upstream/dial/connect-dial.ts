@@ -1,6 +1,6 @@
 import { type Fault, FAULT, formatHostPort, Timer, type TimerOwner } from "../../base/index.ts"
 import { acquireExchange, begin, DONE, type Exchange, NEXT, type Plan, type Verdict } from "../../flow/index.ts"
-import { BODY_NONE, BODY_TUNNEL, type Downstream, type TunnelEnd } from "../../http/index.ts"
+import { BODY_NONE, BODY_TUNNEL, type Downstream, type TunnelEnd, WordlessDownstream } from "../../http/index.ts"
 import type { ConnectionInfo, DialFailure, DialHandle, DialHandler } from "../../net/index.ts"
 import type { ClusterSteps } from "../steps.ts"
 import { type Inside, standOverTunnel } from "./stand-over.ts"
@@ -49,7 +49,7 @@ function handOut(x: Exchange): Verdict {
  * One connection through HTTP proxies: an exchange of our own with the method CONNECT, so that log-in, versions of HTTP, limits and the reading of answers are those
  * of every other request. `from` is whom it is made for: hashing balancers go by that.
  */
-export class ConnectDial implements DialHandle, Downstream, TimerOwner {
+export class ConnectDial extends WordlessDownstream implements DialHandle, TimerOwner {
   readonly info: ConnectionInfo
   private handler: DialHandler | null
   private readonly inside: Inside
@@ -60,6 +60,7 @@ export class ConnectDial implements DialHandle, Downstream, TimerOwner {
   private standing: DialHandle | null = null
 
   constructor(plan: Plan, target: ConnectTarget, inside: Inside, { handler, from }: { handler: DialHandler; from: Exchange }) {
+    super()
     this.handler = handler
     this.inside = inside
     this.info = from.down?.info ?? nobody
@@ -139,22 +140,7 @@ export class ConnectDial implements DialHandle, Downstream, TimerOwner {
 
   // ---- no client reads any of it
 
-  sendInterim(): void {}
   sendHead(): void {}
-  sendBody(): boolean {
-    return true
-  }
-  sendText(): boolean {
-    return true
-  }
-  sendEnd(): void {}
-  flush(): boolean {
-    return true
-  }
-  pauseBody(): void {}
-  resumeBody(): void {}
-  continueBody(): void {}
-  closeAfter(): void {}
   takeTunnel(): TunnelEnd {
     throw new Error("what a proxy opens is handed out")
   }
