@@ -20,6 +20,11 @@ export const icapOptions = z
       "auto",
       "Octets that are sent before the server says whether it wants the rest (RFC 3507 section 4.5). auto = as many as it asks for.",
     ),
+    ranges: field(
+      z.enum(["whole", "pass"]),
+      "whole",
+      "Clients that ask for a part of a body: whole = they get all of it, for a part tells nothing of the whole; pass = parts are looked at as they are.",
+    ),
     skip: field(
       z.array(z.string().regex(/^[a-z0-9.+-]+\/(?:\*|[a-z0-9.+-]+)$/, "expected a media type such as image/*")),
       [],

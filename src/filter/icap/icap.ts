@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { FAULT, log } from "../../base/index.ts"
 import { ANSWER, type Exchange, FAULT_VERDICT, NEXT, notesOf, tapResponse, type Verdict as Step } from "../../flow/index.ts"
-import { BODY_TUNNEL } from "../../http/index.ts"
+import { BODY_TUNNEL, NAME } from "../../http/index.ts"
 import { defineFilter, type FilterDeps, type OptionProblem, type PhaseVerdict } from "../../plugin/index.ts"
 import { fieldText } from "../headers/edit-fields.ts"
 import { isOwnAnswer } from "../own-answer.ts"
@@ -40,14 +40,23 @@ class Icap {
     }
   }
 
-  async request(x: Exchange): Promise<Step> {
+  request(x: Exchange): PhaseVerdict {
+    const { request, response, ranges } = this.options
+    if (response !== null && ranges === "whole") {
+      x.request.remove(NAME.range)
+      x.request.remove(NAME.ifRange)
+    }
+    return request === null ? NEXT : this.asked(x, request)
+  }
+
+  private async asked(x: Exchange, service: string): Promise<Step> {
     const { generation } = x
     const body = hasRequestBody(x) ? await this.requestBody(x) : null
     if (x.generation !== generation) return FAULT_VERDICT
     if (body?.over) return this.tooLarge(x)
     return this.decide(x, {
       method: "REQMOD",
-      service: this.options.request!,
+      service,
       requestHead: requestHead(x),
       responseHead: "",
       body,
@@ -171,7 +180,7 @@ export default defineFilter({
   build(options, deps) {
     const icap = new Icap(options, deps)
     return {
-      ...(options.request === null ? {} : { request: (x: Exchange) => icap.request(x) }),
+      request: x => icap.request(x),
       ...(options.response === null ? {} : { response: (x: Exchange) => icap.response(x) }),
       describe: () =>
         `${[options.request && `requests by ${options.request}`, options.response && `responses by ${options.response}`].filter(Boolean).join(", ")} of ${options.server}`,

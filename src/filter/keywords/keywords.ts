@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { count, FAULT, field, size } from "../../base/index.ts"
 import { changeResponseBody, type Exchange, FAULT_VERDICT, NEXT, notesOf, type Verdict } from "../../flow/index.ts"
-import { BODY_NONE, BODY_TUNNEL } from "../../http/index.ts"
+import { BODY_NONE, BODY_TUNNEL, NAME } from "../../http/index.ts"
 import { defineFilter, type FilterDeps, type OptionProblem } from "../../plugin/index.ts"
 import { fieldText } from "../headers/edit-fields.ts"
 import { isOwnAnswer } from "../own-answer.ts"
@@ -77,6 +77,13 @@ class Keywords {
     return FAULT_VERDICT
   }
 
+  /** Of a part nobody can tell what stands in the whole: it is asked for whole. */
+  request(x: Exchange): Verdict {
+    x.request.remove(NAME.range)
+    x.request.remove(NAME.ifRange)
+    return NEXT
+  }
+
   response(x: Exchange): Verdict {
     if (isOwnAnswer(x) || x.responseBody === BODY_NONE || x.responseBody === BODY_TUNNEL || x.method === "HEAD") return NEXT
     const type = fieldText(x.response, "content-type").trim().toLowerCase()
@@ -125,7 +132,7 @@ export default defineFilter({
     const filter = new Keywords(settings, deps)
     return {
       ...(settings.in.includes("url") ? { access: (x: Exchange) => filter.access(x) } : {}),
-      ...(settings.in.includes("response") ? { response: (x: Exchange) => filter.response(x) } : {}),
+      ...(settings.in.includes("response") ? { request: (x: Exchange) => filter.request(x), response: (x: Exchange) => filter.response(x) } : {}),
       describe: () => `${filter.size} phrases, ${settings.action} from ${settings.limit} on`,
     }
   },

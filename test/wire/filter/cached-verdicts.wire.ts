@@ -37,9 +37,21 @@ beforeEach(() => {
   script = () => UNCHANGED
 })
 
-const status = async (path: string): Promise<string> =>
-  (await run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-x", `http://127.0.0.1:${port}`, `http://127.0.0.1:${origin.port}${path}`))
-    .stdout
+const status = async (path: string, ...args: string[]): Promise<string> =>
+  (
+    await run(
+      "curl",
+      "-s",
+      ...args,
+      "-o",
+      "/dev/null",
+      "-w",
+      "%{http_code}",
+      "-x",
+      `http://127.0.0.1:${port}`,
+      `http://127.0.0.1:${origin.port}${path}`,
+    )
+  ).stdout
 
 test.each(["keywords", "policy", "icap"])("%s: blocked from the cache as from the origin", async name => {
   script = () => icapResponse("HTTP/1.1 403 No\r\nContent-Type: text/plain\r\n\r\n", "virus", "X-Infection-Found: test\r\n")
@@ -50,6 +62,12 @@ test.each(["keywords", "policy", "icap"])("%s: blocked from the cache as from th
     expect([name, size, seen]).toEqual([name, size, ["403", "403", "403", "403"]])
     expect(origin.requests.length - before).toBeLessThan(4)
   }
+})
+
+test.each(["keywords", "icap"])("%s: a part of a body does not get around it", async name => {
+  script = () => icapResponse("HTTP/1.1 403 No\r\nContent-Type: text/plain\r\n\r\n", "virus", "X-Infection-Found: test\r\n")
+  expect(await status(`/${name}/part`, "-r", "0-2")).toBe("403")
+  expect(origin.requests.at(-1)!.fields["range"]).toBeUndefined()
 })
 
 test("what is let through stays in the cache", async () => {
