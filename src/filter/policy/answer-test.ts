@@ -1,6 +1,6 @@
 // HOT
 import type { Exchange } from "../../flow/index.ts"
-import { BODY_LENGTH, BODY_NONE } from "../../http/index.ts"
+import { BODY_LENGTH, BODY_NONE, parseContentRange } from "../../http/index.ts"
 import { fieldText } from "../headers/edit-fields.ts"
 import { statusTest } from "../keyed/status-list.ts"
 import type { ResponseOptions } from "./policy-options.ts"
@@ -8,12 +8,21 @@ import type { ResponseOptions } from "./policy-options.ts"
 /** The answer does not say how long it is. */
 export const UNKNOWN_LENGTH = -1
 
-/** Octets that the answer has, or would have for GET; UNKNOWN_LENGTH when it does not say. */
+/** Octets that the answer has, or would have for GET; of a part, those of the whole (RFC 9110 section 14.4). UNKNOWN_LENGTH when it does not say. */
 export function lengthOf(x: Exchange): number {
+  if (x.status === PARTIAL) return wholeLength(x)
   if (x.responseBody === BODY_LENGTH) return x.responseLength
   const told = fieldText(x.response, "content-length")
   if (told !== "") return Number(told)
   return x.responseBody === BODY_NONE && x.method !== "HEAD" ? 0 : UNKNOWN_LENGTH
+}
+
+const PARTIAL = 206
+
+/** Somebody who fetches a large file in small parts fetches a large file. */
+function wholeLength(x: Exchange): number {
+  const range = parseContentRange(fieldText(x.response, "content-range"))
+  return range === null ? UNKNOWN_LENGTH : range.length
 }
 
 /** Conditions of a rule on the head of an answer. */

@@ -3,6 +3,7 @@ import { ANSWER, Exchange, FAULT_VERDICT, NEXT, notesOf } from "../../flow/index
 import { BODY_CHUNKED, BODY_LENGTH, Fields } from "../../http/index.ts"
 import type { Filter, MatchUse } from "../../plugin/index.ts"
 import { FakeDeps } from "../filter-run.fixture.ts"
+import { lengthOf, UNKNOWN_LENGTH } from "./answer-test.ts"
 import policy from "./policy.ts"
 
 /** Matches of these tests: a host, "" = any. */
@@ -41,6 +42,24 @@ function answered(x: Exchange, type: string, length: number | null): Exchange {
 }
 
 const block = (name: string, host: string, more: object = {}) => ({ name, match: hostIs(host), action: "block", ...more })
+
+test("a large file in small parts is a large file", () => {
+  const part = (range: string | null): number =>
+    lengthOf(
+      Object.assign(new Exchange(), {
+        status: 206,
+        responseBody: BODY_LENGTH,
+        responseLength: 10,
+        response: Fields.of(range === null ? [] : [["Content-Range", range]]),
+      }),
+    )
+  expect([part("bytes 0-9/5000000"), part("bytes 0-9/*"), part("nonsense"), part(null)]).toEqual([
+    5_000_000,
+    UNKNOWN_LENGTH,
+    UNKNOWN_LENGTH,
+    UNKNOWN_LENGTH,
+  ])
+})
 
 describe("policy", () => {
   test("the first rule that holds decides, and says so in notes and counters", () => {
