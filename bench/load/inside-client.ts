@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
+import { readAnswers } from "./read-answers.ts"
 
 // A closed loop over kept TLS connections, in a process of its own: PORT HOST:PORT|- PATH ANSWERS CONNECTIONS. With HOST:PORT each connection is a tunnel that
 // a proxy gives, else it goes to PORT itself. Any certificate will do. Prints how many answers came.
@@ -7,7 +8,7 @@ const [port, target, path, answers, connections] = process.argv.slice(2) as [str
 const host = target === "-" ? `localhost:${port}` : target
 const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`
 const answersMax = Number(answers)
-let answered = 0
+let count = 0
 for (let i = 0; i < Number(connections); i++) open()
 
 function open(): void {
@@ -21,30 +22,16 @@ function open(): void {
 
 function speak(socket: Socket): void {
   const secured = connectTls({ socket, servername: "localhost", rejectUnauthorized: false }, () => secured.write(request))
-  let head = ""
-  let left = -1
   secured.on("error", fail)
   secured.on("close", () => fail(new Error("a kept connection was closed")))
-  secured.on("data", (chunk: Buffer) => {
-    let bodyStart = 0
-    if (left < 0) {
-      head += chunk.toString("latin1")
-      const end = head.indexOf("\r\n\r\n")
-      if (end < 0) return
-      if (!head.startsWith("HTTP/1.1 200 ")) return fail(new Error(head))
-      left = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1])
-      bodyStart = chunk.length - (head.length - end - 4)
-      head = ""
-    }
-    left -= chunk.length - bodyStart
-    if (left > 0) return
-    left = -1
-    if (++answered >= answersMax) {
-      console.log(`answered ${answered}`)
+  const answered = (): void => {
+    if (++count >= answersMax) {
+      console.log(`answered ${count}`)
       process.exit(0)
     }
     secured.write(request)
-  })
+  }
+  secured.on("data", readAnswers(answered, fail))
 }
 
 function fail(error: Error): void {

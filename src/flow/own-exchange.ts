@@ -1,6 +1,6 @@
 import { type Fault, FAULT } from "../base/index.ts"
 import { BODY_LENGTH, BODY_NONE, type Downstream, Fields, type Message, type Time, type TunnelEnd } from "../http/index.ts"
-import type { ConnectionInfo } from "../net/index.ts"
+import { type ConnectionInfo, NO_CONNECTION } from "../net/index.ts"
 import { begin } from "./engine.ts"
 import { acquireExchange, type Exchange, type Plan } from "./exchange.ts"
 import { armRequest } from "./timers.ts"
@@ -31,20 +31,6 @@ export interface OwnAnswer {
   readonly peer: string
 }
 
-/** No connection: nobody asked from outside. */
-const inside: ConnectionInfo = {
-  secure: false,
-  remoteAddress: "",
-  remotePort: 0,
-  localAddress: "",
-  localPort: 0,
-  peerAddress: "",
-  serverName: "",
-  alpn: "",
-  tlsVersion: "",
-  clientCertificate: null,
-}
-
 /**
  * Runs an own request on a plan that knows no client, in whose place this object stands, and collects what comes. `done` is called once, later than `send`
  * returns; not after `cancel`.
@@ -62,7 +48,7 @@ export class OwnExchange implements Downstream {
   constructor(plan: Plan, request: OwnRequest, done: (answer: OwnAnswer | null, fault: Fault | null) => void) {
     this.request = request
     this.done = done
-    this.info = request.from?.down?.info ?? inside
+    this.info = request.from?.down?.info ?? NO_CONNECTION
     this.f = exchangeFor(plan, request, this)
   }
 

@@ -49,6 +49,20 @@ export interface ConnectionInfo {
   readonly clientCertificate: ClientCertificate | null
 }
 
+/** No connection: nobody asked from outside. */
+export const NO_CONNECTION: ConnectionInfo = {
+  secure: false,
+  remoteAddress: "",
+  remotePort: 0,
+  localAddress: "",
+  localPort: 0,
+  peerAddress: "",
+  serverName: "",
+  alpn: "",
+  tlsVersion: "",
+  clientCertificate: null,
+}
+
 /**
  * The same of a TCP or Unix socket, before its first octet. One small object per connection; what costs a call is asked for once, when it is read.
  * Read what you need while the connection is open: afterwards the system does not tell any more.

@@ -1,5 +1,5 @@
 export type { Wire, WireHandler } from "./wire.ts"
-export { type ClientCertificate, type ConnectionInfo, plainServerName, WireInfo } from "./connection-info.ts"
+export { type ClientCertificate, type ConnectionInfo, NO_CONNECTION, plainServerName, WireInfo } from "./connection-info.ts"
 export { dial, dialOver, dialPair, type DialFailure, type DialHandle, type DialHandler, type DialTarget } from "./dial.ts"
 export { type PeerTls, peerTls } from "./peer-tls.ts"
 export type { Acceptor } from "./accept-point.ts"

@@ -1,7 +1,7 @@
 import { pacGate } from "../../answer/index.ts"
 import { CidrSet, FAULT } from "../../base/index.ts"
 import { identifyCertificate, limitForwards, refuseMethod, trustedHopsStep } from "../../filter/index.ts"
-import { deliver, DONE, type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
+import { type Exchange, FAULT_VERDICT, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
 import { asksForUdp, BODY_LENGTH, readUdpTarget } from "../../http/index.ts"
 import type { RouteTable } from "../../route/index.ts"
 import type { StandIns } from "../../net/index.ts"
@@ -11,6 +11,7 @@ import type { ListenerConfig, RouteConfig } from "../schema.ts"
 import type { ClusterHandles } from "./cluster-handles.ts"
 import type { CompileDeps } from "./compile-deps.ts"
 import { rawProtocolOf } from "./raw-protocol.ts"
+import { entryPlan } from "./entry-plan.ts"
 import { httpChallengeStep } from "./http-challenge.ts"
 import { type CapturedRules, capturedStep } from "./captured.ts"
 import { dnsStep, standInNames } from "./dns-entry.ts"
@@ -75,35 +76,15 @@ export function compileEntry(name: string, listener: ListenerConfig, parts: Entr
       plans.map((plan, index) => planFor(listener, plan, routes[index]!)),
     ),
   )
-  const respondAt = list.length
-  list.add("deliver", "deliver", deliver)
-  const logAt = list.length
-  list.add("log", "log", logStep(deps))
-  list.steps.push(() => DONE)
-  return {
-    steps: list.steps,
-    respondAt,
-    peerAt: -1,
-    logAt,
-    retry: null,
-    bodyBytesMax: listener.limits.bodyBytesMax,
-    requestMs: 0,
-    tunnelIdleMs: listener.timeouts.tunnelIdle,
-    route,
-  }
+  return entryPlan(list, logStep(deps), { bodyBytesMax: listener.limits.bodyBytesMax, tunnelIdleMs: listener.timeouts.tunnelIdle, route })
 }
 
 /** Queries are answered by the listener itself. */
 function compileDnsEntry(name: string, dns: NonNullable<ListenerConfig["dns"]>, { deps, standIns, unrouted }: EntryParts): Plan {
   const list = new StepList(name, deps)
   list.add("answer", "dns", dnsStep(dns, standIns.get(name) ?? null, deps))
-  const respondAt = list.length
-  list.add("deliver", "deliver", deliver)
-  const logAt = list.length
-  list.add("log", "log", logStep(deps))
-  list.steps.push(() => DONE)
   const route = { ...NO_ROUTE_INFO, metrics: unrouted }
-  return { steps: list.steps, respondAt, peerAt: -1, logAt, retry: null, bodyBytesMax: 0, requestMs: 0, tunnelIdleMs: 0, route }
+  return entryPlan(list, logStep(deps), { bodyBytesMax: 0, tunnelIdleMs: 0, route })
 }
 
 /** What a connection without HTTP goes through first: which route is it. */
@@ -113,13 +94,8 @@ function compileRawEntry(name: string, listener: ListenerConfig, { table, deps, 
   const list = new StepList(name, deps)
   if (listener.tls?.clientCertificates) list.add("identify", "client certificate", identifyCertificate)
   list.add("route", "route", rawRouteStep(table, own))
-  const respondAt = list.length
-  list.add("deliver", "deliver", deliver)
-  const logAt = list.length
-  list.add("log", "log", logStep(deps))
-  list.steps.push(() => DONE)
   const route = { ...NO_ROUTE_INFO, metrics: unrouted }
-  return { steps: list.steps, respondAt, peerAt: -1, logAt, retry: null, bodyBytesMax: 0, requestMs: 0, tunnelIdleMs, route }
+  return entryPlan(list, logStep(deps), { bodyBytesMax: 0, tunnelIdleMs, route })
 }
 
 function rawRouteStep(table: RouteTable, plans: readonly (Plan | null)[]): Step {

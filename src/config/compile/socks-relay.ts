@@ -1,7 +1,8 @@
-import { deliver, DONE, type Exchange, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
+import { type Exchange, NEXT, type Plan, type Step, type Verdict } from "../../flow/index.ts"
 import { asksForRelay, BODY_TUNNEL, QuietEnd } from "../../http/index.ts"
 import type { ListenerConfig } from "../schema.ts"
 import type { CompileDeps } from "./compile-deps.ts"
+import { entryPlan } from "./entry-plan.ts"
 import { StepList } from "./step-list.ts"
 
 /** Requests for a UDP relay leave the entry here: who asks is known and may use the proxy, and where datagrams go is judged for each target. */
@@ -23,13 +24,7 @@ export function compileRelay(
 ): Plan {
   const list = new StepList(name, deps)
   list.add("answer", "UDP relay", openRelay)
-  const respondAt = list.length
-  list.add("deliver", "deliver", deliver)
-  const logAt = list.length
-  list.add("log", "log", rest.log)
-  list.steps.push(() => DONE)
-  const tunnelIdleMs = listener.timeouts.tunnelIdle
-  return { steps: list.steps, respondAt, peerAt: -1, logAt, retry: null, bodyBytesMax: 0, requestMs: 0, tunnelIdleMs, route: rest.route }
+  return entryPlan(list, rest.log, { bodyBytesMax: 0, tunnelIdleMs: listener.timeouts.tunnelIdle, route: rest.route })
 }
 
 function openRelay(x: Exchange): Verdict {

@@ -3,6 +3,7 @@ import { FAULT, log } from "../../base/index.ts"
 import { ANSWER, type Exchange, FAULT_VERDICT, NEXT, notesOf, tapResponse, type Verdict as Step } from "../../flow/index.ts"
 import { BODY_TUNNEL, NAME } from "../../http/index.ts"
 import { defineFilter, type FilterDeps, type OptionProblem, type PhaseVerdict } from "../../plugin/index.ts"
+import { compileTypes, type MediaTypes } from "../compress/media-type-list.ts"
 import { fieldText } from "../headers/edit-fields.ts"
 import { isOwnAnswer } from "../own-answer.ts"
 import { fileProblems } from "../file-problems.ts"
@@ -17,7 +18,7 @@ import { answerWith, askWith, hasBody, requestHead, responseHead } from "./messa
 class Icap {
   private readonly options: IcapOptions
   private readonly client: IcapClient
-  private readonly skipped: ReadonlySet<string>
+  private readonly skipped: MediaTypes
   /** Set when an answer has been asked about: what takes its place is not. */
   private readonly slot: number
   private readonly counts: { readonly [kind in "asked" | "changed" | "blocked" | "failed"]: { add(n: number): void } }
@@ -30,7 +31,7 @@ class Icap {
       { host, port, secure, ca, timeoutMs: options.timeout },
       { connectionsMax: options.connectionsMax, preview: options.preview === "auto" ? undefined : options.preview, bytesMax: options.bytesMax },
     )
-    this.skipped = new Set(options.skip)
+    this.skipped = compileTypes(options.skip)
     this.slot = deps.slot()
     this.counts = {
       asked: deps.counter("icap_asked", "Messages that an ICAP server was asked about."),
@@ -77,7 +78,14 @@ class Icap {
 
   response(x: Exchange): PhaseVerdict {
     // What we say ourselves, a block page of this server among it, and tunnels.
-    if (x.slots[this.slot] === true || isOwnAnswer(x) || x.responseBody === BODY_TUNNEL || x.status === 101 || this.isSkipped(x)) return NEXT
+    if (
+      x.slots[this.slot] === true ||
+      isOwnAnswer(x) ||
+      x.responseBody === BODY_TUNNEL ||
+      x.status === 101 ||
+      this.skipped.has(fieldText(x.response, "content-type"))
+    )
+      return NEXT
     x.slots[this.slot] = true
     return this.answered(x)
   }
@@ -96,12 +104,6 @@ class Icap {
     })
     if (x.generation === generation) tapResponse(x, null)
     return verdict
-  }
-
-  private isSkipped(x: Exchange): boolean {
-    if (this.skipped.size === 0) return false
-    const type = fieldText(x.response, "content-type").split(";", 1)[0]!.trim().toLowerCase()
-    return this.skipped.has(type) || this.skipped.has(`${type.split("/", 1)[0]!}/*`)
   }
 
   private async decide(x: Exchange, question: Question): Promise<Step> {

@@ -11,17 +11,22 @@ import { tokenSourceSchema } from "../token-source.ts"
 
 const scopeSchema = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, "expected a scope: printable ASCII without spaces, quotes and backslashes")
 
+/** What tokens are checked with. */
+export const issuerKeys = {
+  jwks: keySetSchema.optional().describe("Public keys of the issuer."),
+  secretFile: pathSchema.optional().describe("A secret that issuer and proxy share, for HS256; at least 32 octets."),
+  algorithms: z
+    .array(z.enum([...asymmetric, ...symmetric]))
+    .min(1)
+    .optional()
+    .describe("Signatures that are believed. Default: all with public keys; HS256 with secretFile."),
+}
+
 export const jwtOptions = z
   .strictObject({
     issuer: listOf(z.string().min(1)).describe('Who tokens must be from (`iss`); "*": anybody who has the key.'),
     audience: listOf(z.string().min(1)).describe('Whom tokens must be for (`aud`), one of these; "*": anybody, also other services of this issuer.'),
-    jwks: keySetSchema.optional().describe("Public keys of the issuer."),
-    secretFile: pathSchema.optional().describe("A secret that issuer and proxy share, for HS256; at least 32 octets."),
-    algorithms: z
-      .array(z.enum([...asymmetric, ...symmetric]))
-      .min(1)
-      .optional()
-      .describe("Signatures that are believed. Default: all with public keys; HS256 with secretFile."),
+    ...issuerKeys,
     from: z
       .array(tokenSourceSchema)
       .min(1)

@@ -181,12 +181,14 @@ class TlsChannel implements SecureChannel {
 /** DNS over HTTPS: a POST for each query over one HTTP/2 connection; the id is 0, which caches want (RFC 8484 section 4.1). */
 class HttpsChannel implements SecureChannel {
   private readonly server: SecureServer
+  private readonly path: string
   private session: ClientHttp2Session | null = null
   private readonly waiting = new Set<Pending>()
   private idle: ReturnType<typeof setTimeout> | null = null
 
   constructor(server: SecureServer) {
     this.server = server
+    this.path = endOf(server).path
   }
 
   send(query: Uint8Array, handler: TransportHandler): Transport {
@@ -210,7 +212,7 @@ class HttpsChannel implements SecureChannel {
     body[0] = body[1] = 0
     const stream = this.connected().request({
       ":method": "POST",
-      ":path": endOf(this.server).path,
+      ":path": this.path,
       "content-type": "application/dns-message",
       accept: "application/dns-message",
       "content-length": String(body.length),

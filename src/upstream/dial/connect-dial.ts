@@ -1,7 +1,7 @@
 import { type Fault, FAULT, formatHostPort, Timer, type TimerOwner } from "../../base/index.ts"
 import { acquireExchange, begin, DONE, type Exchange, NEXT, type Plan, type Verdict } from "../../flow/index.ts"
 import { BODY_NONE, BODY_TUNNEL, type Downstream, type TunnelEnd, WordlessDownstream } from "../../http/index.ts"
-import type { ConnectionInfo, DialFailure, DialHandle, DialHandler } from "../../net/index.ts"
+import { NO_CONNECTION, type ConnectionInfo, type DialFailure, type DialHandle, type DialHandler } from "../../net/index.ts"
 import type { ClusterSteps } from "../steps.ts"
 import { type Inside, standOverTunnel } from "./stand-over.ts"
 
@@ -9,20 +9,6 @@ export interface ConnectTarget {
   /** Name, or address literal without brackets: the proxy resolves it. */
   readonly host: string
   readonly port: number
-}
-
-/** No connection: nobody asked from outside. */
-const nobody: ConnectionInfo = {
-  secure: false,
-  remoteAddress: "",
-  remotePort: 0,
-  localAddress: "",
-  localPort: 0,
-  peerAddress: "",
-  serverName: "",
-  alpn: "",
-  tlsVersion: "",
-  clientCertificate: null,
 }
 
 /** The plan of a CONNECT of our own: to a proxy by these steps, and what it opens is handed out. */
@@ -63,7 +49,7 @@ export class ConnectDial extends WordlessDownstream implements DialHandle, Timer
     super()
     this.handler = handler
     this.inside = inside
-    this.info = from.down?.info ?? nobody
+    this.info = from.down?.info ?? NO_CONNECTION
     this.f = exchangeTo(plan, target, from, this)
     const { time, timeoutMs } = inside
     this.endsAt = time.clock.now() + timeoutMs

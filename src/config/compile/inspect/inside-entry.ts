@@ -1,7 +1,8 @@
 import { limitForwards } from "../../../filter/index.ts"
-import { deliver, DONE, type Exchange, NEXT, type Plan, type Verdict } from "../../../flow/index.ts"
+import { type Exchange, NEXT, type Plan, type Verdict } from "../../../flow/index.ts"
 import type { ListenerConfig } from "../../schema.ts"
 import { type EntryParts, logStep, NO_ROUTE_INFO, planFor, routeStep } from "../compile-entry.ts"
+import { entryPlan } from "../entry-plan.ts"
 import { StepList } from "../step-list.ts"
 
 /**
@@ -19,15 +20,8 @@ export function compileInsideEntry(name: string, listener: ListenerConfig, { tab
       plans.map((plan, index) => planFor(listener, plan, routes[index]!)),
     ),
   )
-  const respondAt = list.length
-  list.add("deliver", "deliver", deliver)
-  const logAt = list.length
-  list.add("log", "log", logStep(deps))
-  list.steps.push(() => DONE)
-  const { bodyBytesMax } = listener.limits
-  const { tunnelIdle } = listener.timeouts
   const route = { ...NO_ROUTE_INFO, metrics: unrouted }
-  return { steps: list.steps, respondAt, peerAt: -1, logAt, retry: null, bodyBytesMax, requestMs: 0, tunnelIdleMs: tunnelIdle, route }
+  return entryPlan(list, logStep(deps), { bodyBytesMax: listener.limits.bodyBytesMax, tunnelIdleMs: listener.timeouts.tunnelIdle, route })
 }
 
 function insideGate(x: Exchange): Verdict {

@@ -1,8 +1,8 @@
 import type { Command } from "commander"
 import { hostname } from "node:os"
 import { type Config, loadConfig } from "../../../config/index.ts"
-import { nearest } from "../../../base/index.ts"
 import { findConfig } from "../../config-source.ts"
+import { knownWord } from "../known-word.ts"
 import type { CommandContext } from "../program.ts"
 import { UsageError } from "../usage-error.ts"
 import { type ProxyAddress, readyLines, shells, variables } from "./ready-lines.ts"
@@ -38,7 +38,7 @@ export function addEnv(program: Command, context: CommandContext): void {
     .option("--unset", "print what takes the variables away again")
     .addHelpText("after", examples)
     .action(async (file: string | undefined, options: EnvOptions) => {
-      const shell = known(shells, options.shell, "--shell")
+      const shell = shells[knownWord(options.shell, Object.keys(shells), "--shell")]!
       if (options.unset === true)
         return void context.out.write(
           variables(NOWHERE)
@@ -59,18 +59,10 @@ export function addEnv(program: Command, context: CommandContext): void {
 const NOWHERE: ProxyAddress = { host: "", port: 0, secure: false, socks: false, login: null, pac: "", direct: [] }
 
 function linesFor(client: string, at: ProxyAddress): string {
-  if (client !== "all") return known(readyLines, client, "--for")(at)
+  if (client !== "all") return readyLines[knownWord(client, Object.keys(readyLines), "--for")]!(at)
   return Object.entries(readyLines)
     .map(([name, lines]) => `# ${name}\n${lines(at)}`)
     .join("\n")
-}
-
-function known<T>(of: Readonly<Record<string, T>>, word: string, option: string): T {
-  if (Object.hasOwn(of, word)) return of[word]!
-  const close = nearest(word, Object.keys(of))
-  throw new UsageError(
-    `${option}: there is no ${JSON.stringify(word)}${close === null ? "" : `, did you mean ${JSON.stringify(close)}`}; it takes ${Object.keys(of).join(", ")}`,
-  )
 }
 
 async function configOf(file: string | undefined): Promise<Config> {

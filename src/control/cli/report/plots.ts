@@ -1,7 +1,4 @@
-/** Text in a page or a picture. */
-export function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
-}
+import { escapeHtml } from "../../../flow/index.ts"
 
 export interface Bar {
   readonly label: string
@@ -25,10 +22,10 @@ export function barPlot(bars: readonly Bar[], shown: (value: number) => string):
     const width = (value / most) * room
     const cut = label.length > 32 ? `${label.slice(0, 31)}…` : label
     return (
-      `<g><title>${escaped(title)}</title><text x="${LABEL_WIDTH - 8}" y="${y + 16}" text-anchor="end">${escaped(cut)}</text>` +
+      `<g><title>${escapeHtml(title)}</title><text x="${LABEL_WIDTH - 8}" y="${y + 16}" text-anchor="end">${escapeHtml(cut)}</text>` +
       `<rect class="all" x="${LABEL_WIDTH}" y="${y + 4}" width="${width.toFixed(1)}" height="16" rx="2"/>` +
       `<rect class="part" x="${LABEL_WIDTH}" y="${y + 4}" width="${(value === 0 ? 0 : (part / value) * width).toFixed(1)}" height="16" rx="2"/>` +
-      `<text class="value" x="${(LABEL_WIDTH + width + 6).toFixed(1)}" y="${y + 16}">${escaped(shown(value))}</text></g>`
+      `<text class="value" x="${(LABEL_WIDTH + width + 6).toFixed(1)}" y="${y + 16}">${escapeHtml(shown(value))}</text></g>`
     )
   })
   return picture(WIDTH, bars.length * ROW, rows.join(""))
@@ -45,14 +42,14 @@ export function timePlot(bars: readonly Bar[], shown: (value: number) => string)
     const x = 60 + i * step
     const height = (value / most) * HEIGHT
     const partHeight = value === 0 ? 0 : (part / value) * height
-    const name = i % every === 0 ? `<text x="${(x + step / 2).toFixed(1)}" y="${HEIGHT + 26}" text-anchor="middle">${escaped(label)}</text>` : ""
+    const name = i % every === 0 ? `<text x="${(x + step / 2).toFixed(1)}" y="${HEIGHT + 26}" text-anchor="middle">${escapeHtml(label)}</text>` : ""
     const box = (kind: string, of: number): string =>
       `<rect class="${kind}" x="${(x + 1).toFixed(1)}" y="${(HEIGHT + 8 - of).toFixed(1)}" width="${Math.max(1, step - 2).toFixed(1)}" height="${of.toFixed(1)}"/>`
-    return `<g><title>${escaped(title)}</title>${box("all", height)}${box("part", partHeight)}${name}</g>`
+    return `<g><title>${escapeHtml(title)}</title>${box("all", height)}${box("part", partHeight)}${name}</g>`
   })
   const axis = [0, 0.5, 1].map(share => {
     const y = HEIGHT + 8 - share * HEIGHT
-    return `<line class="grid" x1="60" x2="${WIDTH}" y1="${y}" y2="${y}"/><text class="value" x="54" y="${y + 4}" text-anchor="end">${escaped(shown(most * share))}</text>`
+    return `<line class="grid" x1="60" x2="${WIDTH}" y1="${y}" y2="${y}"/><text class="value" x="54" y="${y + 4}" text-anchor="end">${escapeHtml(shown(most * share))}</text>`
   })
   return picture(WIDTH, HEIGHT + 34, axis.join("") + columns.join(""))
 }

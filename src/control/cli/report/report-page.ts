@@ -1,5 +1,6 @@
+import { escapeHtml } from "../../../flow/index.ts"
 import { count, octets, percent } from "../cache/cell.ts"
-import { barPlot, escaped, timePlot } from "./plots.ts"
+import { barPlot, timePlot } from "./plots.ts"
 import { local } from "./report-text.ts"
 import type { Dimension, Sums, Tally } from "./tally.ts"
 
@@ -42,8 +43,8 @@ export function reportPage(tally: Tally, top: number, made: Date): string {
   const parts = [...tally.by.keys()].map(dimension => section(tally, dimension, top)).join("")
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Proxy report</title><style>${style}</style></head>
-<body><h1>Proxy report</h1><p class="span">${escaped(span)}</p>${cards(all)}${parts}
-<footer>Made ${escaped(local(made.getTime()))} from the access log. Bars are requests; the dark part was blocked.</footer></body></html>
+<body><h1>Proxy report</h1><p class="span">${escapeHtml(span)}</p>${cards(all)}${parts}
+<footer>Made ${escapeHtml(local(made.getTime()))} from the access log. Bars are requests; the dark part was blocked.</footer></body></html>
 `
 }
 
@@ -57,7 +58,7 @@ function cards(all: Sums): string {
     ["Failed", `${count(all.failed)}${share(all.failed)}`],
     ["From the cache", `${count(all.cached)}${share(all.cached)}`],
   ]
-  return `<dl>${entries.map(([name, value]) => `<div><dt>${name}</dt><dd>${escaped(value)}</dd></div>`).join("")}</dl>`
+  return `<dl>${entries.map(([name, value]) => `<div><dt>${name}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")}</dl>`
 }
 
 function section(tally: Tally, dimension: Dimension, top: number): string {
@@ -75,7 +76,8 @@ function titleOf(label: string, sums: Sums): string {
 }
 
 function tableOf(title: string, groups: readonly (readonly [string, Sums])[]): string {
-  const cells = (values: readonly string[], tag: string): string => `<tr>${values.map(value => `<${tag}>${escaped(value)}</${tag}>`).join("")}</tr>`
+  const cells = (values: readonly string[], tag: string): string =>
+    `<tr>${values.map(value => `<${tag}>${escapeHtml(value)}</${tag}>`).join("")}</tr>`
   const rows = groups.map(([key, sums]) =>
     cells([key, count(sums.requests), count(sums.blocked), count(sums.failed), count(sums.cached), octets(sums.received), octets(sums.sent)], "td"),
   )

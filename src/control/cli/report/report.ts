@@ -1,8 +1,8 @@
 import type { Command } from "commander"
 import { writeFileSync } from "node:fs"
-import { nearest } from "../../../base/index.ts"
 import { checkReadable, LogFileError, readLines } from "../cache/log/read-lines.ts"
 import { EXIT } from "../exit-codes.ts"
+import { knownWord } from "../known-word.ts"
 import type { CommandContext } from "../program.ts"
 import { several } from "../serve-options.ts"
 import { styleOf, withProgress } from "../terminal.ts"
@@ -12,6 +12,7 @@ import { reportPage } from "./report-page.ts"
 import { reportText } from "./report-text.ts"
 import { type Dimension, dimensions, Tally } from "./tally.ts"
 
+const dimensionWords = Object.keys(dimensions) as Dimension[]
 const usual = "user,site,category,hour"
 
 const examples = `
@@ -57,7 +58,7 @@ async function report(options: ReportOptions, context: CommandContext): Promise<
   if (files.length === 0) throw new UsageError("--from names the access log, such as --from access.log")
   const top = Number(options.top)
   if (!Number.isInteger(top) || top < 1 || top > 10_000) throw new UsageError(`--top wants a whole number from 1 to 10000, got ${options.top}`)
-  const tally = new Tally(options.by.split(",").map(word => known(word.trim(), Object.keys(dimensions), "--by") as Dimension))
+  const tally = new Tally(options.by.split(",").map(word => knownWord(word.trim(), dimensionWords, "--by")))
   const wanted = filterOf(options, Date.now())
   for (const file of files) await checkReadable(file)
   const counts = { lines: 0, bad: 0 }
@@ -112,7 +113,7 @@ function filterOf({ since, until, only = [] }: ReportOptions, nowMs: number): (r
     const word = text.slice(0, at)
     const value = text.slice(at + 1)
     if (word === "action") return (record: LogRecord) => record.action === value
-    const read = dimensions[known(word, [...Object.keys(dimensions), "action"], "--only") as Dimension]
+    const read = dimensions[knownWord(word, [...dimensionWords, "action"], "--only") as Dimension]
     return (record: LogRecord) => read(record) === value
   })
   const isTimed = since !== undefined || until !== undefined
@@ -128,12 +129,4 @@ function timeOf(text: string, nowMs: number, option: string): number {
   const time = Date.parse(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text)
   if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(time)) return time
   throw new UsageError(`${option}: expected 24h, 7d, 2026-11-26 or 2026-11-26T08:00, got ${JSON.stringify(text)}`)
-}
-
-function known(word: string, words: readonly string[], option: string): string {
-  if (words.includes(word)) return word
-  const close = nearest(word, words)
-  throw new UsageError(
-    `${option}: there is no ${JSON.stringify(word)}${close === null ? "" : `, did you mean ${JSON.stringify(close)}`}; it takes ${words.join(", ")}`,
-  )
 }

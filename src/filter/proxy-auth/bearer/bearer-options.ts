@@ -1,21 +1,13 @@
 import { z } from "zod"
 import { count, duration, field, listOf, pathSchema } from "../../../base/index.ts"
 import { claimRulesSchema } from "../../claims.ts"
-import { problemOfKeys } from "../../jwt/jwt-options.ts"
-import { keySetSchema } from "../../key-options.ts"
-import { asymmetric, symmetric } from "../../token-verifier.ts"
+import { issuerKeys, problemOfKeys } from "../../jwt/jwt-options.ts"
 
 const jwtSchema = z
   .strictObject({
     issuer: listOf(z.string().min(1)).describe('Who tokens must be from (`iss`); "*": anybody who has the key.'),
     audience: listOf(z.string().min(1)).describe('Whom tokens must be for (`aud`), one of these; "*": anybody.'),
-    jwks: keySetSchema.optional().describe("Public keys of the issuer."),
-    secretFile: pathSchema.optional().describe("A secret that issuer and proxy share, for HS256; at least 32 octets."),
-    algorithms: z
-      .array(z.enum([...asymmetric, ...symmetric]))
-      .min(1)
-      .optional()
-      .describe("Signatures that are believed. Default: all with public keys; HS256 with secretFile."),
+    ...issuerKeys,
     clockSkew: field(duration({ max: 600_000 }), "30s", "How far the clocks of issuer and proxy may be apart."),
     claims: claimRulesSchema,
     user: z.string().min(1).default("sub").describe("The claim that says who it is; `a.b` looks inside."),
