@@ -18,6 +18,8 @@ export class LogKeeper {
   private readonly log: Log
   private readonly nowMs: () => number
   private kept: Kept | null = null
+  /** Day in which old files were looked for: none becomes old before the next, unless a file gets its name. */
+  private lookedIn = -1
   private timer: ReturnType<typeof setInterval> | null = null
 
   constructor(log: Log, nowMs: () => number = Date.now) {
@@ -29,6 +31,7 @@ export class LogKeeper {
     const { to, rotate } = accessLog
     this.kept = rotate === null || to.kind !== "file" ? null : { path: to.path, ...rotate }
     if (this.kept === null) return this.stop()
+    this.lookedIn = -1
     this.timer ??= setInterval(() => this.look(), LOOK_EVERY_MS)
     this.timer.unref()
     this.look()
@@ -44,7 +47,10 @@ export class LogKeeper {
     if (this.kept === null) return
     try {
       this.rotate(this.kept)
+      const day = Math.floor(this.nowMs() / DAY_MS)
+      if (day === this.lookedIn) return
       this.deleteOld(this.kept)
+      this.lookedIn = day
     } catch (error) {
       this.log.warn("the access log cannot be rotated", { file: this.kept.path, error: (error as Error).message })
     }
@@ -61,6 +67,7 @@ export class LogKeeper {
     const stamp = new Date(period * unit).toISOString().slice(0, every === "hour" ? 13 : 10)
     const target = freeName(`${path}.${stamp}`)
     renameSync(path, target)
+    this.lookedIn = -1
     this.log.info("a new access log begins", { former: target })
   }
 
